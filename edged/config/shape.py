@@ -1,0 +1,157 @@
+"""The config as frozen structs: every key, its type, its default and its limits. No I/O, no other import.
+
+The docstring of a struct and the comment of a field are for readers of the code; what owners read is
+``config/edged.toml``, which a test holds equal to this file. Limits live in ``Meta`` so that the check, the JSON Schema and
+the worker (which gets its part of these structs over the wall) agree.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+#: Seconds; an owner may also write "250ms", "60s", "5m", "2h", "90d", "5y" or "forever" (infinity).
+Duration = Annotated[float, Meta(ge=0, extra={"duration": True})]
+Rate = Annotated[float, Meta(ge=0, le=240)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Size = Annotated[int, Meta(ge=16, le=8192)]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z")]
+Label = Annotated[str, Meta(min_length=1, max_length=64)]
+#: A polygon's corners, (x, y) as fractions of the picture from its top left corner.
+Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Meta(min_length=3, max_length=64)]
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Common ground: frozen, keywords only, unknown keys are errors."""
+
+
+class Daemon(Shape):
+    """Where the daemon lives and what it says."""
+
+    state_dir: str = "/var/lib/edged"
+    runtime_dir: str = "/run/edged"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Keep(Shape):
+    """How long buckets of each length are kept; 0 makes none of that length."""
+
+    second: Duration = 0.0
+    minute: Duration = 90 * 86400.0
+    hour: Duration = 5 * 365.25 * 86400.0
+    day: Duration = float("inf")
+
+
+class Store(Shape):
+    """The encrypted store. An empty ``file`` is ``edged.db`` in the state directory, an empty ``key_file`` ``key`` in it."""
+
+    file: str = ""
+    key_file: str = ""
+    commit_every: Annotated[float, Meta(ge=1, le=3600, extra={"duration": True})] = 60.0
+    keep: Keep = Keep()
+
+
+class Clock(Shape):
+    """When the time is believed, and whose days are meant. An empty ``timezone`` is the system's."""
+
+    trust: Literal["synchronised", "always"] = "synchronised"
+    timezone: str = ""
+
+
+class Model(Shape):
+    """A ``.tflite`` file (or ``builtin:activity``) and what its own metadata does not say."""
+
+    file: str
+    edgetpu_file: str = ""
+    runtime: Literal["auto", "litert", "tflite-runtime"] = "auto"
+    delegate: Literal["auto", "cpu", "edgetpu"] = "auto"
+    delegate_library: str = ""
+    threads: Annotated[int, Meta(ge=1, le=16)] = 1
+    decoder: Literal["auto", "detector", "classifier", "values", "activity"] = "auto"
+    labels_file: str = ""
+    labels: tuple[Label, ...] = ()
+    min_score: Fraction = 0.5
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+class Synthetic(Shape, tag_field="kind", tag="synthetic"):
+    """The scripted scene: its true counts are known. A product, never chosen silently."""
+
+    width: Size = 640
+    height: Size = 480
+    fps: Rate = 30.0
+    seed: Annotated[int, Meta(ge=0)] = 1
+    pace: Literal["real", "fast"] = "real"
+    noise: Annotated[float, Meta(ge=0, le=64)] = 2.0
+    people: Annotated[float, Meta(ge=0, le=60)] = 6.0
+    cars: Annotated[float, Meta(ge=0, le=60)] = 2.0
+    duration: Duration = float("inf")
+    held: Annotated[int, Meta(ge=0, le=1000)] = 0
+
+
+class File(Shape, tag_field="kind", tag="file"):
+    """A video, an animated picture, a picture, or a folder of pictures."""
+
+    path: str
+    pace: Literal["real", "fast"] = "real"
+    loop: bool = False
+    fps: Rate = 0.0
+    start: str = ""
+
+
+class V4l2(Shape, tag_field="kind", tag="v4l2"):
+    """A camera of the kernel's own kind: USB cameras, capture sticks."""
+
+    device: str = "/dev/video0"
+    format: Literal["auto", "YUYV", "NV12", "MJPG", "GREY"] = "auto"
+    width: Annotated[int, Meta(ge=0, le=8192)] = 0
+    height: Annotated[int, Meta(ge=0, le=8192)] = 0
+    timeout: Duration = 5.0
+
+
+class Camera(Shape, tag_field="kind", tag="camera"):
+    """A camera of the Raspberry Pi's connector, through libcamera."""
+
+    number: Annotated[int, Meta(ge=0, le=15)] = 0
+    hflip: bool = False
+    vflip: bool = False
+    controls: dict[str, float | bool] = {}
+    timeout: Duration = 5.0
+
+
+Source = Synthetic | File | V4l2 | Camera
+
+
+class Measure(Shape):
+    """What the owner asked to know. No ``labels``: any of them as one; no ``zones``: the whole picture."""
+
+    kind: Literal["occupancy", "presence", "activity", "level"]
+    labels: tuple[Label, ...] = ()
+    zones: tuple[Name, ...] = ()
+    min_score: Fraction | None = None
+    unit: Annotated[str, Meta(max_length=16)] = ""
+
+
+class Pipeline(Shape):
+    """One source through one model to its measures. ``rate`` is in frames per second, 0 for as fast as it goes."""
+
+    source: Source
+    model: Name = "activity"
+    enabled: bool = True
+    rate: Rate = 5.0
+    zones: dict[Name, Polygon] = {}
+    measures: Annotated[tuple[Measure, ...], Meta(min_length=1, max_length=32)] = (Measure(kind="presence"),)
+
+
+class Config(Shape, kw_only=True):
+    """One TOML file."""
+
+    daemon: Daemon = Daemon()
+    store: Store = Store()
+    clock: Clock = Clock()
+    models: dict[Name, Model] = {}
+    pipelines: Annotated[dict[Name, Pipeline], Meta(min_length=1, max_length=16)]

@@ -1,0 +1,78 @@
+"""Sources: what yields frames. One file per kind, each the only importer of its device's library.
+
+``Source`` is the seam that every kind keeps to; ``tests/contracts/test_source.py`` is what it promises. ``opened`` picks
+the kind and imports only that one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edged.config import shape
+
+
+class Frame(NamedTuple):
+    """One picture. ``picture`` is uint8 [H, W, C], C = 3 (R, G, B) or 1 (grey), C-contiguous, and valid until the next ``read``.
+
+    ``time`` is in seconds: ``CLOCK_MONOTONIC`` of the exposure (or its arrival) when live, seconds from the beginning of the
+    recording for one that is read as fast as it goes.
+    """
+
+    picture: NDArray[np.uint8]
+    time: float
+
+
+class Want(msgspec.Struct, frozen=True):
+    """What the model takes: ``height`` x ``width`` pixels of ``channels`` (1 or 3), at most ``rate`` frames a second (0: all).
+
+    A source gives this very size where its device or decoder can make it cheaply and well, else the nearest larger one.
+    """
+
+    width: int
+    height: int
+    channels: int
+    rate: float
+
+
+class Source(Protocol):
+    """A stream of frames, newest first to come: what is not read in time is dropped and counted."""
+
+    fps: float  #: frames per second that it delivers at most, 0 if unknown
+    recorded: bool  #: True: its own clock from 0, every frame due is delivered, however slowly it is read
+    rate: float  #: frames per second wanted, 0 for all; may be set at any time
+    dropped: int  #: frames that were due but came too late to be read, since it was opened
+
+    def read(self, timeout: float) -> Frame | None:
+        """The next frame due, None when none came within ``timeout`` seconds (then try again).
+
+        Blocks without polling. Raises ``UnavailableError`` when the device is lost (close, wait, open again),
+        ``EndOfSource`` at a recording's end, ``RefusedError`` when it can never work.
+        """
+
+    def close(self) -> None:
+        """Give the device back. May be called twice."""
+
+
+def opened(config: shape.Source, want: Want) -> Source:
+    """The source that ``config`` names, open. Raises ``UnavailableError``, ``RefusedError``."""
+    match config:
+        case shape.Synthetic():
+            from edged.worker.source.synthetic import SyntheticSource
+
+            return SyntheticSource(config, want)
+        case shape.File():
+            from edged.worker.source.file import FileSource
+
+            return FileSource(config, want)
+        case shape.V4l2():
+            from edged.worker.source.v4l2 import V4l2Source
+
+            return V4l2Source(config, want)
+        case shape.Camera():
+            from edged.worker.source.camera import CameraSource
+
+            return CameraSource(config, want)
