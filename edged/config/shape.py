@@ -16,7 +16,8 @@ from msgspec import Meta
 Duration = Annotated[float, Meta(ge=0, extra={"duration": True})]
 Rate = Annotated[float, Meta(ge=0, le=240)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
-Size = Annotated[int, Meta(ge=16, le=8192)]
+#: Pixels; 0 leaves the choice to the source.
+AnySize = Annotated[int, Meta(ge=0, le=8192)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z")]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 #: A polygon's corners, (x, y) as fractions of the picture from its top left corner.
@@ -79,24 +80,36 @@ class Model(Shape):
 
 
 class Synthetic(Shape, tag_field="kind", tag="synthetic"):
-    """The scripted scene: its true counts are known. A product, never chosen silently."""
+    """The scripted scene: its true counts are known. A product, never chosen silently.
 
-    width: Size = 640
-    height: Size = 480
-    fps: Rate = 30.0
-    seed: Annotated[int, Meta(ge=0)] = 1
+    ``width`` and ``height`` 0: the model's own size. ``people`` and ``cars`` enter that many times a minute,
+    the first ones after ``empty`` seconds. ``noise`` is the sensor's, one standard deviation in grey levels.
+    ``duration`` ends it. ``held`` frames are drawn beforehand and cycled (a load test). ``start`` labels the
+    time of pace "fast" (RFC 3339).
+    """
+
+    width: AnySize = 0
+    height: AnySize = 0
+    fps: Annotated[float, Meta(gt=0, le=240)] = 30.0
+    seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 1
     pace: Literal["real", "fast"] = "real"
     noise: Annotated[float, Meta(ge=0, le=64)] = 2.0
     people: Annotated[float, Meta(ge=0, le=60)] = 6.0
     cars: Annotated[float, Meta(ge=0, le=60)] = 2.0
+    empty: Duration = 5.0
     duration: Duration = float("inf")
     held: Annotated[int, Meta(ge=0, le=1000)] = 0
+    start: str = ""
 
 
 class File(Shape, tag_field="kind", tag="file"):
-    """A video, an animated picture, a picture, or a folder of pictures."""
+    """A video, an animated picture, a picture, or a folder of pictures.
 
-    path: str
+    ``fps`` 0: as the file says (pictures: one a second); else frames are that far apart whatever the file
+    says. ``start`` labels the time of pace "fast" (RFC 3339).
+    """
+
+    path: Annotated[str, Meta(min_length=1)]
     pace: Literal["real", "fast"] = "real"
     loop: bool = False
     fps: Rate = 0.0
@@ -104,23 +117,29 @@ class File(Shape, tag_field="kind", tag="file"):
 
 
 class V4l2(Shape, tag_field="kind", tag="v4l2"):
-    """A camera of the kernel's own kind: USB cameras, capture sticks."""
+    """A camera of the kernel's own kind: USB cameras, capture sticks.
 
-    device: str = "/dev/video0"
+    ``width`` and ``height`` 0: the nearest size not below the model's. ``timeout``: so long without a frame and the camera is lost: it is closed and opened again.
+    """
+
+    device: Annotated[str, Meta(min_length=1)] = "/dev/video0"
     format: Literal["auto", "YUYV", "NV12", "MJPG", "GREY"] = "auto"
-    width: Annotated[int, Meta(ge=0, le=8192)] = 0
-    height: Annotated[int, Meta(ge=0, le=8192)] = 0
-    timeout: Duration = 5.0
+    width: AnySize = 0
+    height: AnySize = 0
+    timeout: Annotated[float, Meta(gt=0, le=3600, extra={"duration": True})] = 5.0
 
 
 class Camera(Shape, tag_field="kind", tag="camera"):
-    """A camera of the Raspberry Pi's connector, through libcamera."""
+    """A camera of the Raspberry Pi's connector, through libcamera. ``controls`` are libcamera's, by name.
+
+    ``timeout``: so long without a frame and the camera is lost: it is closed and opened again.
+    """
 
     number: Annotated[int, Meta(ge=0, le=15)] = 0
     hflip: bool = False
     vflip: bool = False
     controls: dict[str, float | bool] = {}
-    timeout: Duration = 5.0
+    timeout: Annotated[float, Meta(gt=0, le=3600, extra={"duration": True})] = 5.0
 
 
 Source = Synthetic | File | V4l2 | Camera
