@@ -18,7 +18,19 @@ Rate = Annotated[float, Meta(ge=0, le=240)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 #: Pixels; 0 leaves the choice to the source.
 AnySize = Annotated[int, Meta(ge=0, le=8192)]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z")]
+#: A silence after which a device counts as lost.
+Timeout = Annotated[float, Meta(ge=0.1, le=3600, extra={"duration": True})]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z",
+        description="a name of 1 to 32 of a-z, 0-9, - and _, a letter or digit first",
+    ),
+]
+#: Absolute, or from the config file's own folder; ``load`` makes it absolute.
+PathText = Annotated[str, Meta(max_length=4096, extra={"path": True})]
+#: RFC 3339 with its offset, quoted or as TOML's own date-time; "" for none.
+Moment = Annotated[str, Meta(extra={"moment": True})]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 #: A polygon's corners, (x, y) as fractions of the picture from its top left corner.
 Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Meta(min_length=3, max_length=64)]
@@ -31,8 +43,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Daemon(Shape):
     """Where the daemon lives and what it says."""
 
-    state_dir: str = "/var/lib/edged"
-    runtime_dir: str = "/run/edged"
+    state_dir: PathText = "/var/lib/edged"
+    runtime_dir: PathText = "/run/edged"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -48,8 +60,8 @@ class Keep(Shape):
 class Store(Shape):
     """The encrypted store. An empty ``file`` is ``edged.db`` in the state directory, an empty ``key_file`` ``key`` in it."""
 
-    file: str = ""
-    key_file: str = ""
+    file: PathText = ""
+    key_file: PathText = ""
     commit_every: Annotated[float, Meta(ge=1, le=3600, extra={"duration": True})] = 60.0
     keep: Keep = Keep()
 
@@ -64,14 +76,14 @@ class Clock(Shape):
 class Model(Shape):
     """A ``.tflite`` file (or ``builtin:activity``) and what its own metadata does not say."""
 
-    file: str
-    edgetpu_file: str = ""
+    file: Annotated[PathText, Meta(min_length=1)]
+    edgetpu_file: PathText = ""
     runtime: Literal["auto", "litert", "tflite-runtime"] = "auto"
     delegate: Literal["auto", "cpu", "edgetpu"] = "auto"
     delegate_library: str = ""
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     decoder: Literal["auto", "detector", "classifier", "values", "activity"] = "auto"
-    labels_file: str = ""
+    labels_file: PathText = ""
     labels: tuple[Label, ...] = ()
     min_score: Fraction = 0.5
     mean: tuple[float, ...] = ()
@@ -99,7 +111,7 @@ class Synthetic(Shape, tag_field="kind", tag="synthetic"):
     empty: Duration = 5.0
     duration: Duration = float("inf")
     held: Annotated[int, Meta(ge=0, le=1000)] = 0
-    start: str = ""
+    start: Moment = ""
 
 
 class File(Shape, tag_field="kind", tag="file"):
@@ -109,11 +121,11 @@ class File(Shape, tag_field="kind", tag="file"):
     says. ``start`` labels the time of pace "fast" (RFC 3339).
     """
 
-    path: Annotated[str, Meta(min_length=1)]
+    path: Annotated[PathText, Meta(min_length=1)]
     pace: Literal["real", "fast"] = "real"
     loop: bool = False
     fps: Rate = 0.0
-    start: str = ""
+    start: Moment = ""
 
 
 class V4l2(Shape, tag_field="kind", tag="v4l2"):
@@ -126,7 +138,7 @@ class V4l2(Shape, tag_field="kind", tag="v4l2"):
     format: Literal["auto", "YUYV", "NV12", "MJPG", "GREY"] = "auto"
     width: AnySize = 0
     height: AnySize = 0
-    timeout: Annotated[float, Meta(gt=0, le=3600, extra={"duration": True})] = 5.0
+    timeout: Timeout = 5.0
 
 
 class Camera(Shape, tag_field="kind", tag="camera"):
@@ -139,7 +151,7 @@ class Camera(Shape, tag_field="kind", tag="camera"):
     hflip: bool = False
     vflip: bool = False
     controls: dict[str, float | bool] = {}
-    timeout: Annotated[float, Meta(gt=0, le=3600, extra={"duration": True})] = 5.0
+    timeout: Timeout = 5.0
 
 
 Source = Synthetic | File | V4l2 | Camera
@@ -166,7 +178,7 @@ class Pipeline(Shape):
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1, max_length=32)] = (Measure(kind="presence"),)
 
 
-class Config(Shape, kw_only=True):
+class Config(Shape):
     """One TOML file."""
 
     daemon: Daemon = Daemon()
