@@ -178,7 +178,7 @@ class Pipeline(Shape):
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1, max_length=32)] = (Measure(kind="presence"),)
 
 
-class Config(Shape):
+class Config(Shape, kw_only=True):
     """One TOML file."""
 
     daemon: Daemon = Daemon()
