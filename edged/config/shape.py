@@ -105,8 +105,8 @@ class Synthetic(Shape, tag_field="kind", tag="synthetic"):
     fps: Annotated[float, Meta(gt=0, le=240)] = 30.0
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 1
     pace: Literal["real", "fast"] = "real"
-    noise: Annotated[float, Meta(ge=0, le=64)] = 2.0
-    people: Annotated[float, Meta(ge=0, le=60)] = 6.0
+    noise: Annotated[float, Meta(ge=0, le=16)] = 2.0
+    people: Annotated[float, Meta(ge=0, le=60)] = 4.0
     cars: Annotated[float, Meta(ge=0, le=60)] = 2.0
     empty: Duration = 5.0
     duration: Duration = float("inf")
@@ -131,7 +131,8 @@ class File(Shape, tag_field="kind", tag="file"):
 class V4l2(Shape, tag_field="kind", tag="v4l2"):
     """A camera of the kernel's own kind: USB cameras, capture sticks.
 
-    ``width`` and ``height`` 0: the nearest size not below the model's. ``timeout``: so long without a frame and the camera is lost: it is closed and opened again.
+    ``width`` and ``height`` 0: the nearest size not below the model's. ``timeout``: so long without a frame
+    and the camera is lost: it is closed and opened again.
     """
 
     device: Annotated[str, Meta(min_length=1)] = "/dev/video0"
