@@ -1,0 +1,135 @@
+"""The house's plan as tables: who stands left and right of the wall, and who may import what.
+
+Every import counts, lazy ones inside functions and those for type checkers too: a name that crosses the wall in a
+signature crosses it. Only which modules are *loaded* is asked of the interpreter itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: Sees raw data, keeps nothing.
+LEFT = {"worker"}
+#: Keeps data, sees nothing raw.
+RIGHT = {"daemon", "supervise", "aggregate", "store", "control", "report", "cli", "__main__"}
+#: Both may use these: values and the wire.
+SHARED = {"", "errors", "nouns", "wall", "config.shape"}
+
+#: Who may import a device's or a heavy library: prefixes of modules. Nobody else, not even lazily.
+IMPORTERS = {
+    "sqlcipher3": {"store.database"},
+    "ai_edge_litert": {"worker.runtime"},
+    "tflite_runtime": {"worker.runtime"},
+    "av": {"worker.source.file"},
+    "picamera2": {"worker.source.camera"},
+    "libcamera": {"worker.source.camera"},
+    "linuxpy": {"worker.source.v4l2"},
+    "simplejpeg": {"worker.source.v4l2"},
+    "click": {"cli"},
+    "rich": {"cli", "report"},
+    "numpy": {"worker"},
+    "asyncio": set(),
+    "cv2": set(),
+}
+
+#: What the daemon never loads: each costs megabytes for years (figures in docs/adr).
+NOT_IN_THE_DAEMON = ("numpy", "asyncio", "rich", "click", "av", "ai_edge_litert", "typing_extensions")
+
+
+def modules() -> dict[str, Path]:
+    """Module name within the package ("" is the package itself) -> file."""
+    found = {}
+    for path in sorted((ROOT / "edged").rglob("*.py")):
+        parts = path.relative_to(ROOT / "edged").with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def imports(name: str) -> frozenset[str]:
+    """Every module that ``name`` imports, absolute, anywhere in its text; ``from x import y`` counts as x.y if that is a module."""
+    path = modules()[name]
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {from_where(node, package, one.name) for one in node.names}
+    return frozenset(found)
+
+
+def from_where(node: ast.ImportFrom, package: str, what: str) -> str:
+    """The module that ``from ... import what`` means."""
+    base = node.module or ""
+    if node.level:
+        parts = ["edged", *package.split(".")] if package else ["edged"]
+        base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+    deeper = f"{base}.{what}"
+    return deeper if inside(deeper) in modules() else base
+
+
+def inside(module: str) -> str | None:
+    """The name within the package, None for somebody else's module."""
+    if module == "edged":
+        return ""
+    return module.removeprefix("edged.") if module.startswith("edged.") else None
+
+
+def under(module: str, rooms: set[str]) -> bool:
+    """Whether ``module`` is one of ``rooms`` or lies in one."""
+    return any(module == room or (room and module.startswith(room + ".")) for room in rooms)
+
+
+def trespasses(here: set[str], forbidden: set[str]) -> list[str]:
+    """Imports by modules of ``here`` from ``forbidden``."""
+    found = []
+    for name in modules():
+        if under(name, here):
+            targets = filter(None, map(inside, imports(name)))
+            found += [f"edged.{name} imports edged.{one}" for one in targets if under(one, forbidden)]
+    return found
+
+
+def test_every_module_stands_on_one_side() -> None:
+    for name in modules():
+        assert sum(under(name, side) for side in (LEFT, RIGHT, SHARED)) == 1, f"edged.{name}: in which room is it?"
+
+
+def test_every_room_of_the_plan_is_there() -> None:
+    for room in LEFT | RIGHT | SHARED:
+        assert room in modules(), f"the plan has edged.{room}, the house has not"
+
+
+def test_left_never_imports_right() -> None:
+    assert trespasses(LEFT, RIGHT) == []
+
+
+def test_right_never_imports_left() -> None:
+    assert trespasses(RIGHT, LEFT) == []
+
+
+def test_what_both_share_imports_neither() -> None:
+    assert trespasses(SHARED, LEFT | RIGHT) == []
+
+
+@pytest.mark.parametrize("library", IMPORTERS)
+def test_one_importer_per_library(library: str) -> None:
+    for name in modules():
+        if any(one == library or one.startswith(library + ".") for one in imports(name)):
+            assert under(name, IMPORTERS[library]), f"edged.{name} imports {library}"
+
+
+def test_the_daemon_stays_small() -> None:
+    program = "import sys, edged.daemon; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True).split()
+    assert "edged.daemon" in loaded
+    assert not set(NOT_IN_THE_DAEMON) & set(loaded)

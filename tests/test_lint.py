@@ -1,0 +1,43 @@
+"""Linters are tests: style, format and the shell scripts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BESIDE_PYTHON = str(Path(sys.executable).parent)
+
+
+def scripts() -> list[str]:
+    """Every shell script of the checkout, relative to its root."""
+    found = [path.relative_to(ROOT) for path in ROOT.rglob("*.sh")]
+    return [".ci/run", *sorted(str(path) for path in found if not path.parts[0].startswith((".", "build")))]
+
+
+def run(*command: str) -> None:
+    """Run a linter in the project's root; what it finds is the failure's message."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command[:4])}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("command", [("check",), ("format", "--check", "--diff")], ids=["check", "format"])
+def test_ruff(command: tuple[str, ...]) -> None:
+    run(sys.executable, "-m", "ruff", *command, ".")
+
+
+def test_shell_scripts() -> None:
+    shellcheck = shutil.which("shellcheck", path=os.pathsep.join([BESIDE_PYTHON, os.environ.get("PATH", "")]))
+    assert shellcheck, "shellcheck is missing: the extra `test` brings it"
+    assert "install.sh" in scripts()
+    run(shellcheck, *scripts())
+
+
+@pytest.mark.parametrize("script", ["install.sh", ".ci/run"])
+def test_what_people_call_is_executable(script: str) -> None:
+    assert os.access(ROOT / script, os.X_OK)
