@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# fresh.sh SUITE [--as root|sudo|nobody] [INSTALL.SH ARGUMENTS]
+# A newcomer's first minutes: clones this checkout (what is committed) into a bare Debian SUITE (bookworm, trixie)
+# that has git and nothing else, and runs ./install.sh there, without a terminal. Its exit status is the answer.
+#
+#   --as root     as root (default)
+#   --as sudo     as a user who may use sudo without a password
+#   --as nobody   as a user without sudo: what is missing must be said
+#
+# The bare root folder is made once and kept in $EDGED_LAB (default ~/.cache/edged-lab); each run works on a copy
+# that is thrown away (KEEP=1 keeps it and says where). The clone's path holds a space on purpose.
+# Needs root and mmdebstrap. The network's settings (resolver, certificates, apt's mirror, pip's variables that
+# name no local folder) are this machine's. The checkout's environments are not copied: nothing of ours is there.
+set -euo pipefail
+
+suite=${1:?usage: fresh.sh SUITE [--as root|sudo|nobody] [INSTALL.SH ARGUMENTS]}
+shift
+as=root
+if [ "${1:-}" = --as ]; then
+	as=$2
+	shift 2
+fi
+[ $# -gt 0 ] || set -- --demo
+
+checkout=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+lab=${EDGED_LAB:-$HOME/.cache/edged-lab}
+bare=$lab/bare-$suite
+
+make_bare() {
+	local mirror
+	mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -n 1)
+	mkdir -p "$lab"
+	rm -rf "$bare.part"
+	mmdebstrap --quiet --variant=minbase --mode=root --include=git,ca-certificates \
+		--aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
+		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+		"$suite" "$bare.part" "${mirror%/}"
+	mv "$bare.part" "$bare"
+}
+
+copy_network_settings() {
+	cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+	cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+	# A snapshot mirror's dates are old; what this machine accepts, the copy must accept too.
+	apt-config dump | grep -E '^Acquire::(Check-|http|https)' >"$root/etc/apt/apt.conf.d/99lab" || true
+}
+
+network_variables() {
+	env | grep -E '^(PIP_(CERT|INDEX_URL|EXTRA_INDEX_URL|PROXY|RETRIES|DEFAULT_TIMEOUT)|SSL_CERT_FILE|[a-z]+_proxy|[A-Z]+_PROXY)=' || true
+}
+
+add_user() {
+	chroot "$root" useradd --create-home --shell /bin/bash newcomer
+	if [ "$as" = sudo ]; then
+		chroot "$root" sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends sudo' >/dev/null
+		echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/newcomer"
+		rm -rf "${root:?}"/var/lib/apt/lists/*
+	fi
+}
+
+# Its own mounts, processes, and a /dev without devices; the network is this machine's.
+enter() { # enter COMMAND...
+	unshare --mount --pid --ipc --uts --fork --kill-child=KILL sh -c '
+		root=$1; shift
+		mount --make-rprivate /
+		mount -t proc proc "$root/proc"
+		mount -t sysfs -o ro sysfs "$root/sys"
+		mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+		for node in null zero full random urandom tty; do
+			touch "$root/dev/$node"; mount --bind "/dev/$node" "$root/dev/$node"
+		done
+		mkdir -p "$root/dev/shm"; mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+		ln -s /proc/self/fd "$root/dev/fd"
+		exec chroot "$root" "$@"' sh "$root" "$@" </dev/null
+}
+
+[ -d "$bare" ] || make_bare
+work=$(mktemp -d "$lab/fresh-$suite.XXXXXX")
+root=$work/root
+if [ -n "${KEEP:-}" ]; then echo "fresh.sh: kept in $root"; else trap 'rm -rf "$work"' EXIT; fi
+cp -a "$bare" "$root"
+copy_network_settings
+
+user=root home=/root
+if [ "$as" != root ]; then
+	user=newcomer home=/home/newcomer
+	add_user
+fi
+git clone --quiet --no-hardlinks "$checkout" "$root$home/a checkout"
+[ "$user" = root ] || chroot "$root" chown -R newcomer: "$home/a checkout"
+
+mapfile -t variables < <(network_variables)
+status=0
+started=$SECONDS
+enter env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME="$home" "${variables[@]}" \
+	setpriv --reuid "$user" --regid "$user" --init-groups \
+	sh -c 'cd "$HOME/a checkout" && exec ./install.sh "$@"' sh "$@" || status=$?
+echo "fresh.sh: $suite as $as: ./install.sh $* left with $status after $((SECONDS - started)) s"
+exit "$status"
