@@ -1,7 +1,7 @@
 """Sources: what yields frames. One file per kind, each the only importer of its device's library.
 
-``Source`` is the seam that every kind keeps to; ``tests/contracts/test_source.py`` is what it promises. ``opened`` picks
-the kind and imports only that one.
+``Source`` is the seam that every kind keeps to; ``tests/contracts/test_source.py`` is what it promises.
+``opened`` picks the kind and imports only that one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from edged.config import shape
 
 
 class Frame(NamedTuple):
-    """One picture. ``picture`` is uint8 [H, W, C], C = 3 (R, G, B) or 1 (grey), C-contiguous, and valid until the next ``read``.
+    """One picture. ``picture`` is uint8 [H, W, C], C = 3 (R, G, B) or 1 (grey), C-contiguous, and valid until
+    the next ``read``.
 
-    ``time`` is in seconds: ``CLOCK_MONOTONIC`` of the exposure (or its arrival) when live, seconds from the beginning of the
-    recording for one that is read as fast as it goes.
+    ``time`` is in seconds: ``CLOCK_MONOTONIC`` of the exposure (or its arrival) when live, seconds from the
+    beginning of the recording for one that is read as fast as it goes.
     """
 
     picture: NDArray[np.uint8]
@@ -27,9 +28,11 @@ class Frame(NamedTuple):
 
 
 class Want(msgspec.Struct, frozen=True):
-    """What the model takes: ``height`` x ``width`` pixels of ``channels`` (1 or 3), at most ``rate`` frames a second (0: all).
+    """What the model takes: ``height`` x ``width`` pixels of ``channels`` (1 or 3), at most ``rate`` frames a
+    second (0: all).
 
-    A source gives this very size where its device or decoder can make it cheaply and well, else the nearest larger one.
+    A source gives this very size where its device or decoder can make it cheaply and well, else the nearest
+    larger one.
     """
 
     width: int

@@ -1,0 +1,88 @@
+"""The synthetic source: the scripted scene of ``scene``, drawn with NumPy alone.
+
+A product: the demo, the tests and a house without a camera run on it, and it is used only when the config
+names it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edged.config import shape
+from edged.errors import EndOfSource
+from edged.worker.source import Frame, Want
+from edged.worker.source.canvas import Canvas
+from edged.worker.source.scene import Scene
+
+HELD_APART: Final = 1.0  # seconds of the scene between two held frames
+
+
+class SyntheticSource:
+    """Frames of the scripted scene, uint8 [height, width, channels], at the config's size or else the
+    model's.
+
+    Pace "real": the scene starts at the first ``read`` and goes on whether read or not. Pace "fast": frame
+    after frame, 1 / rate apart.
+    """
+
+    def __init__(self, config: shape.Synthetic, want: Want) -> None:
+        self.fps = config.fps
+        self.recorded = config.pace == "fast"
+        self.rate = want.rate
+        self.dropped = 0
+        self._duration = config.duration
+        self._last: float | None = None  # time of the last frame, in seconds of the scene
+        self._began: float | None = None  # CLOCK_MONOTONIC of the scene's 0
+        self._canvas = Canvas(config, config.width or want.width, config.height or want.height, want.channels)
+        scene = Scene(config)
+        self._scene = scene
+        self._number = 0
+        self._held = [self._drawn(config.empty + i * HELD_APART).copy() for i in range(config.held)]
+
+    def read(self, timeout: float) -> Frame | None:
+        """The next frame due; see ``Source``."""
+        moment = self._following() if self.recorded else self._awaited(timeout)
+        if moment is None:
+            return None
+        if moment >= self._duration:
+            raise EndOfSource(f"the synthetic scene is over after {self._duration:g} s")
+        self._last = moment
+        self._number += 1
+        picture = self._held[self._number % len(self._held)] if self._held else self._drawn(moment)
+        return Frame(picture, moment if self._began is None else self._began + moment)
+
+    def close(self) -> None:
+        """Nothing is held that would have to be given back."""
+
+    def _step(self) -> float:
+        return 1.0 / (min(self.rate, self.fps) or self.fps)
+
+    def _following(self) -> float:
+        return 0.0 if self._last is None else self._last + self._step()
+
+    def _awaited(self, timeout: float) -> float | None:
+        """The newest moment due, after sleeping for it; counts those that went by unread. None when it is
+        later than ``timeout``.
+        """
+        now = time.monotonic()
+        if self._began is None or self._last is None:
+            self._began = now
+            return 0.0
+        step = self._step()
+        due = self._began + self._last + step
+        if due > now + timeout:
+            time.sleep(timeout)
+            return None
+        if due > now:
+            time.sleep(due - now)
+            now = due
+        missed = int((now - due) / step)
+        self.dropped += missed
+        return self._last + (1 + missed) * step
+
+    def _drawn(self, moment: float) -> NDArray[np.uint8]:
+        return self._canvas.drawn(self._scene.truth(moment), self._number)
