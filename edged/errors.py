@@ -43,7 +43,7 @@ class UnavailableError(EdgedError, OSError):
     exit_code = 4
 
 
-class EndOfSource(EdgedError, EOFError):  # noqa: N818 - it is an end, not an error
+class EndOfSource(EdgedError, EOFError):
     """A recording was read to its end: stop the pipeline, keep its numbers."""
 
     exit_code = 0

@@ -3,8 +3,8 @@
 A *series* is one number through time. A worker adds up what it saw of each series into *entries* and sends
 them up as one *tick* a second; the daemon adds ticks up into *buckets*.
 
-All times are float seconds. ``Tick.start`` and ``Tick.end`` are the source's own clock: ``CLOCK_MONOTONIC`` for
-what is live, seconds of the recording for a recording that is read as fast as it goes.
+All times are float seconds. ``Tick.start`` and ``Tick.end`` are the source's own clock: ``CLOCK_MONOTONIC``
+for what is live, seconds of the recording for a recording that is read as fast as it goes.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 class Coverage(msgspec.Struct, frozen=True, array_like=True):
     """How a stretch of time was observed.
 
-    ``expected`` and ``analysed`` count frames; ``observed`` (covered by frames), ``throttled`` (slower than the owner
-    asked), ``paused`` and ``blind`` (no frame came, or no worker ran) are seconds.
+    ``expected`` and ``analysed`` count frames; ``observed`` (covered by frames), ``throttled`` (slower than
+    the owner asked), ``paused`` and ``blind`` (no frame came, or no worker ran) are seconds.
     """
 
     expected: float = 0.0

@@ -1,9 +1,10 @@
 """The wall's wire: all that ever passes between a worker, who sees, and the daemon, who keeps.
 
-One ``SOCK_SEQPACKET`` pair per worker; a message is one packet of MessagePack, at most ``LARGEST`` bytes. Down go an
-``Assignment`` (first) and ``Directive`` s; up come one ``Ready``, then a ``Tick`` a second, and at last ``Ended`` or ``Trouble``. There is no
-message that could hold a frame, a box or one frame's score, and the daemon believes none of them: ``Inspector`` holds each
-against size, rate, order and range, and a worker that breaks a rule is killed.
+One ``SOCK_SEQPACKET`` pair per worker; a message is one packet of MessagePack, at most ``LARGEST`` bytes.
+Down go an ``Assignment`` (first) and ``Directive`` s; up come one ``Ready``, then a ``Tick`` a second, and
+at last ``Ended`` or ``Trouble``. There is no message that could hold a frame, a box or one frame's score,
+and the daemon believes none of them: ``Inspector`` holds each against size, rate, order and range, and a
+worker that breaks a rule is killed.
 """
 
 from __future__ import annotations
@@ -23,14 +24,18 @@ PROTOCOL: Final = 1
 LARGEST: Final = 16 * 1024  # bytes; 20 series need about 1 KiB a tick
 MOST_SERIES: Final = 256
 BURST: Final = 16  # messages that may come at once; after a stall a worker has a few ticks to hand over
-RECORDED_RATE: Final = 2000.0  # ticks per second from a recording read as fast as it goes: one per recorded second
+RECORDED_RATE: Final = (
+    2000.0  # ticks per second from a recording read as fast as it goes: one per recorded second
+)
 
 Text = Annotated[str, Meta(max_length=400)]
 Word = Annotated[str, Meta(max_length=64)]
 
 
 class Assignment(msgspec.Struct, frozen=True, tag="assignment", array_like=True):
-    """The worker's whole task. ``cpu_because`` is set when the Edge TPU is not to be tried this time, and says why."""
+    """The worker's whole task. ``cpu_because`` is set when the Edge TPU is not to be tried this time, and
+    says why.
+    """
 
     protocol: int
     name: str
@@ -49,7 +54,9 @@ class Directive(msgspec.Struct, frozen=True, tag="directive", array_like=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
-    """The device and the model are open and one inference was made. ``fps`` is what the source delivers, 0 if unknown."""
+    """The device and the model are open and one inference was made. ``fps`` is what the source delivers, 0
+    if unknown.
+    """
 
     fps: float
     width: int
@@ -62,7 +69,8 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
 class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):
     """A second's worth of a pipeline, since the last tick. ``entries`` follows ``Assignment.series``.
 
-    ``start`` and ``end`` are times of the source's clock (see ``nouns``). ``infer`` and ``prepare`` are mean seconds per frame.
+    ``start`` and ``end`` are times of the source's clock (see ``nouns``). ``infer`` and ``prepare`` are
+    mean seconds per frame.
     """
 
     number: int
@@ -84,7 +92,9 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", array_like=True):
 
 
 class Trouble(msgspec.Struct, frozen=True, tag="trouble", array_like=True):
-    """Why this worker gives up. ``final`` means that trying again cannot help before the owner changes something."""
+    """Why this worker gives up. ``final`` means that trying again cannot help before the owner changes
+    something.
+    """
 
     final: bool
     message: Text
@@ -101,7 +111,7 @@ class Channel:
     def __init__(self, end: socket.socket, incoming: type | object) -> None:
         self._end = end
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder: msgspec.msgpack.Decoder[object] = msgspec.msgpack.Decoder(incoming)  # type: ignore[arg-type]
+        self._decoder: msgspec.msgpack.Decoder[object] = msgspec.msgpack.Decoder(incoming)
         self._buffer = bytearray(LARGEST + 1)
         self.received = 0
 
@@ -110,16 +120,18 @@ class Channel:
         return self._end.fileno()
 
     def send(self, message: object) -> None:
-        """Send one message; raises ``WallError`` when it is too large, ``OSError`` when the other end is gone or does not read."""
+        """Send one message; raises ``WallError`` when it is too large, ``OSError`` when the other end is
+        gone or does not read.
+        """
         packet = self._encoder.encode(message)
         if len(packet) > LARGEST:
             raise WallError(f"a message of {len(packet)} bytes is larger than the wall lets pass ({LARGEST})")
         self._end.send(packet, socket.MSG_NOSIGNAL)
 
-    def receive(self) -> object | None:
+    def receive(self, wait: bool = True) -> object | None:
         """The next message, None when the other end has closed. Raises ``BlockingIOError``, ``WallError``."""
         try:
-            size = self._end.recv_into(self._buffer)
+            size = self._end.recv_into(self._buffer, 0, 0 if wait else socket.MSG_DONTWAIT)
         except ConnectionResetError:
             return None
         if not size:
@@ -147,10 +159,13 @@ def pair() -> tuple[socket.socket, socket.socket]:
 class Inspector:
     """Holds what one worker sends against the rules. Pure: the time of arrival is passed in.
 
-    ``recorded`` is for a recording read as fast as it goes: its own clock starts at 0 and may run ahead of ours.
+    ``recorded`` is for a recording read as fast as it goes: its own clock starts at 0 and may run ahead of
+    ours.
     """
 
-    SLACK: Final = 5.0  # seconds a live tick's stamps may differ from ours: a worker may have been swapped out
+    SLACK: Final = (
+        5.0  # seconds a live tick's stamps may differ from ours: a worker may have been swapped out
+    )
 
     def __init__(self, series: tuple[Series, ...], recorded: bool, now: float) -> None:
         self._units = tuple(one.unit for one in series)
@@ -170,13 +185,10 @@ class Inspector:
                 self._check_ready(message)
             case Tick():
                 self._check_tick(message, now)
-            case Ended() if not (self._ready and self._recorded_or_finite(message)):
+            case Ended() if not self._ready or message.analysed < 0:
                 raise WallError("it said that it ended before it began")
         assert isinstance(message, Ready | Tick | Ended | Trouble)
         return message
-
-    def _recorded_or_finite(self, message: Ended) -> bool:
-        return message.analysed >= 0
 
     def _check_rate(self, now: float) -> None:
         rate = RECORDED_RATE if self._recorded else 1.5
@@ -217,7 +229,7 @@ class Inspector:
     def _check_health(self, tick: Tick) -> None:
         span = tick.end - tick.start
         seconds = (tick.observed, tick.blind, tick.infer, tick.prepare)
-        if not all(math.isfinite(one) and 0.0 <= one for one in seconds):
+        if not all(math.isfinite(one) and one >= 0.0 for one in seconds):
             raise WallError("it sent a health that is no number")
         if tick.observed + tick.blind > span + 1e-3:
             raise WallError("it observed for longer than the tick lasted")
@@ -230,7 +242,9 @@ LARGEST_VALUE: Final = {"share": 1.0, "fraction": 1.0, "count": 1000.0}
 
 
 def check_entry(entry: Entry, span: float, unit: str) -> None:
-    """Raise ``WallError`` unless the entry's numbers can belong together, within ``span`` seconds and the unit's range."""
+    """Raise ``WallError`` unless the entry's numbers can belong together, within ``span`` seconds and the
+    unit's range.
+    """
     if not all(map(math.isfinite, (entry.seconds, entry.sum, entry.min, entry.max, entry.sumsq))):
         raise WallError("it sent a number that is none")
     if not 0.0 <= entry.seconds <= span + 1e-3:

@@ -158,6 +158,11 @@ class Camera(Shape, tag_field="kind", tag="camera"):
 Source = Synthetic | File | V4l2 | Camera
 
 
+def recorded(source: Source) -> bool:
+    """Whether a source has a clock of its own: a recording that is read as fast as it goes."""
+    return isinstance(source, File | Synthetic) and source.pace == "fast"
+
+
 class Measure(Shape):
     """What the owner asked to know. No ``labels``: any of them as one; no ``zones``: the whole picture."""
 

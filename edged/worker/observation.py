@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 
 class Detections(NamedTuple):
-    """Things found. ``boxes`` float32 [N, 4] as (top, left, bottom, right) in fractions of the picture, ``classes`` int64 [N]
-    (indices into the labels), ``scores`` float32 [N] in 0..1, best first.
+    """Things found. ``boxes`` float32 [N, 4] as (top, left, bottom, right) in fractions of the picture,
+    ``classes`` int64 [N] (indices into the labels), ``scores`` float32 [N] in 0..1, best first.
     """
 
     boxes: NDArray[np.float32]

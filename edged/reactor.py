@@ -1,0 +1,130 @@
+"""The daemon's one loop: descriptors, timers and signals. Blocks until the first of them is due; nothing
+polls.
+
+It is ``selectors`` and a heap, because importing asyncio alone would cost a third of the daemon's memory.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+Action = Callable[[], None]
+
+
+class HasFileno(Protocol):
+    """What a selector takes."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+
+
+class Timer:
+    """One appointment, ``at`` in ``CLOCK_MONOTONIC`` seconds. ``cancel`` may come at any time, also twice."""
+
+    def __init__(self, at: float, action: Action) -> None:
+        self.at, self.action, self.cancelled = at, action, False
+
+    def __lt__(self, other: Timer) -> bool:
+        return self.at < other.at
+
+    def cancel(self) -> None:
+        """It will not happen."""
+        self.cancelled = True
+
+
+class Reactor:
+    """Calls back when something is readable, due or signalled. Not for more than one thread."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[Timer] = []
+        self._running = False
+        self._signals: dict[int, Action] = {}
+        self._wakeup: tuple[int, int] | None = None
+
+    def on_readable(self, thing: HasFileno, action: Action) -> None:
+        """Call ``action`` whenever ``thing`` can be read."""
+        self._selector.register(thing.fileno(), selectors.EVENT_READ, action)
+
+    def on_ready(self, thing: HasFileno, write: bool, action: Action) -> None:
+        """Call ``action`` whenever ``thing`` can be read, or written instead."""
+        event = selectors.EVENT_WRITE if write else selectors.EVENT_READ
+        self._selector.modify(thing.fileno(), event, action)
+
+    def forget(self, thing: HasFileno) -> None:
+        """No longer watch ``thing``; call it before closing."""
+        self._selector.unregister(thing.fileno())
+
+    def after(self, seconds: float, action: Action) -> Timer:
+        """Call ``action`` once, ``seconds`` from now."""
+        timer = Timer(time.monotonic() + seconds, action)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def every(self, seconds: float, action: Action) -> None:
+        """Call ``action`` again and again; a call that was late is not made up for."""
+
+        def again() -> None:
+            self.after(seconds, again)
+            action()
+
+        self.after(seconds, again)
+
+    def on_signal(self, number: int, action: Action) -> None:
+        """Call ``action`` in the loop, not in the signal's handler. ``close`` puts the old handler back."""
+        if self._wakeup is None:
+            self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            signal.set_wakeup_fd(self._wakeup[1], warn_on_full_buffer=False)
+            self._selector.register(self._wakeup[0], selectors.EVENT_READ, self._signalled)
+        self._signals[number] = action
+        signal.signal(number, lambda *_: None)
+
+    def _signalled(self) -> None:
+        assert self._wakeup is not None
+        for number in os.read(self._wakeup[0], 512):
+            if number in self._signals:
+                self._signals[number]()
+
+    def run(self) -> None:
+        """Until ``stop``."""
+        self._running = True
+        while self._running:
+            self.turn(3600.0)
+
+    def turn(self, patience: float) -> None:
+        """Wait for whatever is first, at most ``patience`` seconds, and do it."""
+        for key, _ in self._selector.select(self._wait(patience)):
+            if key.fd in self._selector.get_map():  # an action before this one may have closed it
+                key.data()
+        now = time.monotonic()
+        while self._timers and self._timers[0].at <= now:
+            timer = heapq.heappop(self._timers)
+            if not timer.cancelled:
+                timer.action()
+
+    def _wait(self, patience: float) -> float:
+        while self._timers and self._timers[0].cancelled:
+            heapq.heappop(self._timers)
+        if not self._timers:
+            return patience
+        return min(patience, max(0.0, self._timers[0].at - time.monotonic()))
+
+    def stop(self) -> None:
+        """``run`` returns after the turn at hand."""
+        self._running = False
+
+    def close(self) -> None:
+        """Give signals and descriptors back."""
+        for number in self._signals:
+            signal.signal(number, signal.SIG_DFL)
+        if self._wakeup is not None:
+            signal.set_wakeup_fd(-1)
+            for end in self._wakeup:
+                os.close(end)
+        self._selector.close()

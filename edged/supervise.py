@@ -1,0 +1,341 @@
+"""Keeps one worker per pipeline at work: exec, deadlines, replace, back off.
+
+A worker is exec'd, never merely forked: with an empty environment, the wall as its only descriptor (0, 1
+and 2 are /dev/null: libraries print, and what they print might be of what they saw), in a session of its
+own. It is judged by *progress*: a tick must come. What dies, stalls or breaks a rule of the wall is killed
+and replaced, later each time, and takes nothing else with it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import Protocol
+
+from edged import wall
+from edged.config.shape import Model, Pipeline, recorded
+from edged.errors import WallError
+from edged.nouns import Series
+from edged.reactor import Reactor, Timer
+
+START_DEADLINE = (
+    90.0  # seconds to the first inference: a Pi Zero needs 20 for a large model, a Coral 3 for its firmware
+)
+PROGRESS_DEADLINE = 4.0  # seconds without a tick, beyond four times what one inference takes
+BACKOFF_FIRST, BACKOFF_MOST = 0.5, 60.0  # seconds; doubled at each failure in a row
+HEALTHY = 60.0  # seconds at work that make an earlier failure forgotten
+STOP_PATIENCE = 2.0  # seconds that a worker has for its last tick
+TPU_RETRY_FIRST, TPU_RETRY_MOST = (
+    600.0,
+    6 * 3600.0,
+)  # seconds until the Edge TPU is tried again; doubled each time
+WALL_DESCRIPTOR = 3
+
+
+class Process:
+    """One exec'd worker and the daemon's end of its wall."""
+
+    def __init__(self, assignment: wall.Assignment) -> None:
+        ours, theirs = wall.pair()
+        with theirs:
+            self.pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-I", "-m", "edged.worker", str(WALL_DESCRIPTOR)],
+                {},
+                file_actions=_descriptors(theirs.fileno()),
+                setsid=True,
+                setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
+            )
+        self.pidfd = os.pidfd_open(self.pid)
+        self.channel = wall.Channel(ours, wall.Up)
+        self.channel.send(assignment)
+
+    def fileno(self) -> int:
+        """Readable when the process has ended."""
+        return self.pidfd
+
+    def kill(self) -> None:
+        """At once."""
+        signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def reap(self) -> int:
+        """Its end, as ``os.waitstatus_to_exitcode`` gives it (negative: the signal). Blocks until then."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        self.channel.close()
+        return os.waitstatus_to_exitcode(status)
+
+
+def _descriptors(end: int) -> list[tuple[int, int, int] | tuple[int, int, str, int, int]]:
+    """All others of ours close on exec. The end may already stand where it should: dup2 onto itself keeps
+    close-on-exec off in posix_spawn.
+    """
+    null: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [
+        (os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)
+    ]
+    return [(os.POSIX_SPAWN_DUP2, end, WALL_DESCRIPTOR), *null]
+
+
+class Listener(Protocol):
+    """What the daemon wants to hear of a pipeline."""
+
+    def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
+        """A tick that kept the rules."""
+
+    def changed(self, keeper: Keeper, event: str, text: str) -> None:
+        """Something that the owner may want to know has happened."""
+
+
+class Keeper:
+    """Keeps one pipeline's worker. ``state`` is starting, running, backoff, refused or ended; ``why``
+    explains it.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        listener: Listener,
+        name: str,
+        pipeline: Pipeline,
+        model: Model,
+        series: tuple[Series, ...],
+    ) -> None:
+        self._reactor, self._listener = reactor, listener
+        self.name, self.pipeline, self.model, self.series = name, pipeline, model, series
+        self.recorded = recorded(pipeline.source)
+        self.state, self.why, self.restarts = "starting", "", 0
+        self.ready: wall.Ready | None = None
+        self.tick: wall.Tick | None = None
+        self.wall_bytes = 0
+        self._process: Process | None = None
+        self._inspector: wall.Inspector
+        self._trouble: wall.Trouble | None = None
+        self._failures = 0
+        self._cpu_because, self._tpu_retry = "", TPU_RETRY_FIRST
+        self._progress = self._began = 0.0
+        self._timers: list[Timer] = []
+        self._stopping = False
+
+    @property
+    def pid(self) -> int:
+        """The worker's process, 0 when there is none."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def done(self) -> bool:
+        """Nothing will come of this pipeline any more."""
+        return self.state in ("refused", "ended")
+
+    def start(self) -> None:
+        """Exec a worker."""
+        self._cancel_timers()
+        now = time.monotonic()
+        self._progress = self._began = now
+        self._trouble, self.ready, self.state = None, None, "starting"
+        self._inspector = wall.Inspector(self.series, self.recorded, now)
+        process = self._process = Process(
+            wall.Assignment(
+                wall.PROTOCOL, self.name, self.pipeline, self.model, self.series, self._cpu_because
+            )
+        )
+        self._reactor.on_readable(process.channel, self._readable)
+        self._reactor.on_readable(process, self._ended)
+        self._watch()
+
+    def direct(self, directive: wall.Directive) -> None:
+        """Pass on what is wanted from now on; a worker that does not read is one that has stalled, and the
+        deadline is its judge.
+        """
+        if self._process is not None:
+            try:
+                self._process.channel.send(directive)
+            except OSError:
+                self.why = "the worker does not listen"
+
+    def stop(self) -> None:
+        """Ask for the last tick. ``finish`` waits for it."""
+        self._stopping = True
+        self._cancel_timers()
+        if self.state == "running":
+            self.direct(wall.Directive(self.pipeline.rate, stop=True))
+        elif self._process is not None:
+            self._process.kill()
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
+
+    def kill(self) -> None:
+        """End the process now."""
+        self._cancel_timers()
+        if self._process is not None:
+            self._process.kill()
+
+    def _after(self, seconds: float, action: object) -> None:
+        self._timers = [timer for timer in self._timers if not timer.cancelled]
+        self._timers.append(self._reactor.after(seconds, action))  # type: ignore[arg-type]
+
+    def _cancel_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    def _allowed(self) -> float:
+        """Seconds that may pass without progress now."""
+        if self.ready is None:
+            return START_DEADLINE
+        return PROGRESS_DEADLINE + 4.0 * (self.tick.infer if self.tick else 0.0)
+
+    def _watch(self) -> None:
+        """Look again when the deadline would be over: one timer, moved on only when it is due."""
+        process = self._process
+
+        def look() -> None:
+            if process is not self._process or process is None:
+                return
+            over = time.monotonic() - self._progress - self._allowed()
+            if over >= 0.0:
+                waited = time.monotonic() - self._progress
+                self._break(f"no progress for {waited:.0f} s")
+            else:
+                self._after(max(0.05, -over), look)
+
+        self._after(self._allowed(), look)
+
+    def _break(self, why: str) -> None:
+        """Give the worker up."""
+        self.why = why
+        if self._process is not None:
+            self._process.kill()
+
+    def _readable(self) -> None:
+        """Everything that is there, but never so much of one worker that the others wait."""
+        process = self._process
+        for _ in range(wall.BURST):
+            if process is None or process is not self._process or not self._take(process):
+                return
+
+    def _take(self, process: Process) -> bool:
+        try:
+            message = process.channel.receive()
+            if message is None:
+                self._reactor.forget(process.channel)
+                return False
+            self.wall_bytes = process.channel.received
+            self._heard(self._inspector.inspect(message, time.monotonic()))
+        except BlockingIOError:
+            return False
+        except WallError as error:
+            self._reactor.forget(process.channel)
+            self._break(f"it broke a rule of the wall: {error.message}")
+            self._listener.changed(self, "wall-broken", error.message)
+            return False
+        return True
+
+    def _heard(self, message: wall.Up) -> None:
+        self._progress = time.monotonic()
+        match message:
+            case wall.Tick():
+                self.tick = message
+                self._listener.ticked(self, message)
+            case wall.Ready():
+                self._came_up(message)
+            case wall.Trouble():
+                self._trouble = message
+            case wall.Ended():
+                self.state = "ended"
+
+    def _came_up(self, ready: wall.Ready) -> None:
+        self.ready, self.state, self.why = ready, "running", ""
+        self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}")
+        if ready.cpu_because and self._wants_tpu():
+            self._after(self._tpu_retry, self._retry_tpu)
+            self._tpu_retry = min(TPU_RETRY_MOST, self._tpu_retry * 2)
+
+    def _wants_tpu(self) -> bool:
+        return self.model.delegate == "edgetpu" or bool(self.model.edgetpu_file)
+
+    def _retry_tpu(self) -> None:
+        self._cpu_because = ""
+        self.why = "tries the Edge TPU again"
+        self.direct(wall.Directive(self.pipeline.rate, stop=True))
+
+    def _ended(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        self._readable()  # what it said last counts
+        self._reactor.forget(process)
+        with suppress(KeyError):  # its end may have been read already
+            self._reactor.forget(process.channel)
+        status = process.reap()
+        self._process = None
+        self._cancel_timers()
+        self._conclude(status)
+
+    def _conclude(self, status: int) -> None:
+        """What to do now that the worker has ended."""
+        trouble = self._trouble
+        if self._stopping:
+            self.state = "ended"
+        elif self.state == "ended":
+            self._listener.changed(self, "ended", "the recording is over")
+        elif trouble is not None and trouble.final:
+            self.state, self.why = "refused", _sentence(trouble)
+            self._listener.changed(self, "refused", self.why)
+        elif self.why == "tries the Edge TPU again":
+            self.start()
+        else:
+            self._replace(_sentence(trouble) if trouble else self.why or _death(status), status)
+
+    def _replace(self, why: str, status: int) -> None:
+        if self._died_of_tpu(status):
+            self._cpu_because = f"the Edge TPU's library ended the whole process ({_death(status)})"
+        if time.monotonic() - self._began > HEALTHY:
+            self._failures = 0
+        wait = min(BACKOFF_MOST, BACKOFF_FIRST * 2**self._failures)
+        self._failures += 1
+        self.restarts += 1
+        self.state, self.why = "backoff", why
+        self._after(wait, self.start)
+        self._listener.changed(self, "replaced", f"{why}; a new worker in {wait:g} s")
+
+    def _died_of_tpu(self, status: int) -> bool:
+        if status not in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS) or self._cpu_because:
+            return False
+        at_work = self.ready is not None and self.ready.delegate == "edgetpu"
+        return at_work or (self.ready is None and self.model.delegate != "cpu" and self._may_try_tpu())
+
+    def _may_try_tpu(self) -> bool:
+        return self._wants_tpu() or bool(self.model.delegate_library)
+
+
+def _sentence(trouble: wall.Trouble) -> str:
+    """What a worker said last, made safe to print: it is not to be believed."""
+    text = f"{trouble.message} ({trouble.hint})" if trouble.hint else trouble.message
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def _death(status: int) -> str:
+    if status < 0:
+        try:
+            return f"the worker was ended by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"the worker was ended by signal {-status}"
+    return f"the worker ended by itself with status {status}"
+
+
+def finish(reactor: Reactor, keepers: list[Keeper]) -> None:
+    """Let all workers tell their last second, then end those that have not."""
+    deadline = time.monotonic() + STOP_PATIENCE
+    for keeper in keepers:
+        keeper.stop()
+    while any(keeper.alive for keeper in keepers):
+        if time.monotonic() >= deadline:
+            for keeper in keepers:
+                keeper.kill()
+        reactor.turn(0.05)

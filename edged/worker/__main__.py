@@ -1,0 +1,11 @@
+"""``python -m edged.worker FD``: the daemon's doing, not a user's."""
+
+import os
+import sys
+
+# Before NumPy is first imported: an idle BLAS thread per core costs memory and serves nothing here.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+from edged.worker.loop import main
+
+sys.exit(main(sys.argv[1]))
