@@ -1,1 +1,1 @@
-"""TOML -> frozen config. ``shape`` is what may be said, the rest is how it is read and how errors are told."""
+"""TOML -> frozen config. ``shape`` is what may be said; the rest reads it and tells what is wrong."""

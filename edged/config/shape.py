@@ -1,8 +1,8 @@
 """The config as frozen structs: every key, its type, its default and its limits. No I/O, no other import.
 
 The docstring of a struct and the comment of a field are for readers of the code; what owners read is
-``config/edged.toml``, which a test holds equal to this file. Limits live in ``Meta`` so that the check, the JSON Schema and
-the worker (which gets its part of these structs over the wall) agree.
+``config/edged.toml``, which a test holds equal to this file. Limits live in ``Meta`` so that the check, the
+JSON Schema and the worker (which gets its part of these structs over the wall) agree.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Common ground: frozen, keywords only, unknown keys are errors."""
 
 
-class Daemon(Shape):
+class Daemon(Shape, frozen=True):
     """Where the daemon lives and what it says."""
 
     state_dir: PathText = "/var/lib/edged"
@@ -48,7 +48,7 @@ class Daemon(Shape):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class Keep(Shape):
+class Keep(Shape, frozen=True):
     """How long buckets of each length are kept; 0 makes none of that length."""
 
     second: Duration = 0.0
@@ -57,8 +57,10 @@ class Keep(Shape):
     day: Duration = float("inf")
 
 
-class Store(Shape):
-    """The encrypted store. An empty ``file`` is ``edged.db`` in the state directory, an empty ``key_file`` ``key`` in it."""
+class Store(Shape, frozen=True):
+    """The encrypted store. An empty ``file`` is ``edged.db`` in the state directory, an empty ``key_file``
+    ``key`` in it.
+    """
 
     file: PathText = ""
     key_file: PathText = ""
@@ -66,14 +68,14 @@ class Store(Shape):
     keep: Keep = Keep()
 
 
-class Clock(Shape):
+class Clock(Shape, frozen=True):
     """When the time is believed, and whose days are meant. An empty ``timezone`` is the system's."""
 
     trust: Literal["synchronised", "always"] = "synchronised"
     timezone: str = ""
 
 
-class Model(Shape):
+class Model(Shape, frozen=True):
     """A ``.tflite`` file (or ``builtin:activity``) and what its own metadata does not say."""
 
     file: Annotated[PathText, Meta(min_length=1)]
@@ -91,7 +93,7 @@ class Model(Shape):
     outputs: tuple[str, ...] = ()
 
 
-class Synthetic(Shape, tag_field="kind", tag="synthetic"):
+class Synthetic(Shape, frozen=True, tag_field="kind", tag="synthetic"):
     """The scripted scene: its true counts are known. A product, never chosen silently.
 
     ``width`` and ``height`` 0: the model's own size. ``people`` and ``cars`` enter that many times a minute,
@@ -114,7 +116,7 @@ class Synthetic(Shape, tag_field="kind", tag="synthetic"):
     start: Moment = ""
 
 
-class File(Shape, tag_field="kind", tag="file"):
+class File(Shape, frozen=True, tag_field="kind", tag="file"):
     """A video, an animated picture, a picture, or a folder of pictures.
 
     ``fps`` 0: as the file says (pictures: one a second); else frames are that far apart whatever the file
@@ -128,7 +130,7 @@ class File(Shape, tag_field="kind", tag="file"):
     start: Moment = ""
 
 
-class V4l2(Shape, tag_field="kind", tag="v4l2"):
+class V4l2(Shape, frozen=True, tag_field="kind", tag="v4l2"):
     """A camera of the kernel's own kind: USB cameras, capture sticks.
 
     ``width`` and ``height`` 0: the nearest size not below the model's. ``timeout``: so long without a frame
@@ -142,7 +144,7 @@ class V4l2(Shape, tag_field="kind", tag="v4l2"):
     timeout: Timeout = 5.0
 
 
-class Camera(Shape, tag_field="kind", tag="camera"):
+class Camera(Shape, frozen=True, tag_field="kind", tag="camera"):
     """A camera of the Raspberry Pi's connector, through libcamera. ``controls`` are libcamera's, by name.
 
     ``timeout``: so long without a frame and the camera is lost: it is closed and opened again.
@@ -163,7 +165,7 @@ def recorded(source: Source) -> bool:
     return isinstance(source, File | Synthetic) and source.pace == "fast"
 
 
-class Measure(Shape):
+class Measure(Shape, frozen=True):
     """What the owner asked to know. No ``labels``: any of them as one; no ``zones``: the whole picture."""
 
     kind: Literal["occupancy", "presence", "activity", "level"]
@@ -173,8 +175,10 @@ class Measure(Shape):
     unit: Annotated[str, Meta(max_length=16)] = ""
 
 
-class Pipeline(Shape):
-    """One source through one model to its measures. ``rate`` is in frames per second, 0 for as fast as it goes."""
+class Pipeline(Shape, frozen=True):
+    """One source through one model to its measures. ``rate`` is in frames per second, 0 for as fast as it
+    goes.
+    """
 
     source: Source
     model: Name = "activity"
@@ -184,7 +188,7 @@ class Pipeline(Shape):
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1, max_length=32)] = (Measure(kind="presence"),)
 
 
-class Config(Shape, kw_only=True):
+class Config(Shape, frozen=True, kw_only=True):
     """One TOML file."""
 
     daemon: Daemon = Daemon()

@@ -1,0 +1,256 @@
+"""What is right by itself but does not go together: names that lead nowhere, doubles, contradictions.
+
+Each rule yields a ``Problem`` without file and line. Names are looked up in the raw document, so that a model
+with an error of its own is not also reported as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+import msgspec
+
+from edged.config import duration, shape
+from edged.config.lines import Path
+from edged.config.polygon import flaw
+from edged.config.problem import Problem, dotted, likely, listed, shown
+from edged.series import series_of
+from edged.wall import MOST_SERIES
+
+BUILTIN: Final = "builtin:activity"
+#: The model that is there without being defined.
+PREDEFINED: Final = "activity"
+#: What a model can be asked for where its decoder is known before it is opened; a test holds this equal to
+#: the worker's.
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "detector": ("occupancy", "presence"),
+    "activity": ("presence", "activity"),
+    "classifier": ("presence",),
+    "values": ("level",),
+}
+#: Seconds of each resolution that can be kept, the finest first.
+WIDTHS: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+#: A bucket is rolled up once it is over: the finer ones must still be there, on the longest day (25 h) and
+#: after a night without power.
+MARGIN: Final = 2.0
+
+
+def contradictions(
+    config: shape.Config, raw: Mapping[str, Any], paths: Mapping[int, Path]
+) -> Iterator[Problem]:
+    """All that does not go together. ``config`` holds what was valid by itself, ``raw`` the document,
+    ``paths`` its places.
+    """
+    yield from _retention(config.store)
+    yield from _timezone(config.clock)
+    for name, model in config.models.items():
+        yield from _model(model, ("models", name))
+    for name, pipeline in config.pipelines.items():
+        path: Path = ("pipelines", name)
+        yield from _source(pipeline.source, (*path, "source"))
+        yield from _zones(pipeline, path)
+        yield from _references(pipeline, path, raw)
+        yield from _known_zones(pipeline, path, raw, paths)
+        yield from _measures(name, pipeline, config.models, paths)
+    yield from _same_device(config.pipelines)
+
+
+def _retention(store: shape.Store) -> Iterator[Problem]:
+    kept = [(name, getattr(store.keep, name)) for name in WIDTHS if getattr(store.keep, name)]
+    if not kept:
+        yield Problem(
+            ("store", "keep"), "nothing is kept", "a duration above 0 for one of second, minute, hour, day"
+        )
+    for name, long in kept:
+        if long < max(WIDTHS[name], store.commit_every):
+            least = duration.text(max(WIDTHS[name], store.commit_every))
+            yield Problem(
+                ("store", "keep", name),
+                f"{duration.text(long)}, gone before it is written once",
+                f"0 or at least {least} (the bucket itself and [store] commit_every)",
+            )
+    for (fine, long), (coarse, _) in pairwise(kept):
+        if long < (least_kept := MARGIN * WIDTHS[coarse]):
+            yield Problem(
+                ("store", "keep", fine),
+                f"{duration.text(long)}, while each {coarse} is made of the {fine}s kept",
+                f"at least {duration.text(least_kept)}, or {coarse} = 0",
+            )
+
+
+def _timezone(clock: shape.Clock) -> Iterator[Problem]:
+    if not clock.timezone:
+        return
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(clock.timezone)
+    except (KeyError, ValueError, OSError):
+        known = tuple(sorted(zoneinfo.available_timezones()))
+        near = {one.lower(): one for one in known}
+        hint = (
+            likely(clock.timezone, tuple(near))
+            if known
+            else "this system has no time zones: apt install tzdata"
+        )
+        for low, one in near.items():
+            hint = hint.replace(f'"{low}"', f'"{one}"')
+        yield Problem(
+            ("clock", "timezone"),
+            shown(clock.timezone),
+            'a name such as "Europe/Berlin", or "" for the system\'s',
+            hint,
+        )
+
+
+def _model(model: shape.Model, path: Path) -> Iterator[Problem]:
+    builtin = model.file.startswith("builtin:")
+    if builtin and model.file != BUILTIN:
+        yield Problem((*path, "file"), shown(model.file), f'a path, or "{BUILTIN}"')
+    if builtin and model.delegate == "edgetpu":
+        yield Problem((*path, "delegate"), '"edgetpu"', f'"auto" or "cpu": {BUILTIN} runs on the CPU')
+    if builtin and model.decoder not in ("auto", "activity"):
+        yield Problem((*path, "decoder"), shown(model.decoder), f'"auto" or "activity" for {BUILTIN}')
+    if model.labels and model.labels_file:
+        yield Problem((*path, "labels_file"), "a second list of labels", "either labels or labels_file")
+    yield from _doubles(model.labels, (*path, "labels"))
+    if model.delegate == "cpu":
+        for key in ("edgetpu_file", "delegate_library"):
+            if getattr(model, key):
+                yield Problem(
+                    (*path, key),
+                    shown(getattr(model, key)),
+                    'only with delegate "auto" or "edgetpu", not "cpu"',
+                )
+    if len(model.mean) != len(model.std):
+        yield Problem(
+            (*path, "std"), f"{len(model.std)} numbers beside {len(model.mean)} of mean", "as many of each"
+        )
+    if not all(one > 0 for one in model.std):
+        yield Problem((*path, "std"), "0 or less", "numbers above 0: the input is divided by them")
+
+
+def _doubles(words: tuple[str, ...], path: Path) -> Iterator[Problem]:
+    for at, word in enumerate(words):
+        if word in words[:at]:
+            yield Problem((*path, at), f"{shown(word)} a second time", "each once")
+
+
+def _source(source: shape.Source, path: Path) -> Iterator[Problem]:
+    if isinstance(source, shape.Synthetic | shape.File) and source.start and source.pace != "fast":
+        yield Problem(
+            (*path, "start"),
+            shown(source.start),
+            'only with pace = "fast"; at the pace "real" the time is now',
+        )
+    if not isinstance(source, shape.Camera | shape.File) and bool(source.width) != bool(source.height):
+        missing = "height" if source.width else "width"
+        yield Problem(
+            (*path, missing), "0 beside the other, which is set", "both width and height, or neither"
+        )
+
+
+def _zones(pipeline: shape.Pipeline, path: Path) -> Iterator[Problem]:
+    for name, corners in pipeline.zones.items():
+        if wrong := flaw(corners):
+            yield Problem(
+                (*path, "zones", name),
+                wrong,
+                "a polygon whose sides meet only at its corners, of at least 0.0001",
+            )
+
+
+def _references(pipeline: shape.Pipeline, path: Path, raw: Mapping[str, Any]) -> Iterator[Problem]:
+    models = (*_names(raw, "models"), PREDEFINED)
+    if pipeline.model not in models:
+        yield Problem(
+            (*path, "model"),
+            f"{shown(pipeline.model)}, which is not defined",
+            listed(models),
+            likely(pipeline.model, models),
+        )
+
+
+def _names(raw: Any, *path: str) -> tuple[str, ...]:
+    for key in path:
+        raw = raw.get(key) if isinstance(raw, dict) else None
+    return tuple(raw) if isinstance(raw, dict) else ()
+
+
+def _measures(
+    name: str, pipeline: shape.Pipeline, models: Mapping[str, shape.Model], paths: Mapping[int, Path]
+) -> Iterator[Problem]:
+    """The rules that hold between a measure, its model and the measures before it."""
+    model = models.get(pipeline.model, shape.Model(file=BUILTIN) if pipeline.model == PREDEFINED else None)
+    seen: set[tuple[str, str, str]] = set()
+    for measure in pipeline.measures:
+        path = paths.get(id(measure), ("pipelines", name))
+        yield from _doubles(measure.labels, (*path, "labels"))
+        yield from _doubles(measure.zones, (*path, "zones"))
+        if model:
+            yield from _possible(measure, model, path)
+        alone = msgspec.structs.replace(pipeline, measures=(measure,))
+        asked = {(one.measure, one.label, one.zone) for one in series_of(name, alone)}
+        for kind, label, zone in sorted(asked & seen):
+            what = " ".join(
+                filter(None, (kind, label and f"of {shown(label)}", zone and f"in {shown(zone)}"))
+            )
+            yield Problem(path, f"{what} a second time", "a kind of measure once for each label and zone")
+        seen |= asked
+    if (number := len(series_of(name, pipeline))) > MOST_SERIES:
+        path = ("pipelines", name, "measures")
+        yield Problem(path, f"{number} series (labels times zones of each measure)", f"at most {MOST_SERIES}")
+
+
+def _known_zones(
+    pipeline: shape.Pipeline, path: Path, raw: Mapping[str, Any], paths: Mapping[int, Path]
+) -> Iterator[Problem]:
+    known = _names(raw, *map(str, path), "zones")
+    for measure in pipeline.measures:
+        for at, zone in enumerate(measure.zones):
+            if zone not in known:
+                place = (*paths.get(id(measure), path), "zones", at)
+                allowed = listed(known, f"none: [{dotted(path)}.zones] defines no zone")
+                yield Problem(place, f"{shown(zone)}, which is not defined", allowed, likely(zone, known))
+
+
+def _possible(measure: shape.Measure, model: shape.Model, path: Path) -> Iterator[Problem]:
+    """What can be told before the model is opened; the worker judges the rest."""
+    decoder = "activity" if model.file == BUILTIN else model.decoder
+    kinds = KINDS.get(decoder, ())
+    if kinds and measure.kind not in kinds:
+        yield Problem(
+            (*path, "kind"), shown(measure.kind), f"{listed(kinds)}: all that this model ({decoder}) can tell"
+        )
+    if decoder == "activity" and measure.labels:
+        yield Problem(
+            (*path, "labels"), shown(measure.labels), "none: this model recognises nothing and nobody"
+        )
+    if decoder in ("classifier", "values") and measure.zones:
+        yield Problem(
+            (*path, "zones"), shown(measure.zones), f"none: this model ({decoder}) judges the whole picture"
+        )
+    if model.labels:
+        for at, label in enumerate(measure.labels):
+            if label not in model.labels:
+                found = f"{shown(label)}, which the model's labels do not have"
+                yield Problem((*path, "labels", at), found, listed(model.labels), likely(label, model.labels))
+
+
+def _same_device(pipelines: Mapping[str, shape.Pipeline]) -> Iterator[Problem]:
+    """A camera can be opened once."""
+    owners: dict[tuple[str, str], str] = {}
+    for name, pipeline in pipelines.items():
+        match pipeline.source:
+            case shape.V4l2(device=device) if pipeline.enabled:
+                key, value = "device", device
+            case shape.Camera(number=number) if pipeline.enabled:
+                key, value = "number", str(number)
+            case _:
+                continue
+        owner = owners.setdefault((key, value), name)
+        if owner != name:
+            path = ("pipelines", name, "source", key)
+            yield Problem(path, f"{value}, which {owner} has already", "each camera in one enabled pipeline")

@@ -1,0 +1,36 @@
+"""Durations as owners write them: ``"250ms"``, ``"60s"``, ``"5m"``, ``"2h"``, ``"90d"``, ``"5y"``,
+``"forever"``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+#: Seconds per unit, the largest first. A year is the Julian one, 365.25 days.
+UNITS: Final = {"y": 31_557_600.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+PATTERN: Final = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|y)|forever)$"
+WORDS: Final = 'seconds, or text such as "250ms", "60s", "5m", "2h", "90d", "5y" or "forever"'
+
+_PARTS: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|y)")
+
+
+def seconds(text: str) -> float:
+    """``text`` in seconds, infinity for "forever". Raises ``ValueError`` for what is no duration."""
+    if text == "forever":
+        return math.inf
+    parts = _PARTS.fullmatch(text)
+    if not parts:
+        raise ValueError(f"{text!r} is no duration: {WORDS}")
+    return float(parts[1]) * UNITS[parts[2]]
+
+
+def text(value: float) -> str:
+    """``value`` seconds in the largest unit that leaves a short number: the reverse of ``seconds``."""
+    if math.isinf(value):
+        return "forever"
+    for unit, size in UNITS.items():
+        if value >= size and float(f"{value / size:.4g}") * size == value:
+            return f"{value / size:.4g}{unit}"
+    return f"{value:g}s"
