@@ -42,7 +42,8 @@ def serve(end: socket.socket) -> int:
     error = _outcome(channel, assignment)
     if error is None:
         return 0
-    # Only text that edged wrote itself crosses: an unexpected exception could carry what it was computing with.
+    # Only text that edged wrote itself crosses: an unexpected exception could carry what it was computing
+    # with.
     final = isinstance(error, RefusedError | WallError)
     channel.send(wall.Trouble(final, error.message[:400], error.hint[:400]))
     return error.exit_code
