@@ -101,7 +101,9 @@ def trespasses(here: set[str], forbidden: set[str]) -> list[str]:
 
 def test_every_module_stands_on_one_side() -> None:
     for name in modules():
-        assert sum(under(name, side) for side in (LEFT, RIGHT, SHARED)) == 1, f"edged.{name}: in which room is it?"
+        assert sum(under(name, side) for side in (LEFT, RIGHT, SHARED)) == 1, (
+            f"edged.{name}: in which room is it?"
+        )
 
 
 def test_every_room_of_the_plan_is_there() -> None:

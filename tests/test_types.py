@@ -23,4 +23,6 @@ def test_no_module_of_ours_is_excused() -> None:
     for override in config.get("overrides", ()):
         names = override["module"] if isinstance(override["module"], list) else [override["module"]]
         assert not [name for name in names if name.split(".")[0] == "edged"]
-    assert not [p for p in (ROOT / "edged").rglob("*.py") if re.search(r"^# mypy: ", p.read_text(), re.MULTILINE)]
+    assert not [
+        p for p in (ROOT / "edged").rglob("*.py") if re.search(r"^# mypy: ", p.read_text(), re.MULTILINE)
+    ]

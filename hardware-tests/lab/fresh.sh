@@ -52,7 +52,7 @@ network_variables() {
 add_user() {
 	chroot "$root" useradd --create-home --shell /bin/bash newcomer
 	if [ "$as" = sudo ]; then
-		chroot "$root" sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends sudo' >/dev/null
+		chroot "$root" sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends sudo' >/dev/null 2>&1
 		echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/newcomer"
 		rm -rf "${root:?}"/var/lib/apt/lists/*
 	fi
@@ -79,6 +79,7 @@ work=$(mktemp -d "$lab/fresh-$suite.XXXXXX")
 root=$work/root
 if [ -n "${KEEP:-}" ]; then echo "fresh.sh: kept in $root"; else trap 'rm -rf "$work"' EXIT; fi
 cp -a "$bare" "$root"
+echo "127.0.0.1 localhost $(hostname)" >"$root/etc/hosts"
 copy_network_settings
 
 user=root home=/root
