@@ -1,7 +1,7 @@
 """The house's plan as tables: who stands left and right of the wall, and who may import what.
 
-Every import counts, lazy ones inside functions and those for type checkers too: a name that crosses the wall in a
-signature crosses it. Only which modules are *loaded* is asked of the interpreter itself.
+Every import counts, lazy ones inside functions and those for type checkers too: a name that crosses the
+wall in a signature crosses it. Only which modules are *loaded* is asked of the interpreter itself.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imports(name: str) -> frozenset[str]:
-    """Every module that ``name`` imports, absolute, anywhere in its text; ``from x import y`` counts as x.y if that is a module."""
+    """Every module that ``name`` imports, anywhere in its text; ``from x import y`` is x.y if that is a module."""
     path = modules()[name]
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found = set()
