@@ -121,7 +121,6 @@ continue_as_owner() {
 	user=$(id -nu "$SUDO_UID")
 	home=$(getent passwd "$SUDO_UID" | cut -d: -f6)
 	note "going on as $user, who owns the checkout"
-	unlock
 	exec runuser -u "$user" -- env HOME="$home" SUDO_UID= "$CHECKOUT/install.sh" "$@"
 }
 
@@ -150,12 +149,12 @@ check_machine() {
 		"on a Raspberry Pi 3 or newer, use the 64-bit Raspberry Pi OS." ;;
 	esac
 	[ "$(getconf LONG_BIT)" = 64 ] || fail "this system is 32-bit on a 64-bit processor." "use the 64-bit Raspberry Pi OS."
+	[ -z "${PYTHON:-}" ] || command -v -- "$PYTHON" >/dev/null || fail "PYTHON is $PYTHON, and there is no such program."
 	[ -w "$CHECKOUT" ] || fail "$CHECKOUT is not writable for $(id -nu), and everything is set up inside it."
 }
 
 check_python() {
 	python=$(find_python)
-	[ -n "$python" ] || fail "no Python was found${PYTHON:+ at $PYTHON}."
 	old_enough "$python" || fail "$python is Python $(version_of "$python"); edged needs $OLDEST_PYTHON or newer." \
 		"Debian 12, Raspberry Pi OS of the same age, and newer ones have it; or set PYTHON to one you have."
 }
@@ -220,7 +219,6 @@ pip_progress() {
 
 set_up() { # set_up EXTRAS
 	step "Python environment"
-	check_python
 	make_environment .venv constraints.txt -e ".$1"
 }
 
@@ -244,10 +242,11 @@ begin() { # begin STEPS PACKAGES... -- the command line, for going on as the own
 	done
 	shift
 	check_machine
-	lock
 	step "Debian packages"
 	need_packages "${packages[@]}"
+	check_python
 	continue_as_owner "$@"
+	lock
 }
 
 demo() {
