@@ -66,3 +66,12 @@ class Due:
     def forget(self) -> None:
         """Begin anew with the next frame: the stream was interrupted or starts over."""
         self._origin, self._point = None, 0
+
+    def between(self, before: float, after: float) -> bool:
+        """Whether a frame at ``after`` would be due that follows one at ``before``: a forecast that changes
+        nothing.
+        """
+        if self._origin is None or not self._rate:
+            return True
+        early = self._origin - self.slack
+        return math.floor((after - early) * self._rate) > math.floor((before - early) * self._rate)

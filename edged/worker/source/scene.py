@@ -66,7 +66,7 @@ class Stop(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """One thing's way through the picture: straight between its stops, at ``feet`` (fraction from the top)."""
+    """One thing's way through the picture: straight between its stops, at ``feet`` (from the top)."""
 
     kind: str
     number: int
@@ -258,7 +258,7 @@ def timed(corners: list[float], speed: float, rest: float) -> tuple[Stop, ...]:
 
 
 def stays_of(visit: Visit, zone: Polygon | None) -> list[tuple[float, float]]:
-    """When one visit is in view, or in the zone: sampled at 20 Hz, its edges then narrowed to a millisecond."""
+    """When one visit is in view, or in the zone: sampled at 20 Hz, the edges narrowed to a millisecond."""
     times = [visit.enters + 0.05 * i for i in range(math.ceil((visit.leaves - visit.enters) / 0.05) + 1)]
     seen, stays, come = False, [], 0.0
     for before, time in pairwise(times):

@@ -1,0 +1,141 @@
+"""Pictures at rest: one, or a folder of them, in full size so that the worker's own exact resize follows.
+
+JPEG goes through libjpeg-turbo (``simplejpeg``), whose colours are those of other decoders to the bit; the
+rest through FFmpeg.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edged.errors import RefusedError, UnavailableError
+from edged.worker.source import Want
+from edged.worker.source.rate import Due
+
+FPS: Final = 1.0  # pictures a second unless the config says otherwise
+SUFFIXES: Final = frozenset((".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+JPEG: Final = b"\xff\xd8\xff"
+#: EXIF orientation -> (counter-clockwise right angles, mirrored left to right afterwards). EXIF 2.32, tag
+#: 0x0112.
+TURNS: Final = {
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (3, True),
+    6: (3, False),
+    7: (1, True),
+    8: (1, False),
+}
+
+
+class Album:
+    """A folder's pictures by name (numbers in their order: 2 before 10), or a single one."""
+
+    def __init__(self, paths: tuple[Path, ...], want: Want, fps: float) -> None:
+        self._paths, self._want = paths, want
+        self.fps = fps or FPS
+        self._last: tuple[Path, NDArray[np.uint8]] | None = None
+
+    def frames(self, due: Due, offset: float) -> Iterator[tuple[float, Path]]:
+        """(seconds from the beginning, path) in their order."""
+        del due, offset
+        return ((number / self.fps, path) for number, path in enumerate(self._paths))
+
+    def picture(self, path: Path) -> NDArray[np.uint8]:
+        """uint8 [H, W, 3] in its own size, or grey [H, W, 1] averaged to the wanted size.
+
+        Raises ``RefusedError``, ``UnavailableError``.
+        """
+        if self._last is None or self._last[0] != path:
+            self._last = None
+            self._last = (path, decoded(path, self._want))
+        return self._last[1]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def pictures(folder: Path) -> tuple[Path, ...]:
+    """The pictures in a folder, in order.
+
+    Raises ``RefusedError`` when there is none, ``UnavailableError`` when it cannot be read.
+    """
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
+    except OSError as error:
+        raise UnavailableError(f"the folder {folder} cannot be read: {error.strerror}") from None
+    if not found:
+        raise RefusedError(
+            f"there is no picture in the folder {folder}",
+            f"put some in; their names end in one of {' '.join(sorted(SUFFIXES))}",
+        )
+    return tuple(sorted(found, key=in_order))
+
+
+def in_order(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Sorts names as people count: ``p2`` before ``p10``."""
+    parts = re.findall(r"\d+|\D+", path.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
+
+
+def decoded(path: Path, want: Want) -> NDArray[np.uint8]:
+    """The picture in a file; see ``Album.picture``."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(f"the picture {path} cannot be read: {error.strerror}") from None
+    if not data:
+        raise RefusedError(f"{path} is empty", "copy it again from where it came")
+    if data.startswith(JPEG):
+        return jpeg(path, data, want)
+    if data[8:16] == b"WEBPVP8X" and data[20] & 2:  # RFC 9649, 2.7: the animation flag
+        raise RefusedError(f"{path} is an animated WebP, which FFmpeg cannot decode", "convert it to GIF or MP4")
+    from edged.worker.source.movie import still
+
+    return still(path, data, want)
+
+
+def jpeg(path: Path, data: bytes, want: Want) -> NDArray[np.uint8]:
+    """A JPEG picture, turned as its EXIF says."""
+    import simplejpeg  # type: ignore[import-untyped]
+
+    try:
+        picture: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB" if want.channels == 3 else "GRAY")
+    except ValueError as error:
+        raise RefusedError(
+            f"{path} is a damaged or cut off JPEG picture: {error}", "copy it again from where it came"
+        ) from None
+    turns, mirrored = TURNS.get(orientation(data), (0, False))
+    if turns or mirrored:
+        picture = np.rot90(picture, turns)
+        picture = np.ascontiguousarray(picture[:, ::-1] if mirrored else picture)
+    if want.channels == 3:
+        return picture
+    from edged.worker.source.movie import scaled
+
+    return scaled(picture, want)
+
+
+def orientation(data: bytes) -> int:
+    """The EXIF orientation of a JPEG picture, 1 (as it is) when it has none. EXIF 2.32, 4.6.4 and 4.7.2."""
+    at = data.find(b"Exif\0\0", 0, 1 << 16) + 6
+    if at < 6:
+        return 1
+    order = "<" if data[at : at + 2] == b"II" else ">"
+    try:
+        (table,) = struct.unpack_from(f"{order}I", data, at + 4)
+        (entries,) = struct.unpack_from(f"{order}H", data, at + table)
+        for entry in range(min(entries, 512)):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", data, at + table + 2 + 12 * entry)
+            if tag == 0x0112:
+                return int(value)
+    except struct.error:
+        pass  # cut off or nonsense: as good as none
+    return 1
