@@ -298,7 +298,7 @@ set_up_tflite() {
 	fi
 	local constraints
 	constraints=$(mktemp)
-	grep -v '^numpy=' "$CHECKOUT/constraints.txt" >"$constraints"
+	grep -vE '^(numpy|ml-dtypes)=' "$CHECKOUT/constraints.txt" >"$constraints"
 	make_environment .venv-tflite "$constraints" -e '.[tflite-runtime]' pytest
 	rm -f "$constraints"
 }
