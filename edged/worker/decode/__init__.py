@@ -1,0 +1,161 @@
+"""Outputs -> observations. Pure: arrays in, an ``Observation`` out.
+
+A decoder is chosen once, when the model is opened, and then called with the raw output arrays of one frame,
+in the order of its ``tensors``. Integers are made real first: real = (q - zero_point) * scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edged.worker.observation import Classes, Detections, Grid, Observation, Values
+
+Raw = NDArray[Any]
+Real = Callable[[Raw], NDArray[np.float32]]
+
+
+class Output(NamedTuple):
+    """One output as the interpreter and the file tell of it.
+
+    ``name`` is the signature's, else the tensor's own; ``role`` the metadata's name for it. ``maker`` is the
+    operator that it comes from, with casts and reshapes left out, and ``place`` its place among that
+    operator's outputs.
+    """
+
+    number: int
+    name: str
+    role: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+    maker: str = ""
+    place: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+class Decoder(Protocol):
+    """``tensors`` are the indices of the outputs that a call takes, in order; ``gives`` the type that it
+    returns.
+    """
+
+    tensors: tuple[int, ...]
+    gives: type
+
+    def __call__(self, *raw: Raw) -> Observation:
+        """One frame's observation."""
+
+
+def real(output: Output) -> Real:
+    """What makes an output's numbers float32: exactly (q - zero_point) * scale where it is quantised."""
+    if output.dtype == "float32":
+        return _as_it_is
+    if output.dtype in ("uint8", "int8") and output.scale:
+        table = _table(output.dtype, output.scale, output.zero_point)
+        return lambda raw: table.take(raw.view(np.uint8))
+    scale, zero = np.float32(output.scale or 1.0), np.int64(output.zero_point)
+    return lambda raw: ((raw.astype(np.int64) - zero) * scale).astype(np.float32)
+
+
+def _as_it_is(raw: Raw) -> NDArray[np.float32]:
+    return raw
+
+
+def _table(dtype: str, scale: float, zero_point: int) -> NDArray[np.float32]:
+    """Real values of all 256 bytes, indexed by the byte read as unsigned."""
+    values = np.arange(256, dtype=np.uint8).view(dtype).astype(np.int64)
+    made: NDArray[np.float32] = (
+        (values - zero_point).astype(np.float64) * np.float64(np.float32(scale))
+    ).astype(np.float32)
+    return made
+
+
+class Detector:
+    """SSD-style: boxes [1, N, 4], classes [1, N], scores [1, N] and how many of the N count [1].
+
+    ``order`` says at which of a box's four numbers top, left, bottom and right are.
+    """
+
+    gives: type = Detections
+
+    def __init__(self, outputs: Sequence[Output], order: tuple[int, ...] = (0, 1, 2, 3)) -> None:
+        self.tensors = tuple(one.number for one in outputs)
+        self._real = tuple(real(one) for one in outputs)
+        self._order = None if order == (0, 1, 2, 3) else list(order)
+
+    def __call__(self, *raw: Raw) -> Detections:
+        """Those that count, best first, boxes cut at the picture's edges."""
+        boxes, classes, scores, count = (one(each) for one, each in zip(self._real, raw, strict=True))
+        scores = scores.reshape(-1)
+        number = max(0, min(int(count.reshape(-1)[0]), scores.size))
+        scores = scores[:number]
+        boxes = boxes.reshape(-1, 4)[:number]
+        indices = classes.reshape(-1)[:number]
+        if number > 1 and (scores[1:] > scores[:-1]).any():
+            best = np.argsort(-scores, kind="stable")
+            boxes, indices, scores = boxes[best], indices[best], scores[best]
+        if self._order is not None:
+            boxes = boxes[:, self._order]
+        return Detections(np.minimum(np.maximum(boxes, 0.0), 1.0), np.rint(indices).astype(np.int64), scores)
+
+
+class Classifier:
+    """Scores of all classes. ``soft``: the numbers are scores already; otherwise they are logits and softmax
+    makes them scores.
+    """
+
+    gives: type = Classes
+
+    def __init__(self, output: Output, soft: bool) -> None:
+        self.tensors: tuple[int, ...] = (output.number,)
+        self._real, self._soft = real(output), soft
+
+    def __call__(self, *raw: Raw) -> Classes:
+        """float32 [K] in 0..1."""
+        scores = self._real(raw[0]).reshape(-1)
+        return Classes(scores if self._soft else softmax(scores))
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """exp(x) / sum(exp(x)), the largest taken off first so that nothing overflows."""
+    powers = np.exp(logits - logits.max())
+    made: NDArray[np.float32] = powers / powers.sum()
+    return made
+
+
+class Plain:
+    """Plain values, all outputs named, one after another."""
+
+    gives: type = Values
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self.tensors = tuple(one.number for one in outputs)
+        self._real = tuple(real(one) for one in outputs)
+
+    def __call__(self, *raw: Raw) -> Values:
+        """float32 [K]."""
+        parts = [one(each).reshape(-1) for one, each in zip(self._real, raw, strict=True)]
+        return Values(parts[0] if len(parts) == 1 else np.concatenate(parts))
+
+
+class Activity:
+    """The activity grid: ``movement`` and ``presence``, [1, GH, GW, 1] each."""
+
+    gives: type = Grid
+
+    def __init__(self, movement: Output, presence: Output) -> None:
+        self.tensors: tuple[int, ...] = (movement.number, presence.number)
+        self._real = (real(movement), real(presence))
+        self._shape: Final = movement.shape[1:3]
+
+    def __call__(self, *raw: Raw) -> Grid:
+        """Two float32 [GH, GW]."""
+        return Grid(self._real[0](raw[0]).reshape(self._shape), self._real[1](raw[1]).reshape(self._shape))
