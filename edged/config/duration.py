@@ -27,10 +27,17 @@ def seconds(text: str) -> float:
 
 
 def text(value: float) -> str:
-    """``value`` seconds in the largest unit that leaves a short number: the reverse of ``seconds``."""
+    """``value`` seconds in the largest unit that leaves a short number: the reverse of ``seconds``, to the
+    microsecond.
+    """
     if math.isinf(value):
         return "forever"
     for unit, size in UNITS.items():
-        if value >= size and float(f"{value / size:.4g}") * size == value:
-            return f"{value / size:.4g}{unit}"
-    return f"{value:g}s"
+        number = value / size
+        if number >= 1 and number == round(number, 1):
+            return _plain(number) + unit
+    return _plain(value) + "s"
+
+
+def _plain(number: float) -> str:
+    return f"{number:.6f}".rstrip("0").rstrip(".")
