@@ -6,6 +6,9 @@ set -euo pipefail
 
 CHECKOUT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly CHECKOUT
+# pip ends in good order when it is interrupted; that must not look like a failure to try again after.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 readonly OLDEST_PYTHON=3.11
 readonly NEWEST_FOR_TFLITE_RUNTIME=3.11 # its last wheels are of 2023
 
@@ -159,7 +162,10 @@ check_python() {
 		"Debian 12, Raspberry Pi OS of the same age, and newer ones have it; or set PYTHON to one you have."
 }
 
-# What an environment was made from. When that changes, or the last attempt did not end, it is brought up to date.
+# Whether an environment's Python works and is of the version that it would be made with now.
+same_python() { "$1" -c 'import pip' 2>/dev/null && [ "$(version_of "$1")" = "$(version_of "$2")" ]; }
+
+# What an environment was made from. When that changes, it is brought up to date.
 fingerprint() { # fingerprint WHAT...
 	{
 		printf '%s\n' "$@" "$CHECKOUT"
@@ -181,16 +187,19 @@ make_environment() { # make_environment FOLDER CONSTRAINTS REQUIREMENT...
 	if [ -e "$folder" ] && [ ! -w "$folder" ]; then
 		fail "$folder belongs to $(stat -c %U "$folder")." "remove it, or run this as that user."
 	fi
-	if ! "$folder/bin/python" -c "import pip, sys; assert '%d.%d' % sys.version_info[:2] == '$(version_of "$python")'" 2>/dev/null; then
+	if [ -e "$folder/unfinished" ] || ! same_python "$folder/bin/python" "$python"; then
 		note "a new environment with $("$python" --version) in ${folder##*/}"
 		"$python" -m venv --clear "$folder"
 	fi
 	rm -f "$stamp"
+	touch "$folder/unfinished"
 	pip_install "$folder" -c "$constraints" "$@"
 	printf '%s\n' "$want" >"$stamp"
+	rm "$folder/unfinished"
 }
 
-# pip keeps what it has downloaded, so another attempt goes on where the last one stopped.
+# A set-up that was cut off may have left half a package, which pip would take for a whole one: then it begins anew,
+# from what pip has kept of its downloads.
 pip_install() { # pip_install FOLDER ARGUMENT...
 	local folder=$1 attempt
 	shift
@@ -203,7 +212,7 @@ pip_install() { # pip_install FOLDER ARGUMENT...
 	done
 	tail -n 15 "$folder/pip.log" >&2
 	fail "the Python packages could not be installed; pip's last words stand above, all of them in $folder/pip.log." \
-		"is there a network, and is there room on the disk? Running this again goes on from here."
+		"is there a network, and is there room on the disk? Then run this again."
 }
 
 pip_progress() {
