@@ -22,7 +22,7 @@ SIDES = {
     "left": {"worker"},
     # Keeps data, sees nothing raw.
     "right": {
-        *("daemon", "supervise", "reactor", "journal", "aggregate", "store", "control", "report"),
+        *("daemon", "supervise", "reactor", "journal", "clock", "aggregate", "store", "control", "report"),
         *("config", "cli", "__main__"),
     },
     # Values and the wire: both may use these.
@@ -36,7 +36,8 @@ MAY = {"left": {"shared", "models"}, "right": {"shared", "models"}, "shared": se
 #: Who may import a device's or a heavy library: prefixes of modules. Nobody else, not even lazily.
 IMPORTERS = {
     "sqlcipher3": {"store.database"},
-    "ai_edge_litert": {"worker.runtime"},
+    "ai_edge_litert": {"worker.runtime", "models.graph"},
+    "ai_edge_litert.interpreter": {"worker.runtime"},
     "tflite_runtime": {"worker.runtime"},
     "av": {"worker.source.movie"},
     "picamera2": {"worker.source.camera"},
@@ -45,7 +46,7 @@ IMPORTERS = {
     "simplejpeg": {"worker.source.jpeg"},
     "click": {"cli"},
     "rich": {"cli", "report"},
-    "numpy": {"worker"},
+    "numpy": {"worker", "models"},
     "asyncio": set(),
     "cv2": set(),
 }
@@ -78,13 +79,13 @@ def imports(name: str) -> frozenset[str]:
 
 
 def from_where(node: ast.ImportFrom, package: str, what: str) -> str:
-    """The module that ``from ... import what`` means."""
+    """The module that ``from ... import what`` means; with somebody else's, a module and a name look alike."""
     base = node.module or ""
     if node.level:
         parts = ["edged", *package.split(".")] if package else ["edged"]
         base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
     deeper = f"{base}.{what}"
-    return deeper if inside(deeper) in modules() else base
+    return base if inside(base) is not None and inside(deeper) not in modules() else deeper
 
 
 def inside(module: str) -> str | None:
