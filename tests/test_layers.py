@@ -79,7 +79,7 @@ def imports(name: str) -> frozenset[str]:
 
 
 def from_where(node: ast.ImportFrom, package: str, what: str) -> str:
-    """The module that ``from ... import what`` means; with somebody else's, a module and a name look alike."""
+    """The module that ``from ... import what`` means; of others, a module and a name look alike."""
     base = node.module or ""
     if node.level:
         parts = ["edged", *package.split(".")] if package else ["edged"]
