@@ -55,13 +55,13 @@ def resolved(file: str) -> Path:
 def planned(model: Model, file: str) -> Plan:
     """Read ``file`` for ``model``. Raises ``RefusedError``, ``UnavailableError``."""
     path = resolved(file)
-    with _mapped(path, file) as data:
-        try:
-            anatomy = dissect(data)
-            metadata = parse(anatomy.metadata)
-            labels = _labels(model, metadata, data)
-        except MalformedError as error:
-            raise not_a_model(file, data, error) from None
+    data = _mapped(path, file)
+    try:
+        anatomy = dissect(data)
+        metadata = parse(anatomy.metadata)
+        labels = _labels(model, metadata, data)
+    except MalformedError as error:
+        raise not_a_model(file, data, error) from None
     inputs, outputs = _named(anatomy, anatomy.inputs), _named(anatomy, anatomy.outputs)
     elapsed = next((one for name, one in inputs if name == ELAPSED), None)
     if elapsed is not None and (elapsed.dtype != "float32" or math.prod(elapsed.shape) != 1):
@@ -232,7 +232,7 @@ def _normalisation(
     if not mean or not std:
         raise RefusedError(
             f"{file}: it does not say how pixels become its {tensor.dtype} input",
-            "set mean and std of the model: [127.5] both for -1..1, [0] and [255] for 0..1, [0] and [1] for 0..255",
+            "mean and std of the model: 127.5 both for -1..1, 0 and 255 for 0..1, 0 and 1 for 0..255",
         )
     for name, numbers in (("mean", mean), ("std", std)):
         if (
@@ -259,4 +259,4 @@ def _labels(model: Model, metadata: Metadata, data: mmap.mmap) -> tuple[str, ...
                 f"{model.labels_file}: the labels cannot be read: {error.strerror}",
                 "correct labels_file of the model",
             ) from None
-    return lines(associated(bytes(data), metadata.labels_file)) if metadata.labels_file else ()
+    return lines(associated(data, metadata.labels_file)) if metadata.labels_file else ()
