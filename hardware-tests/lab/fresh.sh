@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# fresh.sh SUITE [--as root|sudo|nobody] [INSTALL.SH ARGUMENTS]
+# fresh.sh SUITE [--as WHO] [INSTALL.SH ARGUMENTS, default --demo]
 # A newcomer's first minutes: clones this checkout (what is committed) into a bare Debian SUITE (bookworm, trixie)
 # that has git and nothing else, and runs ./install.sh there, without a terminal. Its exit status is the answer.
 #
 #   --as root     as root (default)
 #   --as sudo     as a user who may use sudo without a password
+#   --as sudoer   the same user, but typing sudo ./install.sh: nothing in the checkout may end up root's
+#   --as user     as a user without sudo on a system that has the packages (those of --demo) already
 #   --as nobody   as a user without sudo: what is missing must be said
 #
 # The bare root folder is made once and kept in $EDGED_LAB (default ~/.cache/edged-lab); each run works on a copy
@@ -13,7 +15,7 @@
 # name no local folder) are this machine's. The checkout's environments are not copied: nothing of ours is there.
 set -euo pipefail
 
-suite=${1:?usage: fresh.sh SUITE [--as root|sudo|nobody] [INSTALL.SH ARGUMENTS]}
+suite=${1:?usage: fresh.sh SUITE [--as root|sudo|sudoer|user|nobody] [INSTALL.SH ARGUMENTS]}
 shift
 as=root
 if [ "${1:-}" = --as ]; then
@@ -51,11 +53,18 @@ network_variables() {
 
 add_user() {
 	chroot "$root" useradd --create-home --shell /bin/bash newcomer
-	if [ "$as" = sudo ]; then
-		chroot "$root" sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends sudo' >/dev/null 2>&1
+	case $as in
+	sudo*)
+		add_packages sudo
 		echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/newcomer"
-		rm -rf "${root:?}"/var/lib/apt/lists/*
-	fi
+		;;
+	user) add_packages python3 python3-venv ;;
+	esac
+}
+
+add_packages() {
+	chroot "$root" sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends "$@"' sh "$@" >/dev/null 2>&1
+	rm -rf "${root:?}"/var/lib/apt/lists/*
 }
 
 # Its own mounts, processes, and a /dev without devices; the network is this machine's.
@@ -90,11 +99,17 @@ fi
 git clone --quiet --no-hardlinks "$checkout" "$root$home/a checkout"
 [ "$user" = root ] || chroot "$root" chown -R newcomer: "$home/a checkout"
 
+install=(./install.sh)
+[ "$as" != sudoer ] || install=(sudo ./install.sh)
 mapfile -t variables < <(network_variables)
 status=0
 started=$SECONDS
 enter env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME="$home" "${variables[@]}" \
 	setpriv --reuid "$user" --regid "$user" --init-groups \
-	sh -c 'cd "$HOME/a checkout" && exec ./install.sh "$@"' sh "$@" || status=$?
-echo "fresh.sh: $suite as $as: ./install.sh $* left with $status after $((SECONDS - started)) s"
+	sh -c 'cd "$HOME/a checkout" && exec "$@"' sh "${install[@]}" "$@" || status=$?
+if [ "$user" != root ] && [ -n "$(find "$root$home" ! -user "$(stat -c %u "$root$home")" -print -quit)" ]; then
+	echo "fresh.sh: something in $home belongs to another user now"
+	[ "$status" -ne 0 ] || status=1
+fi
+echo "fresh.sh: $suite as $as: ${install[*]} $* left with $status after $((SECONDS - started)) s"
 exit "$status"
