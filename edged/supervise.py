@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
 from typing import Protocol
 
 from edged import wall
@@ -33,6 +32,9 @@ TPU_RETRY_FIRST, TPU_RETRY_MOST = (
     6 * 3600.0,
 )  # seconds until the Edge TPU is tried again; doubled each time
 WALL_DESCRIPTOR = 3
+#: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
+#: it a module.
+COMMAND = (sys.executable, "-I", "-m", "edged.worker")
 
 
 class Process:
@@ -42,8 +44,8 @@ class Process:
         ours, theirs = wall.pair()
         with theirs:
             self.pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-I", "-m", "edged.worker", str(WALL_DESCRIPTOR)],
+                COMMAND[0],
+                [*COMMAND, str(WALL_DESCRIPTOR)],
                 {},
                 file_actions=_descriptors(theirs.fileno()),
                 setsid=True,
@@ -111,11 +113,12 @@ class Keeper:
         self.tick: wall.Tick | None = None
         self.wall_bytes = 0
         self._process: Process | None = None
+        self._heeded: Process | None = None
         self._inspector: wall.Inspector
         self._trouble: wall.Trouble | None = None
         self._failures = 0
         self._cpu_because, self._tpu_retry = "", TPU_RETRY_FIRST
-        self._progress = self._began = 0.0
+        self.progress = self._began = 0.0
         self._timers: list[Timer] = []
         self._stopping = False
 
@@ -133,7 +136,7 @@ class Keeper:
         """Exec a worker."""
         self._cancel_timers()
         now = time.monotonic()
-        self._progress = self._began = now
+        self.progress = self._began = now
         self._trouble, self.ready, self.state = None, None, "starting"
         self._inspector = wall.Inspector(self.series, self.recorded, now)
         process = self._process = Process(
@@ -141,6 +144,7 @@ class Keeper:
                 wall.PROTOCOL, self.name, self.pipeline, self.model, self.series, self._cpu_because
             )
         )
+        self._heeded = process
         self._reactor.on_readable(process.channel, self._readable)
         self._reactor.on_readable(process, self._ended)
         self._watch()
@@ -197,9 +201,9 @@ class Keeper:
         def look() -> None:
             if process is not self._process or process is None:
                 return
-            over = time.monotonic() - self._progress - self._allowed()
+            over = time.monotonic() - self.progress - self._allowed()
             if over >= 0.0:
-                waited = time.monotonic() - self._progress
+                waited = time.monotonic() - self.progress
                 self._break(f"no progress for {waited:.0f} s")
             else:
                 self._after(max(0.05, -over), look)
@@ -216,28 +220,34 @@ class Keeper:
         """Everything that is there, but never so much of one worker that the others wait."""
         process = self._process
         for _ in range(wall.BURST):
-            if process is None or process is not self._process or not self._take(process):
+            if process is None or process is not self._heeded or not self._take(process):
                 return
 
     def _take(self, process: Process) -> bool:
         try:
             message = process.channel.receive()
             if message is None:
-                self._reactor.forget(process.channel)
+                self._forget(process)
                 return False
             self.wall_bytes = process.channel.received
             self._heard(self._inspector.inspect(message, time.monotonic()))
         except BlockingIOError:
             return False
         except WallError as error:
-            self._reactor.forget(process.channel)
+            self._forget(process)
             self._break(f"it broke a rule of the wall: {error.message}")
             self._listener.changed(self, "wall-broken", error.message)
             return False
         return True
 
+    def _forget(self, process: Process) -> None:
+        """Listen no longer: its end was read, or it is not to be believed any more."""
+        if process is self._heeded:
+            self._heeded = None
+            self._reactor.forget(process.channel)
+
     def _heard(self, message: wall.Up) -> None:
-        self._progress = time.monotonic()
+        self.progress = time.monotonic()
         match message:
             case wall.Tick():
                 self.tick = message
@@ -269,9 +279,8 @@ class Keeper:
         if process is None:
             return
         self._readable()  # what it said last counts
+        self._forget(process)
         self._reactor.forget(process)
-        with suppress(KeyError):  # its end may have been read already
-            self._reactor.forget(process.channel)
         status = process.reap()
         self._process = None
         self._cancel_timers()

@@ -31,6 +31,7 @@ TICK = 1.0  # seconds
 HOLD_FRAMES = 2.0
 #: A first frame that has not come by then will not: cameras take up to 3 s to start.
 FIRST_FRAME = 20.0  # seconds
+STALE = 3.0  # seconds; a live frame that is older was stamped by a clock that is not ours
 
 
 def serve(end: socket.socket) -> int:
@@ -122,9 +123,10 @@ class Looker:
     def run(self) -> None:
         """Until the recording ends, the daemon says stop or goes away. Raises what source and model raise."""
         first = self._first()
-        self._sums = Sums(self._series, first.time, self._hold())
+        start = self._stamp(first)
+        self._sums = Sums(self._series, start, self._hold())
         self._told = time.monotonic()
-        self._next = math.floor(first.time) + TICK if self._recorded else self._told + TICK
+        self._next = math.floor(start) + TICK if self._recorded else self._told + TICK
         self._look(first)
         self._channel.send(self._ready())
         try:
@@ -165,18 +167,26 @@ class Looker:
 
     def _look(self, frame: Prepared) -> None:
         start = time.perf_counter()
-        elapsed = 0.0 if self._last_time is None else max(0.0, frame.time - self._last_time)
+        at = self._stamp(frame)
+        elapsed = 0.0 if self._last_time is None else max(0.0, at - self._last_time)
         observation = self._network.infer(frame.tensor, elapsed)
         self._count(observation, self._values)
         took = time.perf_counter() - start
-        self._tick_recorded(frame.time)
-        self._sums.add(frame.time, self._values)
-        self._last_time = frame.time
+        self._tick_recorded(at)
+        self._sums.add(at, self._values)
+        self._last_time = at
         self._analysed += 1
         self._infer += took
         self._prepare += frame.cost
         # With a model of 50 ms and more, read late enough that the frame is fresh when its turn comes.
         self._lead = 0.0 if self._recorded or took < 0.05 else max(0.0, 0.8 * took - frame.cost)
+
+    def _stamp(self, frame: Prepared) -> float:
+        """The frame's time. Drivers have been seen to stamp with another clock: then its arrival must do."""
+        if self._recorded:
+            return frame.time
+        now = time.monotonic()
+        return frame.time if now - STALE < frame.time <= now else now
 
     def _now(self) -> float:
         return self._sums.until if self._recorded else time.monotonic()

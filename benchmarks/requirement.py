@@ -1,0 +1,43 @@
+"""What each figure must reach. A figure without a requirement is for information."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Requirement(NamedTuple):
+    """``least`` and ``most`` bound the figure; None does not."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def met(self, value: float) -> bool:
+        """Whether ``value`` keeps the bounds."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def shown(self, value: float) -> tuple[str, str]:
+        """The bound and the verdict, both "" where there is none."""
+        bounds = [f">= {self.least:g}"] * (self.least is not None) + [f"<= {self.most:g}"] * (
+            self.most is not None
+        )
+        return " ".join(bounds), ("ok" if self.met(value) else "SHORT") if bounds else ""
+
+
+REQUIREMENTS = {
+    "efficiency.ssd": Requirement(least=0.97),
+    "efficiency.tiny": Requirement(least=0.75),
+    "overhead_ms.ssd": Requirement(most=0.6),
+    "overhead_ms.native": Requirement(most=0.25),
+    "pss_mb.daemon": Requirement(most=32),
+    "pss_mb.worker_beyond_bare": Requirement(most=12),
+    "start_s": Requirement(most=1.0),
+    "wall_bytes_s": Requirement(most=2048),
+    "store.bytes_day": Requirement(most=25e6),
+    "store.report_ms": Requirement(most=100),
+    "clip.cpu_ratio": Requirement(most=1.25),
+    "clip.pss_mb": Requirement(most=110),
+    "idle_ratio": Requirement(most=1.3),
+    "activity.recall": Requirement(least=0.8),
+    "activity.false": Requirement(most=0.06),
+    "activity.ms": Requirement(most=0.5),
+}

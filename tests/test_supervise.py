@@ -1,0 +1,229 @@
+"""Keeping workers: real processes, really killed, frozen and hostile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edged import supervise, wall
+from edged.config.shape import File, Measure, Model, Pipeline, Source, Synthetic
+from edged.reactor import Reactor
+from edged.series import series_of
+from edged.supervise import Keeper, finish
+
+ACTIVITY = Model(file="builtin:activity")
+SCENE = Synthetic(width=96, height=96, fps=10.0)
+
+
+class Heard:
+    """A daemon that only listens."""
+
+    def __init__(self) -> None:
+        self.ticks: list[tuple[str, wall.Tick]] = []
+        self.events: list[tuple[str, str, str]] = []
+
+    def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
+        self.ticks.append((keeper.name, tick))
+
+    def changed(self, keeper: Keeper, event: str, text: str) -> None:
+        self.events.append((keeper.name, event, text))
+
+    def count(self, name: str) -> int:
+        return sum(one == name for one, _ in self.ticks)
+
+
+class Stage:
+    """A reactor and its keepers, ended at the end."""
+
+    def __init__(self) -> None:
+        self.reactor, self.heard = Reactor(), Heard()
+        self.keepers: list[Keeper] = []
+
+    def keep(
+        self,
+        name: str = "p",
+        source: Source = SCENE,
+        model: Model = ACTIVITY,
+        rate: float = 10.0,
+        measure: Measure | None = None,
+    ) -> Keeper:
+        measures = (measure or Measure(kind="presence"),)
+        pipeline = Pipeline(source=source, rate=rate, measures=measures)
+        keeper = Keeper(self.reactor, self.heard, name, pipeline, model, series_of(name, pipeline))
+        self.keepers.append(keeper)
+        keeper.start()
+        return keeper
+
+    def until(self, condition: Callable[[], bool], patience: float = 30.0) -> None:
+        deadline = time.monotonic() + patience
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {patience} s; heard {self.heard.events}"
+            self.reactor.turn(0.05)
+
+    def events(self, kind: str) -> list[str]:
+        return [text for _, event, text in self.heard.events if event == kind]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    one = Stage()
+    yield one
+    finish(one.reactor, one.keepers)
+    one.reactor.close()
+
+
+def test_a_worker_ticks_once_a_second_and_ends_when_told(stage: Stage) -> None:
+    keeper = stage.keep()
+    stage.until(lambda: stage.heard.count("p") >= 3)
+    finish(stage.reactor, stage.keepers)
+    ticks = [tick for _, tick in stage.heard.ticks]
+    assert [tick.number for tick in ticks] == list(range(1, len(ticks) + 1))
+    assert all(0.9 < tick.end - tick.start < 1.5 for tick in ticks[1:3])
+    assert all(before.end == after.start for before, after in zip(ticks, ticks[1:], strict=False))
+    assert not keeper.alive and keeper.state == "ended"
+
+
+def test_a_worker_has_an_empty_environment_and_no_descriptor_but_the_wall(stage: Stage) -> None:
+    keeper = stage.keep()
+    stage.until(lambda: keeper.state == "running")
+    process = Path(f"/proc/{keeper.pid}")
+    assert process.joinpath("environ").read_bytes().strip(b"\0") == b""
+    held = {int(one.name): os.readlink(one) for one in process.joinpath("fd").iterdir()}
+    assert [held[number] for number in range(3)] == ["/dev/null"] * 3
+    assert held[3].startswith("socket:")
+    assert sum(target.startswith("socket:") for target in held.values()) == 1
+    ours = {os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd") if _there(one)}
+    assert not {target for target in held.values() if target in ours and target != "/dev/null"}
+    assert os.getsid(keeper.pid) == keeper.pid
+
+
+def _there(one: str) -> bool:
+    return Path(f"/proc/self/fd/{one}").is_symlink()
+
+
+def test_a_killed_worker_is_replaced_and_the_others_lose_nothing(stage: Stage) -> None:
+    victim, other = stage.keep("victim"), stage.keep("other")
+    stage.until(lambda: stage.heard.count("victim") >= 1 and stage.heard.count("other") >= 1)
+    before, old = stage.heard.count("victim"), victim.pid
+    os.kill(old, signal.SIGKILL)
+    stage.until(lambda: stage.heard.count("victim") >= before + 2)
+    assert victim.pid != old and victim.restarts == 1 and other.restarts == 0
+    assert "SIGKILL" in stage.events("replaced")[0]
+    ticks = [tick for name, tick in stage.heard.ticks if name == "other"]
+    assert all(one.end == two.start and two.blind == 0 for one, two in zip(ticks, ticks[1:], strict=False))
+
+
+def test_a_frozen_worker_is_noticed_by_its_missing_progress(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "PROGRESS_DEADLINE", 2.0)
+    keeper = stage.keep()
+    stage.until(lambda: stage.heard.count("p") >= 1)
+    os.kill(keeper.pid, signal.SIGSTOP)
+    before = stage.heard.count("p")
+    stage.until(lambda: keeper.restarts == 1 and stage.heard.count("p") > before)
+    assert "no progress" in stage.events("replaced")[0]
+
+
+def test_a_recording_ends_its_pipeline(stage: Stage) -> None:
+    scene = Synthetic(width=96, height=96, fps=10.0, pace="fast", duration=30.0)
+    keeper = stage.keep(source=scene)
+    stage.until(lambda: keeper.done)
+    assert keeper.state == "ended" and stage.events("ended")
+    ticks = [tick for _, tick in stage.heard.ticks]
+    assert sum(tick.analysed for tick in ticks) == 300
+    assert ticks[-1].end == pytest.approx(30.0, abs=0.11)
+    assert sum(tick.observed for tick in ticks) == pytest.approx(30.0, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"measure": Measure(kind="occupancy")}, "occupancy"),
+        ({"model": Model(file=__file__)}, "test_supervise.py"),
+        ({"source": File(path=__file__)}, "test_supervise.py"),
+    ],
+)
+def test_what_can_never_work_is_refused_with_a_sentence(
+    stage: Stage, changes: dict[str, object], message: str
+) -> None:
+    keeper = stage.keep(**changes)  # type: ignore[arg-type]
+    stage.until(lambda: keeper.done)
+    assert keeper.state == "refused" and message in keeper.why
+
+
+def test_what_is_not_there_now_is_tried_again_later_each_time(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "BACKOFF_FIRST", 0.05)
+    keeper = stage.keep(model=Model(file=str(tmp_path / "absent.tflite")))
+    stage.until(lambda: len(stage.events("replaced")) >= 2)
+    first, second = stage.events("replaced")[:2]
+    assert "absent.tflite" in first and first.endswith("in 0.05 s") and second.endswith("in 0.1 s")
+    assert keeper.state in ("backoff", "starting")
+
+
+HOSTILE = """
+import socket, sys, time
+from edged import wall
+from edged.nouns import Entry
+end = socket.socket(fileno=int(sys.argv[1]))
+channel = wall.Channel(end, wall.Down)
+task = channel.receive()
+def ready():
+    channel.send(wall.Ready(10.0, 96, 96, "evil", "cpu"))
+def tick(number, **changes):
+    now = time.monotonic()
+    whole = dict(number=number, start=now, end=now, analysed=0, dropped=0, observed=0.0, blind=0.0, infer=0.0, prepare=0.0,
+                 entries=(Entry(),) * len(task.series))
+    channel.send(wall.Tick(**{**whole, **changes}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("deed", "rule"),
+    [
+        ("end.send(b'x' * 20000)", "larger than"),
+        ("end.send(b'not a message')", "none of the wall's"),
+        ("ready(); tick(1, entries=())", "0 entries for 1 series"),
+        ("ready(); tick(1, observed=float('nan'))", "no number"),
+        ("ready(); tick(1, start=0.0)", "another time"),
+        ("ready()\nfor n in range(1, 1000): tick(n)", "messages a second"),
+        ("tick(1)", "before it was ready"),
+    ],
+)
+def test_a_rule_breaker_is_killed_and_that_is_recorded(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str, rule: str
+) -> None:
+    script = tmp_path / "hostile.py"
+    script.write_text(textwrap.dedent(HOSTILE) + deed + "\ntime.sleep(60)\n")
+    monkeypatch.setattr(supervise, "COMMAND", (sys.executable, str(script)))
+    monkeypatch.setattr(supervise, "BACKOFF_FIRST", 60.0)
+    keeper = stage.keep()
+    stage.until(lambda: keeper.restarts == 1)
+    assert rule in stage.events("wall-broken")[0]
+    assert "broke a rule" in keeper.why and not keeper.alive
+
+
+def test_a_library_that_aborts_with_the_edge_tpu_leads_to_the_cpu(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "aborts.py"
+    script.write_text(
+        textwrap.dedent(HOSTILE)
+        + "if not task.cpu_because:\n    import os; os.abort()\n"
+        + "channel.send(wall.Ready(10.0, 96, 96, 'r', 'cpu', task.cpu_because))\ntime.sleep(60)\n"
+    )
+    monkeypatch.setattr(supervise, "COMMAND", (sys.executable, str(script)))
+    monkeypatch.setattr(supervise, "BACKOFF_FIRST", 0.05)
+    keeper = stage.keep(model=Model(file="builtin:activity", edgetpu_file="twin.tflite"))
+    stage.until(lambda: keeper.state == "running")
+    assert keeper.ready is not None and "SIGABRT" in keeper.ready.cpu_because
+    assert keeper.restarts == 1
