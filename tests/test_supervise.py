@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_a_worker_ticks_once_a_second_and_ends_when_told(stage: Stage) -> None:
     ticks = [tick for _, tick in stage.heard.ticks]
     assert [tick.number for tick in ticks] == list(range(1, len(ticks) + 1))
     assert all(0.9 < tick.end - tick.start < 1.5 for tick in ticks[1:3])
-    assert all(before.end == after.start for before, after in zip(ticks, ticks[1:], strict=False))
+    assert all(before.end == after.start for before, after in pairwise(ticks))
     assert not keeper.alive and keeper.state == "ended"
 
 
@@ -95,17 +96,18 @@ def test_a_worker_has_an_empty_environment_and_no_descriptor_but_the_wall(stage:
     stage.until(lambda: keeper.state == "running")
     process = Path(f"/proc/{keeper.pid}")
     assert process.joinpath("environ").read_bytes().strip(b"\0") == b""
-    held = {int(one.name): os.readlink(one) for one in process.joinpath("fd").iterdir()}
+    held = descriptors(keeper.pid)
     assert [held[number] for number in range(3)] == ["/dev/null"] * 3
     assert held[3].startswith("socket:")
     assert sum(target.startswith("socket:") for target in held.values()) == 1
-    ours = {os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd") if _there(one)}
+    ours = set(descriptors(os.getpid()).values())
     assert not {target for target in held.values() if target in ours and target != "/dev/null"}
     assert os.getsid(keeper.pid) == keeper.pid
 
 
-def _there(one: str) -> bool:
-    return Path(f"/proc/self/fd/{one}").is_symlink()
+def descriptors(pid: int) -> dict[int, str]:
+    folder = Path(f"/proc/{pid}/fd")
+    return {int(one.name): str(one.readlink()) for one in folder.iterdir() if one.is_symlink()}
 
 
 def test_a_killed_worker_is_replaced_and_the_others_lose_nothing(stage: Stage) -> None:
@@ -117,7 +119,7 @@ def test_a_killed_worker_is_replaced_and_the_others_lose_nothing(stage: Stage) -
     assert victim.pid != old and victim.restarts == 1 and other.restarts == 0
     assert "SIGKILL" in stage.events("replaced")[0]
     ticks = [tick for name, tick in stage.heard.ticks if name == "other"]
-    assert all(one.end == two.start and two.blind == 0 for one, two in zip(ticks, ticks[1:], strict=False))
+    assert all(one.end == two.start and two.blind == 0 for one, two in pairwise(ticks))
 
 
 def test_a_frozen_worker_is_noticed_by_its_missing_progress(
@@ -181,8 +183,8 @@ def ready():
     channel.send(wall.Ready(10.0, 96, 96, "evil", "cpu"))
 def tick(number, **changes):
     now = time.monotonic()
-    whole = dict(number=number, start=now, end=now, analysed=0, dropped=0, observed=0.0, blind=0.0, infer=0.0, prepare=0.0,
-                 entries=(Entry(),) * len(task.series))
+    whole = dict(number=number, start=now, end=now, analysed=0, dropped=0, observed=0.0, blind=0.0,
+                 infer=0.0, prepare=0.0, entries=(Entry(),) * len(task.series))
     channel.send(wall.Tick(**{**whole, **changes}))
 """
 
