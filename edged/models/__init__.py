@@ -1,0 +1,1 @@
+"""Models that come with edged, each beside the script that writes it."""
