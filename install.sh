@@ -93,23 +93,29 @@ install_packages() {
 		root=(sudo)
 		# Without a terminal nobody could answer its question for a password.
 		[ -t 0 ] || root+=(-n)
-		note "asking sudo for leave to install them"
+		note "sudo is asked for leave to install them"
 		"${root[@]}" true || cannot_install "sudo refused" "$command"
 	fi
-	local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+	local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
 	local fetch=("${apt[@]}" install --yes --no-install-recommends "$@")
-	if ! apt-cache show "$@" >/dev/null 2>&1; then
-		note "apt-get update"
-		"${apt[@]}" update || fail "apt-get update failed." "is there a network? What apt says stands above."
+	if apt-cache show "$@" >/dev/null 2>&1; then
 		note "apt-get install $*"
-		"${fetch[@]}" >/dev/null && return
-	else
-		note "apt-get install $*"
-		"${fetch[@]}" >/dev/null && return
+		quietly "${fetch[@]}" 2>/dev/null && return
 		note "that failed: once more with fresh lists of packages"
-		"${apt[@]}" update && "${fetch[@]}" >/dev/null && return
 	fi
-	fail "these packages could not be installed: $*" "what apt says stands above."
+	note "apt-get update"
+	quietly "${apt[@]}" update || fail "apt-get update failed; what it says stands above." "is there a network?"
+	note "apt-get install $*"
+	quietly "${fetch[@]}" || fail "these packages could not be installed: $*" "what apt-get says stands above."
+}
+
+quietly() { # quietly COMMAND...: what it says is shown only when it fails
+	local said status=0
+	said=$(mktemp)
+	"$@" >"$said" 2>&1 || status=$?
+	[ "$status" -eq 0 ] || cat "$said" >&2
+	rm -f "$said"
+	return "$status"
 }
 
 cannot_install() { # cannot_install REASON COMMAND
