@@ -7,7 +7,6 @@ rest through FFmpeg.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -22,17 +21,6 @@ from edged.worker.source.rate import Due
 FPS: Final = 1.0  # pictures a second unless the config says otherwise
 SUFFIXES: Final = frozenset((".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 JPEG: Final = b"\xff\xd8\xff"
-#: EXIF orientation -> (counter-clockwise right angles, mirrored left to right afterwards). EXIF 2.32, tag
-#: 0x0112.
-TURNS: Final = {
-    2: (0, True),
-    3: (2, False),
-    4: (2, True),
-    5: (3, True),
-    6: (3, False),
-    7: (1, True),
-    8: (1, False),
-}
 
 
 class Album:
@@ -96,46 +84,26 @@ def decoded(path: Path, want: Want) -> NDArray[np.uint8]:
     if data.startswith(JPEG):
         return jpeg(path, data, want)
     if data[8:16] == b"WEBPVP8X" and data[20] & 2:  # RFC 9649, 2.7: the animation flag
-        raise RefusedError(f"{path} is an animated WebP, which FFmpeg cannot decode", "convert it to GIF or MP4")
+        raise RefusedError(
+            f"{path} is an animated WebP, which FFmpeg cannot decode", "convert it to GIF or MP4"
+        )
     from edged.worker.source.movie import still
 
     return still(path, data, want)
 
 
 def jpeg(path: Path, data: bytes, want: Want) -> NDArray[np.uint8]:
-    """A JPEG picture, turned as its EXIF says."""
-    import simplejpeg  # type: ignore[import-untyped]
+    """A JPEG picture; see ``Album.picture``."""
+    from edged.worker.source.jpeg import photograph
 
     try:
-        picture: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB" if want.channels == 3 else "GRAY")
+        picture = photograph(data, want.channels)
     except ValueError as error:
         raise RefusedError(
             f"{path} is a damaged or cut off JPEG picture: {error}", "copy it again from where it came"
         ) from None
-    turns, mirrored = TURNS.get(orientation(data), (0, False))
-    if turns or mirrored:
-        picture = np.rot90(picture, turns)
-        picture = np.ascontiguousarray(picture[:, ::-1] if mirrored else picture)
     if want.channels == 3:
         return picture
     from edged.worker.source.movie import scaled
 
     return scaled(picture, want)
-
-
-def orientation(data: bytes) -> int:
-    """The EXIF orientation of a JPEG picture, 1 (as it is) when it has none. EXIF 2.32, 4.6.4 and 4.7.2."""
-    at = data.find(b"Exif\0\0", 0, 1 << 16) + 6
-    if at < 6:
-        return 1
-    order = "<" if data[at : at + 2] == b"II" else ">"
-    try:
-        (table,) = struct.unpack_from(f"{order}I", data, at + 4)
-        (entries,) = struct.unpack_from(f"{order}H", data, at + table)
-        for entry in range(min(entries, 512)):
-            tag, _, _, value = struct.unpack_from(f"{order}HHIH", data, at + table + 2 + 12 * entry)
-            if tag == 0x0112:
-                return int(value)
-    except struct.error:
-        pass  # cut off or nonsense: as good as none
-    return 1

@@ -1,0 +1,56 @@
+"""Recordings for tests, made on the spot: frame ``n`` shows ``n`` as the grey level of its right half."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+STEP = 8  # grey levels between two frames
+
+
+def picture(number: int, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
+    """uint8 [height, width, 3]: left half middle grey, right half ``number * STEP``."""
+    made = np.full((height, width, 3), 120, np.uint8)
+    made[:, width // 2 :] = number * STEP
+    return made
+
+
+def number_of(shown: NDArray[np.uint8]) -> int:
+    """Which frame a picture [H, W, C] is."""
+    return round(float(shown[:, shown.shape[1] * 3 // 4 :].mean()) / STEP)
+
+
+def movie(
+    path: Path, codec: str = "mpeg4", frames: int = 20, fps: int = 10, form: str = "yuv420p", **options: str
+) -> Path:
+    """Write a video or an animated picture of ``frames`` frames to ``path``."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, form
+        stream.options = options
+        for number in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def folder(path: Path, frames: int = 20) -> Path:
+    """Write a folder of PNG pictures without leading zeros in their names."""
+    path.mkdir(exist_ok=True)
+    for number in range(frames):
+        still(path / f"p{number}.png", picture(number))
+    return path
+
+
+def still(path: Path, shown: NDArray[np.uint8]) -> Path:
+    """Write one picture [H, W, 3] as PNG."""
+    codec = av.CodecContext.create("png", "w")
+    codec.height, codec.width = shown.shape[:2]
+    codec.pix_fmt, codec.time_base = "rgb24", Fraction(1)
+    packets = codec.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")) + codec.encode(None)
+    path.write_bytes(b"".join(bytes(packet) for packet in packets))
+    return path
