@@ -1,0 +1,135 @@
+"""Verbs. An error becomes a message, a hint and an exit code; no traceback ever reaches a user.
+
+Each verb is a module of its own, imported when it is invoked: `edged status` on a Pi must not wait for what
+`edged report` needs. Exit codes: 0 done, 1 a bug or another error, 2 the config or the command line is wrong,
+3 a model or source can never work, 4 a device or file is not there now, 5 the store cannot be used, 6 the
+daemon cannot be asked, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, NoReturn
+
+import click
+
+from edged import __version__
+from edged.errors import EdgedError
+
+#: What `edged --help` says, without importing a single one.
+VERBS: Final = {
+    "run": "Count: run the daemon in the foreground",
+    "check": "Check a config and tell everything that is wrong with it",
+    "status": "What the running daemon does",
+    "top": "The same, live and full-screen",
+    "report": "What was counted: tables, plots, JSON, CSV, PNG",
+    "models": "Get and look into models",
+    "keys": "Make the key that encrypts the store",
+    "demo": "See it all at work for half a minute; needs nothing",
+    "schema": "Print the config's JSON Schema, for editors",
+    "completion": "Print the completion script of a shell",
+    "version": "Print the version",
+}
+
+
+class Verbs(click.Group):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of ``VERBS``."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one."""
+        if cmd_name not in VERBS:
+            return None
+        command = import_module(f"edged.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A slip of the finger is told what was probably meant."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], VERBS, 1)
+            hint = f"; did you mean `edged {near[0]}`?" if near else ""
+            raise click.UsageError(f'there is no command "{args[0]}"{hint}', ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list below the help text."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`edged COMMAND --help` has examples. The config is --config FILE, else $EDGED_CONFIG, "
+    "./edged.toml, /etc/edged/edged.toml.",
+)
+@click.option("--debug", is_flag=True, envvar="EDGED_DEBUG", help="Show a bug's traceback.")
+@click.version_option(__version__, "-V", "--version", message="edged %(version)s")
+def cli(debug: bool) -> None:
+    """edged counts what a camera sees, on the device, and keeps only the numbers."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The program ``edged``."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has read enough (`edged report | head`). Python would complain once more when it
+        # flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = cli.main(arguments, prog_name="edged", standalone_mode=False, color=_colour())
+        return result if isinstance(result, int) else 0
+    except EdgedError as error:
+        complain(error.message, error.hint)
+        return error.exit_code
+    except click.UsageError as error:
+        verb = error.ctx.command_path if error.ctx else "edged"
+        complain(error.format_message(), f"{verb} --help")
+        return 2
+    except click.ClickException as error:
+        complain(error.format_message())
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if "--debug" in arguments or os.environ.get("EDGED_DEBUG"):
+            raise
+        complain(
+            f"this is a bug in edged: {type(error).__name__}: {error}",
+            "edged --debug ... shows where; please report it",
+        )
+        return 1
+
+
+def complain(message: str, hint: str = "") -> None:
+    """On stderr: what is wrong, and the next step."""
+    mark = click.style("edged:", fg="red", bold=True)
+    click.echo(f"{mark} {message}", err=True, color=_colour())
+    if hint:
+        click.echo(f"  {hint}", err=True, color=_colour())
+
+
+def _colour() -> bool | None:
+    """False where nobody wants colour; None leaves it to whether there is a terminal (no-color.org)."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None

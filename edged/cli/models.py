@@ -1,0 +1,252 @@
+"""``edged models``"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from edged.cli.options import command as make
+from edged.cli.options import json_option, print_json
+from edged.cli.words import size
+from edged.errors import RefusedError
+
+if TYPE_CHECKING:
+    from edged.models.catalogue import Entry
+
+#: A model is opened and run ten times; the largest of the catalogue needs two seconds on a Pi 3.
+PATIENCE: Final = 120.0  # seconds
+
+
+@click.group("models", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Get and look into models.
+
+    The bundled model builtin:activity needs no download. Others come from a catalogue of well-known public
+    models; any other .tflite file works too, if `edged models show` says so.
+    """
+
+
+@make("list", ("edged models list", "what there is"), ("edged models list --json", "for programs"))
+@json_option
+def list_(as_json: bool) -> None:
+    """List the catalogue."""
+    import msgspec
+
+    from edged.models.catalogue import catalogue, home
+
+    every = catalogue()
+    if as_json:
+        print_json([{"name": name, **msgspec.to_builtins(one)} for name, one in every.items()])
+        return
+    _print_catalogue(every)
+    click.echo(f"\n`edged models get NAME` brings one into {home()}.")
+
+
+def _print_catalogue(every: dict[str, Entry]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("name", no_wrap=True)
+    for heading in ("task", "size", "input", "labels"):
+        table.add_column(heading, justify="right" if heading == "size" else "left")
+    table.add_column("what it does", ratio=1)
+    for name, one in every.items():
+        table.add_row(name, one.task, size(one.size), one.input, one.labels, one.summary)
+    Console().print(table)
+
+
+@make(
+    "get",
+    ("edged models get coco-ssd-mobilenet-v1", "from the network"),
+    ("edged models get yamnet --from /media/usb", "from a folder that has the file"),
+    ("edged models get mobilenet-v2-224 --to models", "into a folder of yours"),
+)
+@click.argument("name")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Copy from there; no network is used.",
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where to. Default: the service's or your own.",
+)
+@json_option
+def get(name: str, source: Path | None, to: Path | None, as_json: bool) -> None:
+    """Bring the model NAME of the catalogue here, checked against its hash.
+
+    A transfer that broke off goes on where it stopped when the command is given again.
+    """
+    from edged.models import catalogue
+
+    wanted = catalogue.entry(name)
+    with _Bar(wanted.file, shown=not as_json) as bar:
+        path, brought = catalogue.get(wanted, (to or catalogue.home()).absolute(), source, bar)
+    if as_json:
+        print_json({"name": name, "path": str(path), "brought": brought, "sha256": wanted.sha256})
+        return
+    click.echo(
+        f"{path}: {'here and checked' if brought else 'was here already, and is right'} ({size(wanted.size)})."
+    )
+    click.echo(_config_lines(name, wanted, path))
+
+
+def _config_lines(name: str, wanted: Entry, path: Path) -> str:
+    """What to write into the config for it."""
+    if name.endswith("-edgetpu"):
+        return f"In the config, beside the model that it was compiled from:\n\n  edgetpu_file = {json.dumps(str(path))}"
+    lines = f"[models.{name}]\nfile = {json.dumps(str(path))}"
+    hint = f"\n\nFor a Coral also: edged models get {wanted.edgetpu}" if wanted.edgetpu else ""
+    return f"In the config:\n\n{textwrap.indent(lines, '  ')}{hint}"
+
+
+class _Bar:
+    """Progress on stderr, if that is a terminal."""
+
+    def __init__(self, what: str, shown: bool) -> None:
+        self._what, self._shown = what, shown and sys.stderr.isatty()
+
+    def __enter__(self) -> _Bar:
+        if self._shown:
+            from rich.console import Console
+            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._progress.start()
+            self._task = self._progress.add_task(self._what, total=None)
+        return self
+
+    def __call__(self, here: int, total: int) -> None:
+        if self._shown:
+            self._progress.update(self._task, completed=here, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            self._progress.stop()
+
+
+@make(
+    "show",
+    ("edged models show model.tflite", "what is in it, and whether edged can run it"),
+    ("edged models show builtin:activity --json", "for programs"),
+)
+@click.argument("file")
+@json_option
+def show(file: str, as_json: bool) -> int:
+    """Look into a .tflite FILE: inputs, outputs, operators, labels, and whether edged can run it.
+
+    The exit code is 3 when edged cannot.
+    """
+    found = facts(file)
+    if as_json:
+        print_json(found)
+    else:
+        _print_facts(found)
+    return 0 if found["runs"] else 3
+
+
+def facts(file: str) -> dict[str, Any]:
+    """What the worker's side finds in a file, asked in a process of its own: a bad model may end that."""
+    import msgspec
+
+    asked = [sys.executable, "-m", "edged.worker.show", file]
+    try:
+        done = subprocess.run(asked, capture_output=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        raise RefusedError(
+            f"{file}: ten runs take more than {PATIENCE:.0f} s here", "take a smaller model"
+        ) from None
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        raise RefusedError(
+            f"{file}: it makes the runtime crash ({name})", "get the file again, or take another model"
+        )
+    if done.returncode:
+        raise RefusedError(
+            f"{file}: looking into it failed", done.stderr.decode(errors="replace")[-300:].strip()
+        )
+    found: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return found
+
+
+def _print_facts(found: dict[str, Any]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in _head(found):
+        console.print(line, markup=False)
+    if "inputs" in found:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        for heading in ("", "name", "type", "shape", "quantised as", "role"):
+            table.add_column(heading)
+        for side in ("inputs", "outputs"):
+            for one in found[side]:
+                table.add_row(side[:-1], one["name"], one["dtype"], _shape(one), _quantised(one), one["role"])
+        console.print(table, soft_wrap=False)
+        console.print(
+            "operators  " + ", ".join(f"{name} {n}" for name, n in found["operators"].items()), markup=False
+        )
+    for line in _verdict(found):
+        console.print(line, markup=False)
+
+
+def _head(found: dict[str, Any]) -> list[str]:
+    lines = [f"{found['file']}  {size(found['size'])}  sha256 {found['sha256']}"] if "size" in found else []
+    if known := _known(found.get("sha256", "")):
+        lines.append(f"catalogue  {known}")
+    return lines + [
+        f"{key:<9}  {found[key]}" for key in ("name", "description", "author", "licence") if found.get(key)
+    ]
+
+
+def _known(sha256: str) -> str:
+    from edged.models.catalogue import catalogue
+
+    return next((name for name, one in catalogue().items() if one.sha256 == sha256), "")
+
+
+def _shape(tensor: dict[str, Any]) -> str:
+    return "x".join(map(str, tensor["shape"])) or "set at run time"
+
+
+def _quantised(tensor: dict[str, Any]) -> str:
+    return f"(q - {tensor['zero_point']}) x {tensor['scale']:.6g}" if tensor["scale"] else ""
+
+
+#: Observations as the config's decoder names them.
+_DECODERS: Final = {"Detections": "detector", "Classes": "classifier", "Values": "values", "Grid": "activity"}
+
+
+def _verdict(found: dict[str, Any]) -> list[str]:
+    if not found["runs"]:
+        return [f"edged cannot run it: {found['refused']}", f"  {found['hint']}"]
+    labels = found["labels"]
+    shown = ", ".join(labels[:4]) + (", ..." if len(labels) > 4 else "")
+    return [
+        f"labels     {len(labels)}: {shown}"
+        if labels
+        else "labels     none inside; the config may give them",
+        f"edged runs it as a {_DECODERS[found['decoder']]} in {found['seconds'] * 1000:.2f} ms"
+        f" ({found['runtime']}, one thread, this computer).",
+    ]
+
+
+for one in (list_, get, show):
+    command.add_command(one)
+models = command

@@ -1,0 +1,81 @@
+"""``edged run``"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edged.cli import options
+from edged.cli.options import command as make
+from edged.cli.options import config_option
+
+if TYPE_CHECKING:
+    from edged.config.shape import Config
+
+
+@make(
+    "run",
+    ("edged run edged.toml", "until Ctrl-C, or until every recording has ended"),
+    ("edged run --init-key edged.toml", "make the store's key first if there is none"),
+)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@config_option
+@click.option("--init-key", is_flag=True, help="Make the store's key if there is none.")
+def command(file: Path | None, config_path: Path | None, init_key: bool) -> int:
+    """Count: run the daemon in the foreground. Logs on stderr; `edged top` in another terminal watches it.
+
+    Stops at SIGTERM and Ctrl-C with everything committed.
+    """
+    path = options.config_path(file or config_path)
+    config = options.loaded(path)
+    if init_key:
+        make_key(config)
+    from edged import daemon
+
+    line = ProgressLine() if sys.stderr.isatty() else None
+    try:
+        return daemon.run(config, path, line)
+    finally:
+        if line:
+            line.clear()
+
+
+def make_key(config: Config) -> None:
+    """Make the key unless there is one."""
+    from edged.store import keys
+
+    path = Path(config.store.key_file)
+    if not path.exists():
+        keys.create(path)
+        click.echo(f"edged: made a new key: {path}. Keep a copy where the store is not.", err=True)
+
+
+class ProgressLine:
+    """One line at the bottom of the terminal, rewritten every second."""
+
+    def __call__(self, status: dict[str, Any]) -> None:
+        """Rewrite it. The cursor goes back to the line's beginning, so that the log writes over it."""
+        text = " | ".join(map(summary, status["pipelines"]))
+        columns = shutil.get_terminal_size().columns
+        sys.stderr.write(f"\r\x1b[K{text[: columns - 1]}\r")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Leave nothing behind."""
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def summary(pipeline: dict[str, Any]) -> str:
+    """One pipeline now, in a few words."""
+    from edged.cli.words import series_name, value
+
+    if pipeline["state"] != "running":
+        return f"{pipeline['name']}: {pipeline['state']} {pipeline['why']}".rstrip()
+    rate = f"{pipeline['fps']:g} fps" if pipeline["fps"] is not None else "no frame yet"
+    series = "  ".join(f"{series_name(one)} {value(one['now'], one['unit'])}" for one in pipeline["series"])
+    return f"{pipeline['name']}: {rate}  {series}"

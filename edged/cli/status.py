@@ -1,0 +1,95 @@
+"""``edged status``"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edged.cli.options import command as make
+from edged.cli.options import config_option, json_option, loaded, print_json
+from edged.cli.words import age, series_name, size, value
+
+COLOURS = {"running": "green", "starting": "cyan", "ended": "cyan", "paused": "yellow", "backoff": "yellow"}
+
+
+@make(
+    "status",
+    ("edged status", "a few lines"),
+    ("edged status --json | jq '.pipelines[].state'", "for programs"),
+)
+@config_option
+@json_option
+def command(config_path: Path | None, as_json: bool) -> None:
+    """What the running daemon does: its clock, its store, and each pipeline with what it counts now."""
+    from edged.control_client import ask
+
+    facts = ask(loaded(config_path).daemon.runtime_dir, "status")
+    if as_json:
+        print_json(facts)
+    else:
+        for line in lines(facts):
+            click.echo(line)
+
+
+def lines(facts: dict[str, Any]) -> Iterator[str]:
+    """The few lines."""
+    yield (
+        click.style(f"edged {facts['version']}", bold=True)
+        + f"  pid {facts['pid']}, up {age(facts['uptime_s'])}"
+    )
+    yield f"  clock  {clock(facts['clock'])}"
+    yield f"  store  {facts['store']['file']}: {store(facts['store'])}"
+    for pipeline in facts["pipelines"]:
+        yield from pipeline_lines(pipeline)
+
+
+def clock(facts: dict[str, Any]) -> str:
+    """Whether the time is believed."""
+    word = "right" if facts["good"] else click.style("not known to be right yet", fg="yellow")
+    return f"{word} ({facts['why']})" if facts["why"] else word
+
+
+def store(facts: dict[str, Any]) -> str:
+    """How large it is and how fresh."""
+    last = facts["last_commit_age_s"]
+    written = "not written yet" if last is None else f"written {age(last)} ago"
+    return f"{size(facts['bytes'])}, {written}, {facts['pending_buckets']} buckets waiting"
+
+
+def pipeline_lines(one: dict[str, Any]) -> Iterator[str]:
+    """One pipeline: what it is, how it goes, and a line for each series."""
+    state = click.style(one["state"], fg=COLOURS.get(one["state"], "red"))
+    yield ""
+    yield f"{click.style(one['name'], bold=True)}  {state}  {one['source']} -> {one['model']}{engine(one)}"
+    if one["why"]:
+        yield f"  {click.style(one['why'], fg='yellow')}"
+    if pace := "  ".join(paces(one)):
+        yield f"  {pace}"
+    if one["cpu_because"]:
+        yield f"  on the CPU: {one['cpu_because']}"
+    width = max((len(series_name(series)) for series in one["series"]), default=0)
+    for series in one["series"]:
+        low, high = value(series["min"], series["unit"]), value(series["max"], series["unit"])
+        span = f"  ({low} to {high})" if series["now"] is not None and low != high else ""
+        yield f"  {series_name(series):{width}}  {value(series['now'], series['unit']):>8}{span}"
+
+
+def engine(one: dict[str, Any]) -> str:
+    """What the model runs on, once it does."""
+    return f" on {one['delegate']} ({one['runtime']})" if one["delegate"] else ""
+
+
+def paces(one: dict[str, Any]) -> Iterator[str]:
+    """Rates and times, as far as they are known."""
+    if one["fps"] is not None:
+        wanted = f" of {one['expected_fps']:g}" if one["expected_fps"] else ""
+        yield f"{one['fps']:g}{wanted} fps"
+    if one["infer_ms"] is not None:
+        yield f"{one['prepare_ms']:.2g} + {one['infer_ms']:.2g} ms a frame"
+    if one["dropped"]:
+        yield f"{one['dropped']} dropped"
+    if one["restarts"]:
+        yield f"{one['restarts']} restarts"

@@ -1,0 +1,49 @@
+"""Facts as people read them: values, ages, sizes, names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_DAY: Final = 86400
+
+
+def value(number: float | None, unit: str) -> str:
+    """A value with its unit; a share as per cent; a dash for what was not observed."""
+    if number is None:
+        return "-"
+    if unit in ("share", "fraction"):
+        return f"{number * 100:.1f} %"
+    text = f"{number:.2f}" if abs(number) < 100 else f"{number:.0f}"
+    return text if unit in ("", "count") else f"{text} {unit}"
+
+
+def series_name(one: Mapping[str, Any]) -> str:
+    """``presence person in door``; without label and zone just the measure."""
+    zone = f"in {one['zone']}" if one["zone"] else ""
+    return " ".join(filter(None, (one["measure"], one["label"], zone)))
+
+
+def age(seconds: float | None) -> str:
+    """``12 s``, ``5 min``, ``3 h 20 min``, ``12 d 4 h``."""
+    if seconds is None:
+        return "-"
+    whole = int(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def size(count: float) -> str:
+    """``12 kB``, ``3.4 MB``: powers of 1000."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
