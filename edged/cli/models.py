@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,13 @@ from edged.cli.words import size
 from edged.errors import RefusedError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from edged.models.catalogue import Entry
 
 #: A model is opened and run ten times; the largest of the catalogue needs two seconds on a Pi 3.
 PATIENCE: Final = 120.0  # seconds
+_FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 
 
 @click.group("models", context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,18 +54,10 @@ def list_(as_json: bool) -> None:
 
 
 def _print_catalogue(every: dict[str, Entry]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("name", no_wrap=True)
-    for heading in ("task", "size", "input", "labels"):
-        table.add_column(heading, justify="right" if heading == "size" else "left")
-    table.add_column("what it does", ratio=1)
     for name, one in every.items():
-        table.add_row(name, one.task, size(one.size), one.input, one.labels, one.summary)
-    Console().print(table)
+        click.echo(click.style(name, bold=True) + f"  {one.task}, {size(one.size)}, {one.licence}")
+        click.echo(f"  {one.summary}")
+        click.echo(f"  in: {one.input}; labels: {one.labels}")
 
 
 @make(
@@ -71,19 +67,8 @@ def _print_catalogue(every: dict[str, Entry]) -> None:
     ("edged models get mobilenet-v2-224 --to models", "into a folder of yours"),
 )
 @click.argument("name")
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Copy from there; no network is used.",
-)
-@click.option(
-    "--to",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Where to. Default: the service's or your own.",
-)
+@click.option("--from", "source", type=_FOLDER, metavar="FOLDER", help="Copy from there; no network is used.")
+@click.option("--to", type=_FOLDER, metavar="FOLDER", help="Where to. Default: the service's or your own.")
 @json_option
 def get(name: str, source: Path | None, to: Path | None, as_json: bool) -> None:
     """Bring the model NAME of the catalogue here, checked against its hash.
@@ -98,17 +83,17 @@ def get(name: str, source: Path | None, to: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"name": name, "path": str(path), "brought": brought, "sha256": wanted.sha256})
         return
-    click.echo(
-        f"{path}: {'here and checked' if brought else 'was here already, and is right'} ({size(wanted.size)})."
-    )
+    how = "here and checked" if brought else "was here already, and is right"
+    click.echo(f"{path}: {how} ({size(wanted.size)}).")
     click.echo(_config_lines(name, wanted, path))
 
 
 def _config_lines(name: str, wanted: Entry, path: Path) -> str:
     """What to write into the config for it."""
+    file = json.dumps(str(path))
     if name.endswith("-edgetpu"):
-        return f"In the config, beside the model that it was compiled from:\n\n  edgetpu_file = {json.dumps(str(path))}"
-    lines = f"[models.{name}]\nfile = {json.dumps(str(path))}"
+        return f"In the config, beside the model that it was compiled from:\n\n  edgetpu_file = {file}"
+    lines = f"[models.{name}]\nfile = {file}"
     hint = f"\n\nFor a Coral also: edged models get {wanted.edgetpu}" if wanted.edgetpu else ""
     return f"In the config:\n\n{textwrap.indent(lines, '  ')}{hint}"
 
@@ -167,52 +152,65 @@ def facts(file: str) -> dict[str, Any]:
     try:
         done = subprocess.run(asked, capture_output=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:
-        raise RefusedError(
-            f"{file}: ten runs take more than {PATIENCE:.0f} s here", "take a smaller model"
-        ) from None
+        said = f"{file}: ten runs of it take more than {PATIENCE:.0f} s here"
+        raise RefusedError(said, "take a smaller model") from None
     if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        raise RefusedError(
-            f"{file}: it makes the runtime crash ({name})", "get the file again, or take another model"
-        )
+        said = f"{file}: it makes the runtime crash ({signal.Signals(-done.returncode).name})"
+        raise RefusedError(said, "get the file again, or take another model")
     if done.returncode:
-        raise RefusedError(
-            f"{file}: looking into it failed", done.stderr.decode(errors="replace")[-300:].strip()
-        )
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise RefusedError(f"{file}: looking into it failed: {said[:200]}", "please report it with the file")
     found: dict[str, Any] = msgspec.json.decode(done.stdout)
     return found
 
 
 def _print_facts(found: dict[str, Any]) -> None:
+    for line in _head(found):
+        click.echo(line)
+    if "inputs" in found:
+        _print_tensors(found)
+        counts = ", ".join(f"{name} {count}" for name, count in found["operators"].items())
+        click.echo(_row("operators", counts))
+    for line in _verdict(found):
+        click.echo(line)
+
+
+def _row(name: str, text: str) -> str:
+    """A fact, its text wrapped behind its name; paths stay whole."""
+    wrapper = textwrap.TextWrapper(max(40, shutil.get_terminal_size().columns), f"{name:<13}", " " * 13)
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.fill(text)
+
+
+def _print_tensors(found: dict[str, Any]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
-    for line in _head(found):
-        console.print(line, markup=False)
-    if "inputs" in found:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for heading in ("", "name", "type", "shape", "quantised as", "role"):
-            table.add_column(heading)
-        for side in ("inputs", "outputs"):
-            for one in found[side]:
-                table.add_row(side[:-1], one["name"], one["dtype"], _shape(one), _quantised(one), one["role"])
-        console.print(table, soft_wrap=False)
-        console.print(
-            "operators  " + ", ".join(f"{name} {n}" for name, n in found["operators"].items()), markup=False
-        )
-    for line in _verdict(found):
-        console.print(line, markup=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for heading in ("", "name", "type", "shape", "scale, zero", "role"):
+        table.add_column(heading)
+    for side in ("inputs", "outputs"):
+        for one in found[side]:
+            texts = (one["name"], one["dtype"], _shape(one), _quantised(one), one["role"])
+            table.add_row(side[:-1], *map(_plain, texts))
+    Console().print(table)
+
+
+def _plain(text: str) -> Text:
+    """A model's own words, which may hold anything but must not colour our terminal."""
+    from rich.text import Text
+
+    return Text("".join(one if one.isprintable() else "?" for one in text))
 
 
 def _head(found: dict[str, Any]) -> list[str]:
-    lines = [f"{found['file']}  {size(found['size'])}  sha256 {found['sha256']}"] if "size" in found else []
+    lines = [_row("file", f"{found['file']}, {size(found['size'])}")] if "size" in found else []
+    lines += [_row("sha256", found["sha256"])] if "sha256" in found else []
     if known := _known(found.get("sha256", "")):
-        lines.append(f"catalogue  {known}")
-    return lines + [
-        f"{key:<9}  {found[key]}" for key in ("name", "description", "author", "licence") if found.get(key)
-    ]
+        lines.append(_row("catalogue", known))
+    keys = ("name", "description", "author", "licence")
+    return lines + [_row(key, _plain(found[key]).plain) for key in keys if found.get(key)]
 
 
 def _known(sha256: str) -> str:
@@ -222,11 +220,11 @@ def _known(sha256: str) -> str:
 
 
 def _shape(tensor: dict[str, Any]) -> str:
-    return "x".join(map(str, tensor["shape"])) or "set at run time"
+    return "x".join(map(str, tensor["shape"])) or "open"
 
 
 def _quantised(tensor: dict[str, Any]) -> str:
-    return f"(q - {tensor['zero_point']}) x {tensor['scale']:.6g}" if tensor["scale"] else ""
+    return f"{tensor['scale']:.6g}, {tensor['zero_point']}" if tensor["scale"] else ""
 
 
 #: Observations as the config's decoder names them.
@@ -235,15 +233,16 @@ _DECODERS: Final = {"Detections": "detector", "Classes": "classifier", "Values":
 
 def _verdict(found: dict[str, Any]) -> list[str]:
     if not found["runs"]:
-        return [f"edged cannot run it: {found['refused']}", f"  {found['hint']}"]
+        return [_row("edged", f"cannot run it: {found['refused']}"), _row("", found["hint"])]
+    how = f"runs it with the decoder {_DECODERS[found['decoder']]} in {found['seconds'] * 1000:.2f} ms"
+    verdict = _row("edged", f"{how} ({found['runtime']}, one thread, this computer)")
+    if found["decoder"] == "Grid":
+        return [verdict]
     labels = found["labels"]
-    shown = ", ".join(labels[:4]) + (", ..." if len(labels) > 4 else "")
+    shown = f"{len(labels)}: {'; '.join(labels[:4])}" + ("; ..." if len(labels) > 4 else "")
     return [
-        f"labels     {len(labels)}: {shown}"
-        if labels
-        else "labels     none inside; the config may give them",
-        f"edged runs it as a {_DECODERS[found['decoder']]} in {found['seconds'] * 1000:.2f} ms"
-        f" ({found['runtime']}, one thread, this computer).",
+        _row("labels", _plain(shown).plain if labels else "none inside; the config may give them"),
+        verdict,
     ]
 
 

@@ -23,6 +23,11 @@ class Picture(NamedTuple):
     scale: float = 0.0
     zero_point: int = 0
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's."""
+        return 1, self.height, self.width, self.channels
+
 
 class Window(NamedTuple):
     """An input that is no picture: samples of sound, of an accelerometer. ``rate`` in samples per second, 0

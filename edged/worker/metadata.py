@@ -106,7 +106,7 @@ def associated(data: Bytes | mmap, name: str) -> bytes:
     """The bytes of an associated file in the zip archive that ``data`` ends in.
 
     Raises ``MalformedError`` when the archive is damaged or has no such file. Read by hand (APPNOTE.TXT 6.3,
-    sections 4.3.7, 4.3.12 and 4.3.16), because the standard library's ``zipfile`` takes 1.8 MB in every worker.
+    sections 4.3.7, 4.3.12, 4.3.16), because the standard library's ``zipfile`` takes 1.8 MB in every worker.
     """
     view = memoryview(data)
     for entry, start in _directory(view):
@@ -126,7 +126,7 @@ def _directory(view: memoryview) -> Iterator[tuple[bytes, int]]:
     at = end - size
     before = at - offset  # what lies before the archive, where its offsets do not count that
     for _ in range(count):
-        if not 0 <= at <= end - 46 or view[at : at + 4] != b"PK\x01\x02":
+        if not 0 <= at <= end - 46 or bytes(view[at : at + 4]) != b"PK\x01\x02":
             raise MalformedError("the archive at its end is damaged")
         name, extra, comment = struct.unpack_from("<HHH", view, at + 28)
         yield bytes(view[at + 46 : at + 46 + name]), before + struct.unpack_from("<I", view, at + 42)[0]
@@ -134,7 +134,7 @@ def _directory(view: memoryview) -> Iterator[tuple[bytes, int]]:
 
 
 def _unpacked(view: memoryview, start: int, name: str) -> bytes:
-    if not 0 <= start <= len(view) - 30 or view[start : start + 4] != b"PK\x03\x04":
+    if not 0 <= start <= len(view) - 30 or bytes(view[start : start + 4]) != b"PK\x03\x04":
         raise MalformedError("the archive at its end is damaged")
     flags, method = struct.unpack_from("<HH", view, start + 6)
     crc, packed, size, *skip = struct.unpack_from("<IIIHH", view, start + 14)

@@ -27,7 +27,7 @@ class Preparation:
     """
 
     def __init__(self, picture: Picture) -> None:
-        self._shape = (1, picture.height, picture.width, picture.channels)
+        self._shape, self._size = picture.shape, (picture.height, picture.width)
         self._channels = picture.channels
         self._finish = _finish(picture)
         self._resizers: dict[tuple[int, ...], Resizer] = {}
@@ -43,13 +43,13 @@ class Preparation:
 
     def _sized(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture in the model's size, as an array of its own."""
-        if picture.shape[:2] == self._shape[1:3]:
+        if picture.shape[:2] == self._size:
             return picture.copy()
         resize = self._resizers.get(picture.shape)
         if resize is None:
             # A source changes its size seldom; those left behind are not kept.
             self._resizers.clear()
-            resize = self._resizers[picture.shape] = Resizer(picture.shape, self._shape[1:3])
+            resize = self._resizers[picture.shape] = Resizer(picture.shape, self._size)
         return resize(picture)
 
     def _coloured(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -68,7 +68,7 @@ def _tripled(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     # 16 bits hold it: 255 * 256 + 128 < 2^16. A matrix product would take three times as long.
-    luma = np.multiply(picture[..., 0], _LUMA[0])
+    luma: NDArray[np.uint16] = np.multiply(picture[..., 0], _LUMA[0])
     luma += np.multiply(picture[..., 1], _LUMA[1])
     luma += np.multiply(picture[..., 2], _LUMA[2])
     luma += np.uint16(128)
@@ -115,6 +115,6 @@ def _by_table(picture: Picture) -> Finish:
     whole = np.clip(np.rint(values) + picture.zero_point, limits.min, limits.max).astype(picture.dtype)
     if whole.shape[1] == 1:
         table = whole[:, 0]
-        return lambda given: table.take(given)
+        return lambda given: np.take(table, given)
     channels = np.arange(picture.channels)
     return lambda given: whole[given, channels]
