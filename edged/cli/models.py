@@ -239,9 +239,10 @@ def _verdict(found: dict[str, Any]) -> list[str]:
     if found["decoder"] == "Grid":
         return [verdict]
     labels = found["labels"]
+    found_none = "none inside; the config may give them"
     shown = f"{len(labels)}: {'; '.join(labels[:4])}" + ("; ..." if len(labels) > 4 else "")
     return [
-        _row("labels", _plain(shown).plain if labels else "none inside; the config may give them"),
+        _row("labels", _plain(shown).plain if labels else found_none),
         verdict,
     ]
 

@@ -90,19 +90,25 @@ def opened(model: Model, file: str, kind: Kind, library: str = "", cpu_because: 
         delegate = _delegate(kind, library) if library else None
         try:
             engine = interpreter.engine(kind, plan.path, model.threads, delegate)
-            engine.allocate_tensors()
-            for one in engine.get_input_details():
-                engine.set_tensor(one["index"], interpreter.zeros(one))
-            engine.invoke()
+            outputs = _tried(plan, engine)
         except (RuntimeError, ValueError) as error:
             raise _refusal(file, plan, error) from None
-    network = Network(
-        engine, plan, chosen(_outputs(plan, engine), model, len(plan.labels), plan.metadata.outputs)
-    )
+    network = Network(engine, plan, chosen(outputs, model, len(plan.labels), plan.metadata.outputs))
     network.runtime = interpreter.version(kind)
     network.delegate, network.cpu_because = "edgetpu" if library else "cpu", cpu_because
     network.reset()
     return network
+
+
+def _tried(plan: Plan, engine: Engine) -> list[Output]:
+    """Run once on zeros, so that what cannot run fails now; the outputs as they then are. RuntimeError,
+    ValueError.
+    """
+    engine.allocate_tensors()
+    for one in engine.get_input_details():
+        engine.set_tensor(one["index"], interpreter.zeros(one))
+    engine.invoke()
+    return _outputs(plan, engine)
 
 
 def _delegate(kind: Kind, library: str) -> Any:
