@@ -1,0 +1,196 @@
+"""A report for people: a plot per series with its mean and extremes, each pipeline's coverage, or a table
+slot by slot.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import click
+
+from edged.cli import chart
+from edged.cli.words import series_name, value
+from edged.config import duration
+
+HEIGHT: Final = 4  # lines of a plot
+LABEL: Final = 8  # columns of its axis
+MOST_WIDE: Final = 160  # columns; longer lines are not read better
+Answer = dict[str, Any]
+
+
+def terminal_width() -> int:
+    """Columns."""
+    return min(shutil.get_terminal_size((100, 24)).columns, MOST_WIDE)
+
+
+def lines(answer: Answer, width: int) -> Iterator[str]:
+    """The whole report."""
+    grid = Grid(answer)
+    yield click.style(f"{period(answer)}, every {duration.text(answer['every_s'])}", bold=True)
+    coverage = {one["pipeline"]: one["rows"] for one in answer["coverage"]}
+    pipeline = ""
+    for one in answer["series"]:
+        if one["pipeline"] != pipeline:
+            pipeline = one["pipeline"]
+            yield ""
+            yield f"{click.style(pipeline, fg='green', bold=True)}  {seen(coverage[pipeline])}"
+            yield from _unrecorded(coverage[pipeline], grid)
+        yield from _plot(one, grid, width)
+    yield from _axis(grid, width)
+
+
+class Grid:
+    """The slots from one end of the time to the other, also those without data. ``slots`` of ``every``
+    seconds from ``start``.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self.every = float(answer["every_s"])
+        begin, end = _epoch(answer["from"]), _epoch(answer["to"])
+        first = min(
+            (_epoch(one["rows"][0]["start"]) for one in answer["series"] if one["rows"]), default=begin
+        )
+        self.start = first - math.ceil(max(first - begin, 0.0) / self.every) * self.every
+        self.slots = max(1, math.ceil((end - self.start) / self.every))
+        self.zone = datetime.datetime.fromisoformat(answer["from"]).tzinfo
+
+    def spread(self, rows: Sequence[dict[str, Any]], key: str) -> list[float | None]:
+        """A value for each slot; a row that is wider (old times are kept coarser) fills all of its slots."""
+        values: list[float | None] = [None] * self.slots
+        for row in rows:
+            first = round((_epoch(row["start"]) - self.start) / self.every)
+            last = round((_epoch(row["end"]) - self.start) / self.every)
+            for at in range(max(first, 0), min(max(last, first + 1), self.slots)):
+                values[at] = row[key]
+        return values
+
+    def columns(self, room: int) -> int:
+        """How many columns the slots take: each as many as fit, or several slots one."""
+        return self.slots * (room // self.slots) if self.slots <= room else room
+
+    def stretched(self, values: chart.Values, room: int) -> list[float | None]:
+        """Values as columns."""
+        if self.slots > room:
+            return chart.resampled(values, room)
+        return [one for one in values for _ in range(room // self.slots)]
+
+
+def _plot(one: dict[str, Any], grid: Grid, width: int) -> Iterator[str]:
+    means = grid.spread(one["rows"], "mean")
+    low, high = chart.scale(means, one["unit"])
+    room = max(width - LABEL - 2, 10)
+    columns = chart.columns(grid.stretched(means, room), low, high, HEIGHT)
+    yield ""
+    yield f"  {click.style(series_name(one), bold=True)}  {summary(one)}"
+    for row, text in enumerate(columns):
+        mark = value(high, one["unit"]) if row == 0 else value(low, one["unit"]) if row == HEIGHT - 1 else ""
+        yield f"{mark:>{LABEL}} ▏{click.style(text, fg='cyan')}".rstrip()
+
+
+def summary(one: dict[str, Any]) -> str:
+    """Mean over all that was observed, and the extremes."""
+    rows = [row for row in one["rows"] if row["mean"] is not None]
+    seconds = sum(row["seconds"] for row in rows)
+    if not seconds:
+        return "never observed"
+    mean = sum(row["mean"] * row["seconds"] for row in rows) / seconds
+    least, most = min(row["min"] for row in rows), max(row["max"] for row in rows)
+    unit = one["unit"]
+    return f"mean {value(mean, unit)}  least {value(least, unit)}  most {value(most, unit)}"
+
+
+def seen(rows: Sequence[dict[str, Any]]) -> str:
+    """How much of the time a pipeline's numbers were seen, and why not the rest."""
+    total = sum(_epoch(row["end"]) - _epoch(row["start"]) for row in rows)
+    sums = {
+        key: sum(row[key] for row in rows) for key in ("observed_s", "blind_s", "throttled_s", "paused_s")
+    }
+    lived = max(sums["observed_s"] + sums["blind_s"] + sums["paused_s"], 1e-9)
+    text = f"seen {share(sums['observed_s'], lived)} of {duration.text(round(lived))}"
+    for key, word in (("blind_s", "blind"), ("throttled_s", "throttled"), ("paused_s", "paused")):
+        if sums[key] >= max(1.0, total * 0.0005):
+            text += click.style(f", {word} {share(sums[key], lived)}", fg="yellow")
+    analysed, expected = sum(row["analysed"] for row in rows), sum(row["expected"] for row in rows)
+    return f"{text}; {analysed} of {expected:.0f} frames"
+
+
+def _unrecorded(rows: Sequence[dict[str, Any]], grid: Grid) -> Iterator[str]:
+    """Blank columns are times of which there is nothing, not even that nobody looked."""
+    filled = sum(one is not None for one in grid.spread(rows, "observed_s"))
+    if missing := (grid.slots - filled) * grid.every:
+        yield f"  blank: no record of {duration.text(missing)} (edged was not running)"
+
+
+def share(part: float, whole: float) -> str:
+    """Per cent, and never 100 unless it is all."""
+    percent = part / whole * 100
+    return f"{min(percent, 99.9):.1f} %" if percent < 99.995 else "100 %"
+
+
+def _axis(grid: Grid, width: int) -> Iterator[str]:
+    """The times below the plots: left, middle, right."""
+    columns = grid.columns(max(width - LABEL - 2, 10))
+    end = grid.start + grid.slots * grid.every
+    forms = ((600, "%H:%M:%S"), (90_000, "%H:%M"), (700_000, "%a %H:%M"), (math.inf, "%Y-%m-%d"))
+    form = next(form for most, form in forms if end - grid.start <= most)
+    left, middle, right = (
+        datetime.datetime.fromtimestamp(one, grid.zone).strftime(form)
+        for one in (grid.start, (grid.start + end) / 2, end)
+    )
+    gap = columns - len(left) - len(middle) - len(right)
+    between = (middle, right) if gap >= 4 else ("", right)
+    half = (columns - len(left) - len(right) - len(between[0])) // 2
+    rest = columns - len(left) - half - len(between[0]) - len(right)
+    yield f"{'':{LABEL}}  {left}{' ' * half}{between[0]}{' ' * rest}{between[1]}"
+
+
+def period(answer: Answer) -> str:
+    """From when to when, in whose time."""
+    return f"{words((answer['from'], answer['to']))} ({answer['timezone']})"
+
+
+def words(ends: Sequence[str]) -> str:
+    """Two RFC 3339 times, the second without the date if that is the same."""
+    start, end = (one[:19].replace("T", " ") for one in ends)
+    return f"from {start} to {end[11:] if start[:10] == end[:10] else end}"
+
+
+def print_table(answer: Answer) -> None:
+    """Means slot by slot, a table for each pipeline."""
+    from rich.table import Table
+
+    from edged.cli.screen import console
+
+    terminal = console()
+    terminal.print(f"{period(answer)}, every {duration.text(answer['every_s'])}", style="bold")
+    for covered in answer["coverage"]:
+        series = [one for one in answer["series"] if one["pipeline"] == covered["pipeline"]]
+        table = Table(
+            title=covered["pipeline"],
+            title_justify="left",
+            title_style="bold green",
+            box=None,
+            pad_edge=False,
+        )
+        table.add_column("from", no_wrap=True)
+        for one in series:
+            table.add_column(series_name(one), justify="right")
+        table.add_column("seen", justify="right", style="dim")
+        values = [{row["start"]: row["mean"] for row in one["rows"]} for one in series]
+        for row in covered["rows"]:
+            cells = [
+                value(each.get(row["start"]), one["unit"]) for each, one in zip(values, series, strict=True)
+            ]
+            long = _epoch(row["end"]) - _epoch(row["start"])
+            table.add_row(
+                row["start"][:19].replace("T", " "), *cells, share(min(row["observed_s"], long), long)
+            )
+        terminal.print(table)
+
+
+def _epoch(text: str) -> float:
+    return datetime.datetime.fromisoformat(text).timestamp()

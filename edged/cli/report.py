@@ -1,0 +1,163 @@
+"""``edged report``"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edged.cli.options import command as make
+from edged.cli.options import config_option, json_option, loaded, print_json
+
+if TYPE_CHECKING:
+    from edged.config.shape import Config
+
+
+def _span(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
+    """``90s``, ``1h``, ``7d`` in seconds, above 0."""
+    from edged.config import duration
+
+    if text is None:
+        return None
+    try:
+        seconds = duration.seconds(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise click.BadParameter(f'"{text}" is no duration: 90s, 5m, 1h, 7d, 1y', ctx, param)
+    return seconds
+
+
+def _several(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(f"--{name}", f"{name}s", multiple=True, metavar="NAME", help=text)
+
+
+@make(
+    "report",
+    ("edged report", "the last day"),
+    ("edged report --last 1h --measure presence", "the last hour of one measure"),
+    ("edged report --from 2026-03-01 --to 2026-04-01 --every 1d --table", "a month, day by day"),
+    ("edged report --all", "all there is: for a recording with dates of its own"),
+    ("edged report --last 7d --csv > week.csv", "for a spreadsheet"),
+    ("edged report --png day.png", "a picture (needs the extra `edged[png]`)"),
+)
+@config_option
+@click.option(
+    "--last", callback=_span, metavar="TIME", help="So long back from now: 1h, 1d (the default), 7d."
+)
+@click.option("--all", "everything", is_flag=True, help="Everything that the store holds.")
+@click.option("--from", "start", metavar="WHEN", help="2026-03-01, 2026-03-01T08:00, or with an offset.")
+@click.option("--to", "end", metavar="WHEN", help="The end, likewise; by default now.")
+@click.option(
+    "--every", callback=_span, metavar="TIME", help="The step: 1m, 15m, 1h, 1d. By default what fits."
+)
+@_several("pipeline", "Only this pipeline; may be repeated, as the next three.")
+@_several("measure", "Only this measure.")
+@_several("label", "Only this label.")
+@_several("zone", "Only this zone.")
+@click.option("--table", is_flag=True, help="Numbers slot by slot instead of plots.")
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: one line a slot and series.")
+@click.option(
+    "--png", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw a picture."
+)
+def command(
+    config_path: Path | None, table: bool, as_json: bool, as_csv: bool, png: Path | None, **asked: Any
+) -> None:
+    """What was counted. Asks the daemon if it runs; otherwise opens the store itself, with its key.
+
+    Each number says over how much of the time it was seen: what was not observed is a gap, not a zero.
+    """
+    config = loaded(config_path)
+    answer = fetched(config, question(config, **asked))
+    if as_json:
+        print_json(answer)
+    elif as_csv:
+        from edged.cli.export import csv_lines
+
+        for line in csv_lines(answer):
+            click.echo(line)
+    elif png:
+        from edged.cli.export import save_png
+
+        save_png(answer, png)
+        click.echo(f"{png}: {len(answer['series'])} series")
+    else:
+        show(answer, table)
+
+
+def question(
+    config: Config,
+    last: float | None,
+    everything: bool,
+    start: str | None,
+    end: str | None,
+    every: float | None,
+    **names: tuple[str, ...],
+) -> dict[str, Any]:
+    """The options as the daemon's question. Raises ``click.UsageError`` for what contradicts itself."""
+    if sum((last is not None, everything, start is not None)) > 1 or (everything and end):
+        raise click.UsageError("--last, --all and --from each say what time is meant: give one of them")
+    asked: dict[str, Any] = {key: list(value) for key, value in names.items() if value}
+    asked |= {"everything": True} if everything else {}
+    asked |= {"start": _moment(config, start)} if start else {}
+    asked |= {"to": _moment(config, end)} if end else {}
+    asked |= {"last": last} if last is not None else {}
+    asked |= {"every": every} if every is not None else {}
+    return asked
+
+
+def _moment(config: Config, text: str) -> float:
+    """Epoch seconds; without an offset the config's zone is meant."""
+    from edged.clock import zone
+
+    try:
+        parsed = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(
+            f'"{text}" is no date: 2026-03-01, 2026-03-01T08:00, 2026-03-01T08:00+01:00'
+        ) from None
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=zone(config.clock.timezone))
+    return parsed.timestamp()
+
+
+def fetched(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
+    """The answer: the daemon's, or one's own where none runs (a recording was read to its end)."""
+    from edged.control_client import NotRunning, ask
+
+    try:
+        return ask(config.daemon.runtime_dir, "report", **asked)
+    except NotRunning:
+        return own(config, asked)
+
+
+def own(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
+    """The answer out of the store, opened read-only. Raises ``StoreError``."""
+    from edged import report
+    from edged.clock import zone
+    from edged.store import Store, keys
+
+    days = zone(config.clock.timezone)
+    key = keys.load(Path(config.store.key_file))
+    with Store.open(Path(config.store.file), key, keep=config.store.keep, zone=days, read_only=True) as store:
+        return report.answered(store, asked, days)
+
+
+def show(answer: dict[str, Any], table: bool) -> None:
+    """For people."""
+    from edged.cli import plots
+
+    if not any(one["rows"] for one in answer["series"]):
+        click.echo(f"nothing was counted {plots.period(answer)}")
+        if answer["holds"]:
+            click.echo(f"  the store holds {plots.words(answer['holds'])}: edged report --all")
+        return
+    if table:
+        plots.print_table(answer)
+        return
+    for line in plots.lines(answer, plots.terminal_width()):
+        click.echo(line)
