@@ -75,3 +75,4 @@ def _draw(axes: Any, one: dict[str, Any]) -> None:
     axes.set_ylabel(one["unit"], fontsize=8)
     axes.grid(alpha=0.3)
     axes.tick_params(labelsize=8)
+    axes.xaxis_date(tz=times[0].tzinfo)
