@@ -106,6 +106,7 @@ class Reactor:
         while self._timers and self._timers[0].at <= now:
             timer = heapq.heappop(self._timers)
             if not timer.cancelled:
+                timer.cancelled = True  # it is over, for whoever kept it
                 timer.action()
 
     def _wait(self, patience: float) -> float:

@@ -12,13 +12,15 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 from edged import wall
 from edged.config.shape import Model, Pipeline, recorded
 from edged.errors import WallError
 from edged.nouns import Series
-from edged.reactor import Reactor, Timer
+from edged.reactor import Action, Reactor, Timer
 
 START_DEADLINE = (
     90.0  # seconds to the first inference: a Pi Zero needs 20 for a large model, a Coral 3 for its firmware
@@ -71,14 +73,28 @@ class Process:
         return os.waitstatus_to_exitcode(status)
 
 
-def _descriptors(end: int) -> list[tuple[int, int, int] | tuple[int, int, str, int, int]]:
-    """All others of ours close on exec. The end may already stand where it should: dup2 onto itself keeps
-    close-on-exec off in posix_spawn.
+FileAction = tuple[int, int] | tuple[int, int, int] | tuple[int, int, str, int, int]
+
+
+def _descriptors(end: int) -> list[FileAction]:
+    """What becomes of the descriptors: 0, 1 and 2 lead nowhere, the wall stands at its number, nothing else
+    is left.
+
+    Ours close on exec, but whoever started the daemon may have left it one that does not. The end may
+    already stand where it should: posix_spawn's dup2 onto itself keeps it open.
     """
-    null: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [
-        (os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)
-    ]
-    return [(os.POSIX_SPAWN_DUP2, end, WALL_DESCRIPTOR), *null]
+    null: list[FileAction] = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
+    left: list[FileAction] = [(os.POSIX_SPAWN_CLOSE, one) for one in _inheritable()]
+    return [(os.POSIX_SPAWN_DUP2, end, WALL_DESCRIPTOR), *null, *left]
+
+
+def _inheritable() -> list[int]:
+    found = []
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the listing's own is closed by now
+            if int(one.name) > WALL_DESCRIPTOR and os.get_inheritable(int(one.name)):
+                found.append(int(one.name))
+    return found
 
 
 class Listener(Protocol):
@@ -120,6 +136,7 @@ class Keeper:
         self._cpu_because, self._tpu_retry = "", TPU_RETRY_FIRST
         self.progress = self._began = 0.0
         self._timers: list[Timer] = []
+        self._judgement = Timer(0.0, self._judge)
         self._stopping = False
 
     @property
@@ -130,7 +147,7 @@ class Keeper:
     @property
     def done(self) -> bool:
         """Nothing will come of this pipeline any more."""
-        return self.state in ("refused", "ended")
+        return not self.alive and self.state in ("refused", "ended")
 
     def start(self) -> None:
         """Exec a worker."""
@@ -179,9 +196,10 @@ class Keeper:
         if self._process is not None:
             self._process.kill()
 
-    def _after(self, seconds: float, action: object) -> None:
-        self._timers = [timer for timer in self._timers if not timer.cancelled]
-        self._timers.append(self._reactor.after(seconds, action))  # type: ignore[arg-type]
+    def _after(self, seconds: float, action: Action) -> Timer:
+        timer = self._reactor.after(seconds, action)
+        self._timers = [one for one in self._timers if not one.cancelled] + [timer]
+        return timer
 
     def _cancel_timers(self) -> None:
         for timer in self._timers:
@@ -195,20 +213,17 @@ class Keeper:
         return PROGRESS_DEADLINE + 4.0 * (self.tick.infer if self.tick else 0.0)
 
     def _watch(self) -> None:
-        """Look again when the deadline would be over: one timer, moved on only when it is due."""
-        process = self._process
+        """Judge the worker when its deadline would be over: one timer, moved on only when it is due."""
+        self._judgement.cancel()
+        left = self.progress + self._allowed() - time.monotonic()
+        self._judgement = self._after(max(0.05, left), self._judge)
 
-        def look() -> None:
-            if process is not self._process or process is None:
-                return
-            over = time.monotonic() - self.progress - self._allowed()
-            if over >= 0.0:
-                waited = time.monotonic() - self.progress
-                self._break(f"no progress for {waited:.0f} s")
-            else:
-                self._after(max(0.05, -over), look)
-
-        self._after(self._allowed(), look)
+    def _judge(self) -> None:
+        waited = time.monotonic() - self.progress
+        if waited >= self._allowed():
+            self._break(f"no progress for {waited:.0f} s")
+        else:
+            self._watch()
 
     def _break(self, why: str) -> None:
         """Give the worker up."""
@@ -261,6 +276,7 @@ class Keeper:
 
     def _came_up(self, ready: wall.Ready) -> None:
         self.ready, self.state, self.why = ready, "running", ""
+        self._watch()
         self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}")
         if ready.cpu_because and self._wants_tpu():
             self._after(self._tpu_retry, self._retry_tpu)
