@@ -53,7 +53,7 @@ IMPORTERS = {
     "av": {"worker.source.movie"},
     "picamera2": {"worker.source.camera"},
     "libcamera": {"worker.source.camera"},
-    "linuxpy": {"worker.source.v4l2"},
+    "linuxpy": set(),  # under the GPL
     "simplejpeg": {"worker.source.jpeg"},
     "click": {"cli"},
     "rich": {"cli", "report"},
