@@ -33,6 +33,7 @@ class Kind(NamedTuple):
     config: Callable[[Path], shape.Source]
     recorded: bool
     own_size: tuple[int, int] | None = None  # width, height, where it is not the model's
+    own_channels: int = 0  # where it has no choice
 
 
 def synthetic(pace: str, **options: object) -> Callable[[Path], shape.Source]:
@@ -62,10 +63,12 @@ KINDS = {
     ),
 }
 if LAB == "v4l2":
-    for form in ("YUYV", "NV12", "GREY"):
-        KINDS[f"v4l2-{form}"] = Kind(lambda _, form=form: shape.V4l2(format=form, timeout=PATIENCE), False)
+    for form, own in (("YUYV", 0), ("NV12", 0), ("GREY", 1)):
+        KINDS[f"v4l2-{form}"] = Kind(
+            lambda _, form=form: shape.V4l2(format=form, timeout=PATIENCE), recorded=False, own_channels=own
+        )
 if LAB == "camera":
-    KINDS["camera"] = Kind(lambda _: shape.Camera(timeout=PATIENCE), False)
+    KINDS["camera"] = Kind(lambda _: shape.Camera(timeout=PATIENCE), recorded=False)
 
 of_live = pytest.mark.parametrize("kind", [k for k in KINDS if not KINDS[k].recorded], indirect=True)
 of_recorded = pytest.mark.parametrize("kind", [k for k in KINDS if KINDS[k].recorded], indirect=True)
@@ -101,11 +104,11 @@ def following(source: Source) -> Frame:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_picture_is_contiguous_bytes_of_the_channels_wanted(start, channels):
+def test_a_picture_is_contiguous_bytes_of_the_channels_wanted(start, kind, channels):
     picture = following(start(channels)).picture
     assert picture.dtype == np.uint8
     assert picture.flags.c_contiguous
-    assert picture.shape[2] in (channels, 3)  # a picture at rest keeps its colours: the worker makes it grey
+    assert picture.shape[2] == (kind.own_channels or channels)
 
 
 def test_a_picture_has_the_wanted_size_or_the_nearest_above(start, kind):

@@ -138,7 +138,7 @@ class Movie:
             )
 
     def _packets(self, due: Due, offset: float) -> Iterator[Packet[VideoStream]]:
-        """The stream's packets; marks those to skip that are neither due nor needed by others."""
+        """The stream's packets; marks those to skip that are neither due nor needed."""
         codec, base = self._stream.codec_context, float(self._stream.time_base or 0)
         skipping = base > 0 and not self._fps and 0 < due.rate < 0.9 * self.fps
         seen: deque[int] = deque(maxlen=REORDERED)

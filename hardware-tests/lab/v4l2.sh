@@ -1,0 +1,17 @@
+#!/bin/sh
+# v4l2.sh [pytest arguments]   The contract of sources, and the faults of test_vivid.py, on a real V4L2 driver in the VM.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+share=$(mktemp -d)
+trap 'rm -rf "$share"' EXIT
+cat > "$share/v4l2-in-vm.sh" <<S
+set -eu
+# One capture device, a webcam: the input type that has discrete sizes and rates.
+modprobe vivid n_devs=1 node_types=0x1 input_types=0x0
+udevadm settle
+cd /project
+export EDGED_LAB=v4l2 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/project OPENBLAS_NUM_THREADS=1
+exec /opt/venv/bin/python -m pytest -q -p no:cacheprovider \
+  tests/contracts/test_source.py hardware-tests/lab/test_vivid.py -k 'v4l2 or test_vivid' $*
+S
+"$here/vm.sh" "$share/v4l2-in-vm.sh" "$share"
