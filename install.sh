@@ -59,6 +59,7 @@ has() {
 	ca-certificates) [ -s "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" ] ;;
 	tzdata) [ -e /usr/share/zoneinfo/Europe/Berlin ] ;;
 	gcc) command -v cc >/dev/null ;;
+	shellcheck) command -v shellcheck >/dev/null ;;
 	libc6-dev) [ -e /usr/include/stdio.h ] ;;
 	esac
 }
@@ -283,8 +284,8 @@ bench() {
 
 run_tests() {
 	local status=0
-	# A test compiles a stand-in for a delegate's library.
-	begin 5 python3 python3-venv ca-certificates tzdata gcc libc6-dev -- --test "$@"
+	# A test compiles a stand-in for a delegate's library. ShellCheck's wheel exists for x86 only.
+	begin 5 python3 python3-venv ca-certificates tzdata gcc libc6-dev shellcheck -- --test "$@"
 	set_up "[test,bench,png]"
 	set_up_tflite
 	unlock
