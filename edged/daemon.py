@@ -21,8 +21,8 @@ from typing import Any, Final
 import msgspec
 
 from edged import __version__, wall
-from edged.aggregate import Aggregator
-from edged.clock import Clock, Reading, zone
+from edged.aggregate import Aggregator, next_commit
+from edged.clock import Clock, Reading, boot_id, zone
 from edged.config.shape import Config, File, Model, Synthetic
 from edged.control import Control, Verb
 from edged.errors import DamagedError, RefusedError, StoreError
@@ -85,6 +85,7 @@ class Daemon:
         self._recordings: dict[str, Reading] = {}
         self._behind = False
         self._written = 0.0
+        self._zone = zone(config.clock.timezone)
         self._store: Store
         self._clock: Clock
         self._reading: Reading
@@ -104,11 +105,11 @@ class Daemon:
         """Read the key, open the store, forget the key. Commits and closes it at the end."""
         wanted = self._config.store
         key = keys.load(Path(wanted.key_file))
-        days = zone(self._config.clock.timezone)
-        self._store = Store.open(Path(wanted.file), key, keep=wanted.keep, zone=days)
+        self._store = Store.open(Path(wanted.file), key, keep=wanted.keep, zone=self._zone)
         stack.callback(self._store.close)
-        self._clock = Clock(self._config.clock.trust, self._store.known_clock())
+        self._clock = Clock(self._config.clock.trust, self._store.known_clock(boot_id()))
         self._reading = self._clock.read()
+        self._clock_good = self._reading.good
         self._note("began", f"edged {__version__}")
         stack.callback(self._last_commit)
         # Workers tell their last second before the last commit: ``finish`` of start_workers comes later in
@@ -122,14 +123,22 @@ class Daemon:
         stack.callback(control.close)
 
     def keep_time(self, on_status: Callable[[Status], None] | None) -> None:
-        """Commit every so often: the first time just after a full minute, so that whole buckets are
-        written.
-        """
-        every = self._config.store.commit_every
-        first = every - (time.time() % every) + 1.5
-        self._reactor.after(first, lambda: self._reactor.every(every, self._commit) or self._commit())
+        """Commit every so often, and tell whoever watches once a second."""
+        self._plan_commit()
         if on_status is not None:
             self._reactor.every(1.0, lambda: on_status(self.status()))
+
+    def _plan_commit(self) -> None:
+        """The next one, by a clock that may have been set since the last."""
+        at = next_commit(self._reading, self._config.store.commit_every)
+        self._reactor.after(at - time.monotonic(), self._commit_and_plan)
+
+    def _commit_and_plan(self) -> None:
+        self._reading = self._clock.read()
+        self._tell_clock()
+        self._count_blind()
+        self._commit(self._aggregator.due(self._reading))
+        self._plan_commit()
 
     # --- what workers tell
 
@@ -152,6 +161,7 @@ class Daemon:
 
     def _reading_for(self, keeper: Keeper) -> Reading:
         """How a pipeline's stamps become times: a recording has a beginning of its own."""
+        self._reading = self._clock.read()
         if not keeper.recorded:
             return self._reading
         if keeper.name not in self._recordings:
@@ -165,14 +175,11 @@ class Daemon:
 
     # --- what is kept
 
-    def _commit(self) -> None:
+    def _commit(self, buckets: list[Bucket]) -> None:
         """Write what there is. A store that cannot be written now gets it later; one that is damaged ends
         the daemon.
         """
-        before, self._reading = self._reading, self._clock.read()
-        self._tell_clock(before)
-        self._count_blind()
-        self._unwritten += self._aggregator.flush()
+        self._unwritten += buckets
         try:
             self._store.write(self._unwritten, self._series, self._reading)
         except DamagedError:
@@ -183,10 +190,10 @@ class Daemon:
             self._unwritten.clear()
             self._behind, self._written = False, time.monotonic()
 
-    def _tell_clock(self, before: Reading) -> None:
-        if before.good != self._reading.good:
-            event = "clock-right" if self._reading.good else "clock-lost"
-            self._note(event, self._reading.because)
+    def _tell_clock(self) -> None:
+        if self._clock_good != self._reading.good:
+            self._clock_good = self._reading.good
+            self._note("clock-right" if self._clock_good else "clock-lost", self._reading.because)
 
     def _fall_behind(self, error: StoreError) -> None:
         """Say it once; keep what fits."""
@@ -208,8 +215,10 @@ class Daemon:
                 self._counted[name] = now
 
     def _last_commit(self) -> None:
+        self._reading = self._clock.read()
+        self._count_blind()
         self._note("stopped", "everything is committed")
-        self._commit()
+        self._commit(self._aggregator.flush())
 
     def conclusion(self) -> int:
         """The exit status. Raises ``RefusedError`` when every pipeline was refused: then nobody counted
@@ -234,7 +243,7 @@ class Daemon:
             "clock": {"good": self._reading.good, "why": self._reading.because},
             "store": {
                 "file": self._config.store.file,
-                "bytes": self._store.size(),
+                "bytes": _size(self._config.store.file),
                 "last_commit_age_s": round(now - self._written, 1) if self._written else None,
                 "pending_buckets": len(self._aggregator) + len(self._unwritten),
             },
@@ -282,7 +291,12 @@ class Daemon:
     def _report(self, request: dict[str, Any]) -> object:
         from edged import report
 
-        return report.answered(self._store, request)
+        return report.answered(self._store, request, self._zone)
+
+
+def _size(file: str) -> int:
+    """Bytes on the disk, with what is not yet folded into the main file."""
+    return sum(one.stat().st_size for one in map(Path, (file, f"{file}-wal")) if one.exists())
 
 
 def _coverage(keeper: Keeper, tick: wall.Tick) -> Coverage:

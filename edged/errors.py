@@ -83,3 +83,17 @@ class ControlError(EdgedError, ConnectionError):
     """The daemon cannot be asked: it does not run, or not for this user."""
 
     exit_code = 6
+
+
+def fault(error: Exception, where: str) -> EdgedError:
+    """What a bug looks like to the owner: its kind and place, but never what it says.
+
+    That could hold what was being computed with, and nothing raw may reach a log or cross the wall.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = ""
+    if trace is not None:
+        place = f" at {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+    return EdgedError(f"a fault in {where}: {type(error).__name__}{place}", "please report it with this line")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -34,14 +35,16 @@ def command(file: Path | None, config_path: Path | None, init_key: bool) -> int:
     config = options.loaded(path)
     if init_key:
         make_key(config)
+    if not sys.stderr.isatty():
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "edged.service", str(path)])
     from edged import daemon
 
-    line = ProgressLine() if sys.stderr.isatty() else None
+    line = ProgressLine()
     try:
         return daemon.run(config, path, line)
     finally:
-        if line:
-            line.clear()
+        line.clear()
 
 
 def make_key(config: Config) -> None:

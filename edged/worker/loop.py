@@ -11,14 +11,13 @@ import math
 import socket
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edged import wall
 from edged.config import shape
-from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError, WallError
+from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError, WallError, fault
 from edged.worker.measure import Meter, Sums, meter
 from edged.worker.reader import Prepared, Reader
 
@@ -61,21 +60,8 @@ def _outcome(channel: wall.Channel, assignment: wall.Assignment) -> EdgedError |
     except MemoryError:
         return UnavailableError("the worker ran out of memory", "take a smaller model")
     except Exception as error:
-        return _fault(error)
+        return fault(error, "the worker")
     return None
-
-
-def _fault(error: Exception) -> EdgedError:
-    """Where it happened and of what kind, but never what it says: that could hold what was being computed
-    with.
-    """
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return EdgedError(
-        f"a fault in the worker: {type(error).__name__}{place}", "please report it with this line"
-    )
 
 
 def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:

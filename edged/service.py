@@ -1,0 +1,29 @@
+"""``python -m edged.service CONFIG``: the daemon's process and nothing else in it.
+
+systemd starts this, and ``edged run`` becomes it where no terminal watches: the command line's libraries
+would cost the daemon a quarter of its memory for as long as it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from edged import daemon
+from edged.config.loading import load
+from edged.errors import EdgedError, fault
+
+
+def main(path: str) -> int:
+    """Run until a signal. The exit status; what is wrong is said on stderr."""
+    try:
+        return daemon.run(load(Path(path)), Path(path))
+    except EdgedError as error:
+        print(
+            f"edged: {error.message}", *([f"  {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr
+        )
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
