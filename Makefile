@@ -1,11 +1,18 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench lint test-fresh test-v4l2 clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
 
 lint:
 	.venv/bin/python -m pytest -q tests/test_lint.py tests/test_types.py tests/test_layers.py tests/test_docs.py
+
+# These need root, mmdebstrap and minutes: hardware-tests/README.md.
+test-fresh:
+	for suite in bookworm trixie; do for job in demo test; do hardware-tests/lab/fresh.sh $$suite --$$job || exit; done; done
+
+test-v4l2:
+	hardware-tests/lab/v4l2.sh
 
 clean:
 	rm -rf .venv .venv-tflite .mypy_cache .ruff_cache .pytest_cache

@@ -21,21 +21,8 @@ SIDES = {
     # Sees raw data, keeps nothing.
     "left": {"worker"},
     # Keeps data, sees nothing raw.
-    "right": {
-        *(
-            "daemon",
-            "supervise",
-            "reactor",
-            "journal",
-            "clock",
-            "aggregate",
-            "store",
-            "control",
-            "control_client",
-            "report",
-        ),
-        *("config", "cli", "__main__"),
-    },
+    "right": {"daemon", "supervise", "reactor", "journal", "clock", "aggregate", "store"}
+    | {"control", "control_client", "report", "config", "cli", "__main__"},
     # Values and the wire: both may use these.
     "shared": {"", "errors", "nouns", "wall", "series", "config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.
