@@ -9,7 +9,7 @@
 #   --as user     as a user without sudo on a system that has the packages (those of --demo) already
 #   --as nobody   as a user without sudo: what is missing must be said
 #
-# The bare root folder is made once and kept in $EDGED_LAB (default ~/.cache/edged-lab); each run works on a copy
+# The bare root folder is made once and kept in ${EDGED_CACHE:-~/.cache/edged}/lab; each run works on a copy
 # that is thrown away (KEEP=1 keeps it and says where). The clone's path holds a space on purpose.
 # Needs root and mmdebstrap. The network's settings (resolver, certificates, apt's mirror, pip's variables that
 # name no local folder) are this machine's. The checkout's environments are not copied: nothing of ours is there.
@@ -25,7 +25,7 @@ fi
 [ $# -gt 0 ] || set -- --demo
 
 checkout=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-lab=${EDGED_LAB:-$HOME/.cache/edged-lab}
+lab=${EDGED_CACHE:-$HOME/.cache/edged}/lab
 bare=$lab/bare-$suite
 
 make_bare() {
