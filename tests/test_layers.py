@@ -22,7 +22,7 @@ SIDES = {
     "left": {"worker"},
     # Keeps data, sees nothing raw.
     "right": {"daemon", "supervise", "reactor", "journal", "clock", "aggregate", "store"}
-    | {"control", "control_client", "report", "config", "cli", "__main__"},
+    | {"control", "control_client", "report", "config", "cli", "service", "__main__"},
     # Values and the wire: both may use these.
     "shared": {"", "errors", "nouns", "wall", "series", "config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.
@@ -128,7 +128,7 @@ def test_one_importer_per_library(library: str) -> None:
 
 
 def test_the_daemon_stays_small() -> None:
-    program = "import sys, edged.daemon; print(*sys.modules)"
+    program = "import sys, edged.service; print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True).split()
     assert "edged.daemon" in loaded
     assert sorted(set(NOT_IN_THE_DAEMON) & set(loaded)) == []
