@@ -211,7 +211,7 @@ class _Open:
 
 
 def _share(entries: tuple[Entry, ...], part: float) -> tuple[Entry, ...]:
-    """The entries of a ``part`` of their time: nobody knows when the extremes were, so both sides have them."""
+    """The entries of a ``part`` of their time. Nobody knows when the extremes were: each part has them."""
     if part >= 1.0:
         return entries
     return tuple(
@@ -220,7 +220,7 @@ def _share(entries: tuple[Entry, ...], part: float) -> tuple[Entry, ...]:
 
 
 def _part(coverage: Coverage, low: float, high: float) -> Coverage:
-    """The coverage from ``low`` to ``high`` (fractions of its time): whole frames, so that all parts add up."""
+    """The coverage from ``low`` to ``high`` (fractions of its time); frames stay whole and add up."""
     part = high - low
     return Coverage(
         expected=coverage.expected * part,

@@ -1,88 +1,47 @@
-"""The encrypted store: aggregates in, aggregates out. See docs/store.md for its tables and docs/adr/0007 for the reasons.
+"""The encrypted store: aggregates in, aggregates out. docs/store.md has its tables, docs/adr/0007 the
+reasons.
 
     key = keys.load(Path("key"))
-    with Store.open(Path("edged.db"), key, keep=config.store.keep, zone=clock.zone(config.clock.timezone)) as store:
-        store.event("started", "edged 0.1.0", reading=reading)
-        store.write(aggregator.flush(), series, reading)       # one transaction, one commit; all or nothing
+    with Store.open(Path("edged.db"), key, keep=config.store.keep, zone=zone(config.clock.timezone)) as store:
+        store.event("began", "edged 0.1.0", reading=reading)
+        store.write(aggregator.due(reading), series, reading)       # one transaction, one commit; all or
+        nothing
 
-The daemon holds the file alone (a second daemon is refused); any number of ``read_only`` openings may look at the same time.
-A reader sees whole commits only and never keeps the daemon waiting.
+The daemon holds the file alone (a second daemon is refused); any number of ``read_only`` openings may look at
+the same time. A reader sees whole commits only and never keeps the daemon waiting.
 """
 
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
-
-import msgspec
+from typing import Self
 
 from edged.clock import Reading
 from edged.config.shape import Keep
-from edged.nouns import Bucket, Coverage, Series
+from edged.nouns import Bucket, Series
+from edged.store.answers import Covered, Event, Facts, Filter, Row, Undated
+from edged.store.calendar import Calendar
+from edged.store.catalogue import Catalogue
+from edged.store.database import Database
+from edged.store.ledger import Ledger, Noted
+from edged.store.queries import Queries
 
-
-class Filter(msgspec.Struct, frozen=True):
-    """Which series are meant; an empty tuple is any. ``labels=("",)`` is "any label as one", ``zones=("",)`` the whole picture."""
-
-    pipelines: tuple[str, ...] = ()
-    measures: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    zones: tuple[str, ...] = ()
-
-
-class Row(NamedTuple):
-    """One series over ``[start, end)``, epoch seconds. ``seconds`` were observed; over them go mean, min, max and stddev.
-
-    ``coverage`` is its pipeline's over the same stretch.
-    """
-
-    start: int
-    end: int
-    series: Series
-    seconds: float
-    mean: float
-    min: float
-    max: float
-    stddev: float
-    coverage: Coverage
-
-
-class Event(NamedTuple):
-    """Something that happened. ``at`` is epoch seconds, or None while its time is not known."""
-
-    at: float | None
-    kind: str
-    pipeline: str
-    text: str
-
-
-class Undated(NamedTuple):
-    """Buckets of a boot whose time was never known: seconds of that boot from ``first`` to ``last``."""
-
-    boot: str
-    first: int
-    last: int
-    buckets: int
-
-
-class Facts(NamedTuple):
-    """What the store is. ``rows`` and ``spans`` (oldest, newest start) are per resolution; sizes in bytes."""
-
-    path: str
-    size: int
-    schema: int
-    cipher: str
-    rows: dict[str, int]
-    spans: dict[str, tuple[int, int] | None]
-    series: int
-    events: int
-    undated: tuple[Undated, ...]
+__all__ = ["Covered", "Event", "Facts", "Filter", "Row", "Store", "Undated"]
 
 
 class Store:
     """An open store. Every method may raise ``StoreError`` (and says by its class what to do about it)."""
+
+    def __init__(self, database: Database, keep: Keep, zone: datetime.tzinfo) -> None:
+        calendar = Calendar(zone)
+        catalogue = Catalogue(database)
+        self._database = database
+        self._ledger = Ledger(database, catalogue, keep, calendar)
+        self._queries = Queries(database, catalogue, calendar)
+        self._events: list[Noted] = []
 
     @classmethod
     def open(
@@ -94,12 +53,26 @@ class Store:
         zone: datetime.tzinfo = datetime.UTC,
         read_only: bool = False,
     ) -> Self:
-        """Open, or make, the store at ``path`` with the 32-byte ``key``; ``zone`` says whose days and hours are meant.
+        """Open, or make, the store at ``path`` with the 32-byte ``key``; ``zone`` says whose days and hours
+        are meant.
 
-        Raises ``NotEncryptedError``, ``WrongKeyError``, ``DamagedError``, ``NewerSchemaError``, and ``StoreError`` when the file
-        is absent (``read_only``), another's, or in use by another daemon.
+        Raises ``NotEncryptedError``, ``WrongKeyError``, ``DamagedError``, ``NewerSchemaError``, and
+        ``StoreError`` when the file is absent (``read_only``), another's, or in use by another daemon.
         """
-        raise NotImplementedError
+        database = Database(path, key, read_only)
+        store = cls(database, keep or Keep(), zone)
+        if not read_only:
+            try:
+                store._take_over(str(zone))
+            except BaseException:
+                database.close()
+                raise
+        return store
+
+    def _take_over(self, zone: str) -> None:
+        self._ledger.load()
+        with self._database.transaction():
+            self._ledger.settle(zone)
 
     def __enter__(self) -> Self:
         return self
@@ -112,51 +85,79 @@ class Store:
     def write(
         self, buckets: Iterable[Bucket], series: Mapping[str, tuple[Series, ...]], reading: Reading
     ) -> None:
-        """Commit ``buckets`` and all events so far, date what waited for the time, roll up, drop what is too old: all or nothing.
+        """Commit ``buckets`` and all events so far, date what waited, roll up, drop what is too old: all or
+        nothing.
 
-        ``series`` gives, per pipeline, what the entries of its buckets are. A bucket that is there already is added to.
-        When it raises, nothing was written and the same buckets may be handed in again.
+        ``series`` gives, per pipeline, what the entries of its buckets are. A bucket that is there already is
+        added to. When it raises, nothing was written and the same buckets may be handed in again.
         """
-        raise NotImplementedError
+        try:
+            with self._database.transaction():
+                self._ledger.commit(buckets, series, self._events, reading)
+        except BaseException:
+            self._ledger.forget()
+            raise
+        self._events.clear()
 
     def event(self, kind: str, text: str, *, pipeline: str = "", reading: Reading) -> None:
         """Note something that happened at ``reading``; it is written with the next ``write``."""
-        raise NotImplementedError
+        if reading.good:
+            self._events.append(Noted(reading.now, "", kind, pipeline, text))
+        else:
+            moment = reading.moment(reading.monotonic)
+            self._events.append(Noted(moment, reading.boot, kind, pipeline, text))
 
-    def known_clock(self, boot: str) -> tuple[str, float] | None:
-        """The (boot id, offset) for ``Clock(known=…)`` when the time was right earlier in this boot."""
-        raise NotImplementedError
+    def known_clock(self) -> tuple[str, float] | None:
+        """The (boot id, offset) for ``Clock(known=…)``: when the time was last right."""
+        return self._database.consistently(self._ledger.known_clock)
+
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return self._database.size()
 
     def close(self) -> None:
         """Close the file. What was not written is lost, so write first. Closing twice is fine."""
-        raise NotImplementedError
+        self._database.close()
 
     # --- what readers ask
 
     def report(self, start: float, end: float, step: float, only: Filter | None = None) -> Iterator[Row]:
-        """What was counted from ``start`` to ``end``, in slots of ``step`` seconds, ordered by time and series.
+        """What was counted from ``start`` to ``end``, in slots of ``step`` seconds, ordered by time and
+        series.
 
-        Slots are aligned to the zone's hours, days and weeks (so ``start`` and ``end`` are widened to whole slots), and
-        wider where the finer buckets were dropped by age. ``step`` infinity is one slot. Slots without data are left out.
+        Slots are aligned to the zone's hours, days and (Monday's) weeks, so ``start`` and ``end`` are widened
+        to whole slots; they are wider where finer buckets were dropped by age. ``step`` infinity is one slot.
+        A slot in which a series was never observed has no row; ``coverage`` tells why.
         """
-        raise NotImplementedError
+        return self._queries.report(start, end, step, only or Filter())
+
+    def coverage(
+        self, start: float, end: float, step: float = math.inf, pipelines: tuple[str, ...] = ()
+    ) -> Iterator[Covered]:
+        """How the pipelines (all if none is named) were observed, in ``report``'s slots; blind ones too."""
+        return self._queries.coverage(start, end, step, pipelines)
 
     def latest(self, only: Filter | None = None) -> list[Row]:
         """The newest bucket of every series."""
-        raise NotImplementedError
+        return self._database.consistently(lambda: self._queries.latest(only or Filter()))
 
     def series(self, only: Filter | None = None) -> list[Series]:
         """All series ever stored, in order."""
-        raise NotImplementedError
+        return self._database.consistently(lambda: self._queries.series(only or Filter()))
 
     def span(self) -> tuple[int, int] | None:
-        """(oldest, newest) time there is data of, epoch seconds; None while there is none."""
-        raise NotImplementedError
+        """Oldest and newest start of a bucket, epoch seconds; None while there is none."""
+        spans = self._database.consistently(self._queries.spans).values()
+        return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
-    def events(self, start: float = 0.0, end: float = float("inf"), most: int = 100) -> list[Event]:
-        """The newest events, newest first; those without a time come where they were written."""
-        raise NotImplementedError
+    def events(self, start: float = 0.0, end: float = math.inf, most: int = 100) -> list[Event]:
+        """The newest events, newest first; those whose time is not known yet come where they were written."""
+        return self._database.consistently(lambda: self._queries.events(start, end, most))
 
     def facts(self) -> Facts:
-        """What the store is and holds."""
-        raise NotImplementedError
+        """What the store is and holds. Counts every row: slow for a large store."""
+        return self._database.consistently(self._queries.facts)
+
+    def verify(self) -> list[str]:
+        """Read the whole file; a sentence for each page or tree that is damaged, none when it is whole."""
+        return self._database.consistently(self._database.verify)

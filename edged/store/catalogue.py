@@ -1,0 +1,50 @@
+"""The numbers that stand for series in the tables of buckets."""
+
+from __future__ import annotations
+
+from edged.errors import StoreError
+from edged.nouns import Series
+from edged.store import schema
+from edged.store.database import Database
+
+
+class Catalogue:
+    """Series and their numbers, as far as they are known here; the writer adds to both sides at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.by_number: dict[int, Series] = {}
+        self._numbers: dict[Series, int] = {}
+        self._coverage: dict[str, dict[str, int]] = {}
+
+    def load(self) -> None:
+        """Read them all: at the start, and after a transaction failed that may have added some."""
+        found = self._database.rows("SELECT id, pipeline, measure, label, zone, unit FROM series")
+        self.by_number = {number: Series(*names) for number, *names in found}
+        self._numbers = {series: number for number, series in self.by_number.items()}
+        self._coverage.clear()
+
+    def number(self, series: Series) -> int:
+        """The number of a series, a new one for a new series. Within a transaction."""
+        known = self._numbers.get(series)
+        if known is not None:
+            return known
+        number = len(self.by_number)
+        if number >= schema.MOST_SERIES:
+            raise StoreError(
+                f"{self._database.path} holds {number} series, and no more fit",
+                "begin a new store: name another [store] file",
+            )
+        values = (*(getattr(series, one) for one in series.__struct_fields__), schema.scale_of(series))
+        self._database.write("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?)", (number, *values))
+        self.by_number[number], self._numbers[series] = series, number
+        return number
+
+    def coverage(self, pipeline: str) -> dict[str, int]:
+        """The numbers of a pipeline's coverage, by label."""
+        if pipeline not in self._coverage:
+            self._coverage[pipeline] = {
+                label: self.number(Series(pipeline, "coverage", label, "", unit))
+                for label, unit in schema.COVERAGE.items()
+            }
+        return self._coverage[pipeline]

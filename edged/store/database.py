@@ -1,0 +1,329 @@
+"""The file, and the only importer of SQLCipher: encrypted or refused, whole or refused, one writer, any
+number of readers.
+
+The writer holds the file alone (``locking_mode=EXCLUSIVE``): SQLite then keeps the WAL's index on its heap.
+The shared index that it would need otherwise is a mapped file that the kernel writes to the card every
+minute: more bytes than the data (docs/adr/0007). So readers come without locks, through SQLite's
+``unix-none`` file system, which for reading alone keeps such an index of its own. What they may not do is
+read while the writer writes; they look at both files' stamps before and after, and read again when those
+differ. The writer never waits and never knows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+from sqlcipher3 import dbapi2 as sqlcipher  # type: ignore[import-untyped]
+
+from edged.errors import DamagedError, NewerSchemaError, NotEncryptedError, StoreError, WrongKeyError
+from edged.store import schema
+
+T = TypeVar("T")
+Values = Sequence[Any]
+
+PAGE: Final = 1024  # bytes; what a commit of 20 series writes is smallest with it (docs/adr/0007)
+CHECKPOINT: Final = 1000  # pages in the WAL before they are copied: about a quarter of a day
+WAL_LIMIT: Final = 4 << 20  # bytes that the WAL's file keeps after a large transaction
+CACHE: Final = 512  # KiB of pages in memory
+PLAIN_HEADER: Final = b"SQLite format 3\0"
+QUIET: Final = 0.05  # seconds without a write; file stamps tick every 10 ms at the coarsest
+TRIES: Final = 100
+
+BUSY, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 8, 10, 11, 13, 14, 26
+HINT_DAMAGED: Final = (
+    "stop edged, move the file away (edged then makes a new one) and check the card or disk that it lies on"
+)
+
+
+class Database:
+    """An open file. ``read_only`` ones may be opened while another process writes."""
+
+    def __init__(self, path: Path, key: bytes, read_only: bool = False) -> None:
+        self.path, self._key, self._read_only = path, key, read_only
+        self._connection: Any = None
+        self._seen: tuple[object, ...] = ()
+        if read_only:
+            self.consistently(self._check_version)
+        else:
+            self._open_to_write()
+
+    # --- opening
+
+    def _open_to_write(self) -> None:
+        new = _make(self.path)
+        self._refuse_plain()
+        try:
+            self._connect(f"file:{quote(str(self.path))}?mode=rw")
+            with self._told():
+                self._hold()
+                self._migrate()
+        except BaseException:
+            self.close()
+            raise
+        if new:
+            _sync_folder(self.path)
+        self._refuse_plain()
+
+    def _refuse_plain(self) -> None:
+        with self.path.open("rb") as file:
+            start = file.read(len(PLAIN_HEADER))
+        if start == PLAIN_HEADER:
+            raise NotEncryptedError(
+                f"{self.path} is a plain SQLite database, not encrypted",
+                "edged never writes into one: move it away, or name another [store] file",
+            )
+
+    def _connect(self, uri: str) -> None:
+        """Key first: nothing may be read before it. It goes in by a call, never as a part of an SQL text."""
+        with self._told():
+            connection = sqlcipher.connect(
+                uri, uri=True, isolation_level=None, timeout=0.0, cached_statements=64
+            )
+            self._connection = connection
+            connection.execute("PRAGMA cipher_log_level = NONE")  # it writes to standard error otherwise
+            connection.set_key(f"x'{self._key.hex()}'")
+            connection.execute(f"PRAGMA cipher_page_size = {PAGE}")
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute(f"PRAGMA cache_size = -{CACHE}")
+            connection.execute("PRAGMA temp_store = MEMORY")  # nothing in the clear on the disk
+            connection.execute("PRAGMA mmap_size = 0")
+            connection.execute("PRAGMA trusted_schema = OFF")
+            self._prove_cipher()
+
+    def _prove_cipher(self) -> None:
+        """A SQLite without SQLCipher takes every one of these pragmas in silence, and writes in the clear."""
+        if not self.cipher() or self.value("PRAGMA cipher_status") != "1":
+            raise StoreError("this SQLite has no SQLCipher in it: it would not encrypt", "reinstall edged")
+        self.value("SELECT count(*) FROM sqlite_master")
+
+    def _hold(self) -> None:
+        """Take the file for good, and set how it is written."""
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+        self._connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+        self._connection.execute("PRAGMA foreign_keys = OFF")
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("ROLLBACK")
+
+    def _migrate(self) -> None:
+        found = self._check_version()
+        for version, statements in enumerate(schema.MIGRATIONS[found:], found + 1):
+            with self.transaction():
+                for statement in statements:
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+                self._connection.execute(f"PRAGMA user_version = {version}")
+
+    def _check_version(self) -> int:
+        """The schema's version; 0 for a new file. Raises for another program's file and for one from the
+        future.
+        """
+        version, whose = self.value("PRAGMA user_version"), self.value("PRAGMA application_id")
+        if whose != schema.APPLICATION_ID and (
+            whose or version or self.value("SELECT count(*) FROM sqlite_master")
+        ):
+            raise StoreError(f"{self.path} is another program's database", "name another [store] file")
+        if version > schema.VERSION:
+            raise NewerSchemaError(
+                f"{self.path} was written by a newer edged: its schema is {version}, ours {schema.VERSION}",
+                "install that edged again, or name another [store] file",
+            )
+        if self._read_only and version < schema.VERSION:
+            raise StoreError(
+                f"{self.path} was written by an older edged: its schema is {version}, ours {schema.VERSION}",
+                "start edged run once: it brings the file up to date",
+            )
+        return int(version)
+
+    def close(self) -> None:
+        """Close the file; the writer copies its WAL into it and removes that. Closing twice is fine."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlcipher.Error):
+                connection.close()
+
+    # --- asking
+
+    def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self._told():
+            found: list[tuple[Any, ...]] = self._connection.execute(sql, values).fetchall()
+        return found
+
+    def value(self, sql: str, values: Values = ()) -> Any:
+        """The first number of the first row, None when there is no row."""
+        found = self.rows(sql, values)
+        return found[0][0] if found else None
+
+    def consistently(self, ask: Callable[[], T]) -> T:
+        """What ``ask`` finds by ``rows`` and ``value``, all of it from the same commit."""
+        if not self._read_only:
+            return ask()
+        for _ in range(TRIES):
+            try:
+                self._look()
+                answer = ask()
+            except StoreError:
+                if not self._written_since():
+                    raise
+            else:
+                if not self._written_since():
+                    return answer
+            self.close()
+        raise StoreError(f"{self.path} was written to without a pause", "try again")
+
+    def _look(self) -> None:
+        """Open the file as it is now, once nobody writes, unless what is open is that already."""
+        if self._connection is not None and not self._written_since():
+            return
+        self.close()
+        if not self.path.exists():
+            raise StoreError(
+                f"there is no store {self.path}", "edged run makes it; is it this config's [store] file?"
+            )
+        self._refuse_plain()
+        self._seen = self._stamps()
+        while max(abs(time.time() - one) for one in self._times()) < QUIET:
+            time.sleep(QUIET)
+            self._seen = self._stamps()
+        self._connect(f"file:{quote(str(self.path))}?mode=ro&vfs=unix-none")
+
+    def _files(self) -> tuple[Path, Path]:
+        return self.path, self.path.with_name(self.path.name + "-wal")
+
+    def _stats(self) -> Iterator[os.stat_result]:
+        for file in self._files():
+            with suppress(OSError):
+                yield file.stat()
+
+    def _times(self) -> list[float]:
+        return [one.st_mtime for one in self._stats()] or [0.0]
+
+    def _stamps(self) -> tuple[object, ...]:
+        # An empty WAL is none: the reader's own SQLite may make one.
+        return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in self._stats() if one.st_size)
+
+    def _written_since(self) -> bool:
+        return self._stamps() != self._seen
+
+    # --- writing
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is committed together and is on the disk afterwards, or none of it ever was."""
+        with self._told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk has rolled back already, and so may say that there is nothing to roll back.
+                with suppress(sqlcipher.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def write(self, sql: str, values: Values = ()) -> int:
+        """Run one statement, within a transaction; the number of rows it changed."""
+        with self._told():
+            return int(self._connection.execute(sql, values).rowcount)
+
+    def write_many(self, sql: str, rows: Iterable[Values]) -> None:
+        """Run one statement for each row, within a transaction."""
+        with self._told():
+            self._connection.executemany(sql, rows)
+
+    # --- facts
+
+    def cipher(self) -> str:
+        """SQLCipher's version, "" if it is not there."""
+        return str(self.value("PRAGMA cipher_version") or "")
+
+    def size(self) -> int:
+        """Bytes on the disk, of the file and its WAL."""
+        return sum(one.st_size for one in self._stats())
+
+    def verify(self) -> list[str]:
+        """Read all of the file; a sentence for each page that does not verify and each tree that is not
+        whole.
+        """
+        pages = [str(row[0]) for row in self.rows("PRAGMA cipher_integrity_check")]
+        if pages:
+            return pages
+        return [str(row[0]) for row in self.rows("PRAGMA integrity_check(20)") if row[0] != "ok"]
+
+    # --- errors
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """SQLite's errors as ours. They are told without their text where that could hold what is in the
+        file.
+        """
+        try:
+            yield
+        except sqlcipher.Error as error:
+            raise self._sentence(error) from None
+
+    def _sentence(self, error: Any) -> StoreError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == NOTADB and self._connection is not None:
+            return self._wrong_or_damaged()
+        if code in (CORRUPT, NOTADB):
+            return DamagedError(f"{self.path} is damaged: a page of it does not verify", HINT_DAMAGED)
+        known = {
+            BUSY: (
+                f"{self.path} is in use by another edged",
+                "only one edged run may write it: stop the other",
+            ),
+            FULL: (f"there is no room left for {self.path}", "free some room on its disk"),
+            READONLY: (
+                f"{self.path} may not be written",
+                "check who owns it and whether its disk is read-only",
+            ),
+            CANTOPEN: (f"{self.path} cannot be opened", "check who owns it and its folder"),
+            IOERR: (f"the disk fails under {self.path}", "check the card or disk, and the kernel's messages"),
+        }
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        message, hint = known.get(code, (f"{self.path}: SQLite says {name}: {error}", "report this as a bug"))
+        return StoreError(message, hint)
+
+    def _wrong_or_damaged(self) -> StoreError:
+        """The first page does not verify. If another does, the key is right and the file is damaged."""
+        from edged.store.diagnosis import any_page_verifies
+
+        if any_page_verifies(self.path, self._key, PAGE):
+            return DamagedError(f"{self.path} is damaged: its first page does not verify", HINT_DAMAGED)
+        return WrongKeyError(
+            f"the key does not open {self.path}",
+            "put back the key file that it was made with ([store] key_file); the store was not changed",
+        )
+
+
+def _make(path: Path) -> bool:
+    """Make an empty file that only its owner can read, its folder too; False when it is there already."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be made: {error.strerror}",
+            "name a [store] file in a folder that this user may write",
+        ) from None
+    return True
+
+
+def _sync_folder(path: Path) -> None:
+    """A new file's name is on the disk only once its folder is."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

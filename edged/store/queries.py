@@ -1,0 +1,249 @@
+"""The reading side: sums over slots, made by SQLite from as few rows as there can be.
+
+A slot is cut at the edges of the coarsest buckets that lie inside of it: whole days come from ``day``, the
+rest from ``hour``, and what is not rolled up yet (after a table's mark) from the finest. So the answer is the
+same whatever is made already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from edged.nouns import Coverage, Series
+from edged.store import schema
+from edged.store.answers import Covered, Event, Facts, Filter, Row, Undated
+from edged.store.calendar import Calendar
+from edged.store.catalogue import Catalogue
+from edged.store.database import Database
+from edged.store.ledger import marks
+from edged.store.schema import SERIES_BITS, SERIES_MASK, Level, key_of
+
+AT_ONCE: Final = 256  # slots read from one and the same commit
+Slot = tuple[int, int]
+#: series, ms, sum, min, max, sumsq
+Sums = tuple[int, int, float, float, float, float]
+Spans = dict[Level, tuple[int, int]]
+
+
+class Queries:
+    """Questions about an open store. Times are epoch seconds."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, calendar: Calendar) -> None:
+        self._database, self._catalogue, self._calendar = database, catalogue, calendar
+
+    def report(self, start: float, end: float, step: float, only: Filter) -> Iterator[Row]:
+        """See ``Store.report``."""
+        for (first, last), sums in self._slots(start, end, step, only):
+            coverage = self._coverages(sums)
+            for one in sums:
+                series = self._catalogue.by_number[one[0]]
+                if one[1]:
+                    yield _row(first, last, series, one, coverage.get(series.pipeline, Coverage()))
+
+    def coverage(
+        self, start: float, end: float, step: float, pipelines: tuple[str, ...]
+    ) -> Iterator[Covered]:
+        """See ``Store.coverage``."""
+        only = Filter(pipelines=pipelines, measures=("coverage",))
+        for (first, last), sums in self._slots(start, end, step, only):
+            for pipeline, coverage in sorted(self._coverages(sums).items()):
+                yield Covered(first, last, pipeline, coverage)
+
+    def _coverages(self, sums: list[Sums]) -> dict[str, Coverage]:
+        amounts: dict[str, dict[str, float]] = {}
+        for number, ms, amount, *_ in sums:
+            if not ms:
+                series = self._catalogue.by_number[number]
+                amounts.setdefault(series.pipeline, {})[series.label] = amount / schema.COVERAGE_SCALE
+        return {
+            pipeline: Coverage(analysed=round(labels.pop("analysed", 0.0)), **labels)
+            for pipeline, labels in amounts.items()
+        }
+
+    # --- slots
+
+    def _slots(
+        self, start: float, end: float, step: float, only: Filter
+    ) -> Iterator[tuple[Slot, list[Sums]]]:
+        """Every slot that holds something, with its sums by series; each batch is of one commit."""
+        spans = self._database.consistently(self.spans)
+        slots = self._cut(start, end, step, spans)
+        while batch := list(islice(slots, AT_ONCE)):
+            yield from self._database.consistently(lambda batch=batch: self._batch(batch, only))  # type: ignore[misc]
+
+    def _cut(self, start: float, end: float, step: float, spans: Spans) -> Iterator[Slot]:
+        """The slots from ``start`` to ``end``, as far as there is data; wider where only coarse buckets are
+        left.
+        """
+        if not spans:
+            return
+        at = max(math.floor(start), min(first for first, _ in spans.values()))
+        end = min(end, max(self._calendar.after(last, level.width) for level, (_, last) in spans.items()))
+        if at >= end:
+            return
+        if step == math.inf:
+            first = self._calendar.floor(at, _finest_at(at, spans).width)
+            yield first, self._calendar.ceil(end, _finest_at(end, spans).width)
+            return
+        at = self._calendar.floor(at, _wide_enough(step, _finest_at(at, spans)))
+        while at < end:
+            stop = self._calendar.after(at, _wide_enough(step, _finest_at(at, spans)))
+            yield at, stop
+            at = stop
+
+    def _batch(self, slots: list[Slot], only: Filter) -> list[tuple[Slot, list[Sums]]]:
+        """The sums of some slots that follow each other. Runs within one commit."""
+        chosen = self._chosen(only)
+        made = marks(self._database)
+        found = []
+        for slot in slots:
+            pieces = list(self._pieces(len(schema.LEVELS) - 1, *slot, made))
+            if sums := self._sums(pieces, chosen):
+                found.append((slot, sums))
+        return found
+
+    def _pieces(
+        self, place: int, start: int, end: int, made: dict[Level, int]
+    ) -> Iterator[tuple[Level, int, int]]:
+        """From which table each part of a slot is taken."""
+        if start >= end:
+            return
+        level = schema.LEVELS[place]
+        if place == 0:
+            yield level, start, end
+            return
+        first = self._calendar.ceil(start, level.width)
+        last = self._calendar.floor(min(end, made.get(level, 0)), level.width)
+        if first >= last:
+            yield from self._pieces(place - 1, start, end, made)
+            return
+        yield from self._pieces(place - 1, start, first, made)
+        yield level, first, last
+        yield from self._pieces(place - 1, last, end, made)
+
+    def _sums(self, pieces: list[tuple[Level, int, int]], chosen: str) -> list[Sums]:
+        """Add the pieces up, per series."""
+        parts = " UNION ALL ".join(
+            f"SELECT key & {SERIES_MASK} AS series, ms, sum, min, max, sumsq FROM {level.name} "
+            f"WHERE key >= ? AND key < ?{chosen}"
+            for level, _, _ in pieces
+        )
+        edges = [key_of(edge) for _, *both in pieces for edge in both]
+        return self._database.rows(
+            "SELECT series, sum(ms), sum(sum), min(min), max(max), sum(sumsq) "
+            f"FROM ({parts}) GROUP BY series ORDER BY series",
+            edges,
+        )
+
+    def _chosen(self, only: Filter) -> str:
+        """The series that are meant, and the coverage of their pipelines, as a condition; the catalogue is
+        read anew.
+        """
+        self._catalogue.load()
+        if only == Filter():
+            return ""
+        meant = {number: one for number, one in self._catalogue.by_number.items() if only.takes(one)}
+        pipelines = {one.pipeline for one in meant.values()}
+        numbers = [
+            number
+            for number, one in self._catalogue.by_number.items()
+            if number in meant or (one.measure == "coverage" and one.pipeline in pipelines)
+        ]
+        return f" AND key & {SERIES_MASK} IN ({', '.join(map(str, numbers))})"
+
+    # --- facts
+
+    def spans(self) -> Spans:
+        """(oldest, newest) start per table that holds anything."""
+        found: Spans = {}
+        for level in schema.LEVELS:
+            # Two queries: SQLite finds an end of the tree at once when asked for one of them alone.
+            oldest = self._database.value(f"SELECT min(key) FROM {level.name}")
+            newest = self._database.value(f"SELECT max(key) FROM {level.name}")
+            if oldest is not None:
+                found[level] = (oldest >> SERIES_BITS, newest >> SERIES_BITS)
+        return found
+
+    def series(self, only: Filter) -> list[Series]:
+        """See ``Store.series``."""
+        self._catalogue.load()
+        return sorted(
+            one for one in self._catalogue.by_number.values() if one.measure != "coverage" and only.takes(one)
+        )
+
+    def latest(self, only: Filter) -> list[Row]:
+        """See ``Store.latest``."""
+        self._catalogue.load()
+        rows = []
+        for number, series in sorted(self._catalogue.by_number.items(), key=lambda pair: pair[1]):
+            if series.measure != "coverage" and only.takes(series):
+                rows += self._newest(number, series)
+        return rows
+
+    def _newest(self, number: int, series: Series) -> list[Row]:
+        """The newest bucket of one series. Walks back over the others' rows: few when it is alive."""
+        for level in schema.LEVELS:
+            key = self._database.value(
+                f"SELECT key FROM {level.name} WHERE key & {SERIES_MASK} = ? ORDER BY key DESC LIMIT 1",
+                (number,),
+            )
+            if key is not None:
+                start = key >> SERIES_BITS
+                end = self._calendar.after(start, level.width)
+                only = Filter((series.pipeline,), (series.measure, "coverage"), (), ())
+                sums = self._sums([(level, start, end)], self._chosen(only))
+                coverage = self._coverages(sums).get(series.pipeline, Coverage())
+                return [_row(start, end, series, one, coverage) for one in sums if one[0] == number]
+        return []
+
+    def events(self, start: float, end: float, most: int) -> list[Event]:
+        """See ``Store.events``."""
+        found = self._database.rows(
+            "SELECT CASE WHEN boot IS NULL THEN at END, kind, pipeline, text FROM event "
+            "WHERE boot IS NOT NULL OR at >= ? AND at < ? ORDER BY id DESC LIMIT ?",
+            (start, end, most),
+        )
+        return [Event(*row) for row in found]
+
+    def facts(self) -> Facts:
+        """See ``Store.facts``."""
+        value, spans = self._database.value, self.spans()
+        undated = self._database.rows(
+            "SELECT name, min(start), max(start + width), count(DISTINCT start) "
+            "FROM pending JOIN boot ON boot.id = pending.boot GROUP BY boot.id"
+        )
+        return Facts(
+            path=str(self._database.path),
+            size=self._database.size(),
+            schema=value("PRAGMA user_version"),
+            cipher=self._database.cipher(),
+            rows={level.name: value(f"SELECT count(*) FROM {level.name}") for level in schema.LEVELS},
+            spans={level.name: spans.get(level) for level in schema.LEVELS},
+            series=value("SELECT count(*) FROM series WHERE measure <> 'coverage'"),
+            events=value("SELECT count(*) FROM event"),
+            undated=tuple(Undated(*row) for row in undated),
+        )
+
+
+def _finest_at(time: float, spans: Spans) -> Level:
+    """The finest table that reaches back to ``time``; the one that reaches furthest when none does."""
+    reaching = [level for level, (oldest, _) in spans.items() if oldest <= time]
+    return min(reaching, key=lambda one: one.width) if reaching else min(spans, key=lambda one: spans[one][0])
+
+
+def _wide_enough(step: float, level: Level) -> int:
+    """The smallest whole number of buckets that is no shorter than ``step``."""
+    return max(1, math.ceil(step / level.width)) * level.width
+
+
+def _row(start: int, end: int, series: Series, sums: Sums, coverage: Coverage) -> Row:
+    """Mean and standard deviation weigh each value by the time that it held."""
+    _, ms, total, low, high, squares = sums
+    scale = schema.scale_of(series)
+    seconds = ms / 1000
+    mean = total / scale / seconds
+    variance = max(0.0, squares / scale / seconds - mean * mean)
+    return Row(start, end, series, seconds, mean, low / scale, high / scale, math.sqrt(variance), coverage)

@@ -1,0 +1,110 @@
+"""What is in the file: tables, their versions, and how a row's key and numbers are packed. See docs/store.md.
+
+A bucket's row has one integer key, ``start << 16 | series``, so that a commit appends to the end of one
+B-tree and touches one or two pages; a primary key (start, series) of its own tree costs a third more pages,
+(series, start) five times as many. Numbers are whole where the unit allows: SQLite stores a whole number in
+one to six bytes and any other in eight.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from edged.nouns import Coverage, Entry, Series
+
+APPLICATION_ID: Final = 0x65646764  # "edgd"
+SERIES_BITS: Final = 16
+MOST_SERIES: Final = 1 << SERIES_BITS
+SERIES_MASK: Final = MOST_SERIES - 1
+
+
+class Level(NamedTuple):
+    """A resolution: the name of its table and the length of its buckets in seconds (a day's is nominal)."""
+
+    name: str
+    width: int
+
+
+SECOND, MINUTE, HOUR, DAY = LEVELS = (
+    Level("second", 1),
+    Level("minute", 60),
+    Level("hour", 3600),
+    Level("day", 86400),
+)
+
+#: A stored number is the value (or its integral in value x s) times this. Units not named here are kept as
+#: they are.
+SCALES: Final = {"count": 1_000, "share": 1_000, "fraction": 1_000_000}
+
+#: Coverage is a handful of series of its own, of which those that are 0 are left out: label -> unit.
+COVERAGE: Final = {
+    "expected": "frames",
+    "analysed": "frames",
+    "observed": "s",
+    "throttled": "s",
+    "paused": "s",
+    "blind": "s",
+}
+COVERAGE_SCALE: Final = 1_000
+
+_NUMBERS = "ms INTEGER NOT NULL, sum REAL NOT NULL, min REAL NOT NULL, max REAL NOT NULL, sumsq REAL NOT NULL"
+
+#: One tuple of statements per version; a version is reached in one transaction or not at all.
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE TABLE series (id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, measure TEXT NOT NULL, "
+        "label TEXT NOT NULL, zone TEXT NOT NULL, unit TEXT NOT NULL, scale INTEGER NOT NULL, "
+        "UNIQUE (pipeline, measure, label, zone, unit)) STRICT",
+        *(f"CREATE TABLE {level.name} (key INTEGER PRIMARY KEY, {_NUMBERS}) STRICT" for level in LEVELS),
+        "CREATE TABLE boot (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, "
+        "offset REAL, noted REAL) STRICT",
+        "CREATE TABLE pending (boot INTEGER NOT NULL, start INTEGER NOT NULL, width INTEGER NOT NULL, "
+        f"series INTEGER NOT NULL, {_NUMBERS}, PRIMARY KEY (boot, start, width, series)) "
+        "STRICT, WITHOUT ROWID",
+        "CREATE TABLE event (id INTEGER PRIMARY KEY, at REAL NOT NULL, boot INTEGER, kind TEXT NOT NULL, "
+        "pipeline TEXT NOT NULL, text TEXT NOT NULL) STRICT",
+    ),
+)
+VERSION: Final = len(MIGRATIONS)
+
+
+class Packed(NamedTuple):
+    """One series over one bucket, as stored. ``ms`` is the time observed; 0 for coverage, which is a plain
+    sum.
+    """
+
+    start: int
+    series: int
+    ms: int
+    sum: float
+    min: float
+    max: float
+    sumsq: float
+
+
+def scale_of(series: Series) -> int:
+    """What a stored number of this series was multiplied by; 1 keeps every digit."""
+    if series.measure == "coverage":
+        return COVERAGE_SCALE
+    return SCALES.get(series.unit, 1)
+
+
+def packed(start: int, series: int, entry: Entry, scale: int) -> Packed:
+    """The row of an entry that observed something."""
+    numbers = (entry.sum * scale, entry.min * scale, entry.max * scale, entry.sumsq * scale)
+    total, low, high, squares = map(round, numbers) if scale > 1 else numbers
+    return Packed(start, series, max(1, round(entry.seconds * 1000)), total, low, high, squares)
+
+
+def packed_coverage(start: int, series: dict[str, int], coverage: Coverage) -> list[Packed]:
+    """The rows of a coverage, without those that are nothing. ``series`` gives the number of each label's
+    series.
+    """
+    amounts = ((label, round(getattr(coverage, label) * COVERAGE_SCALE)) for label in COVERAGE)
+    return [Packed(start, series[label], 0, amount, 0, 0, 0) for label, amount in amounts if amount]
+
+
+def key_of(start: int, series: int = 0) -> int:
+    """A bucket's key; of series 0 the lowest that any bucket of ``start`` can have."""
+    return start << SERIES_BITS | series
