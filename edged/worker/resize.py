@@ -32,8 +32,10 @@ def model(source: tuple[int, int, int], target: tuple[int, int]) -> bytes:
 class Resizer:
     """From one size to another. Each result is an array of its own."""
 
-    def __init__(self, source: tuple[int, int, int], target: tuple[int, int]) -> None:
-        self._engine = interpreter.engine(interpreter.at_hand(), model(source, target))
+    def __init__(
+        self, source: tuple[int, int, int], target: tuple[int, int], kind: interpreter.Kind | None = None
+    ) -> None:
+        self._engine = interpreter.engine(kind or interpreter.at_hand(), model(source, target))
         self._engine.allocate_tensors()
         self._input = self._engine.get_input_details()[0]["index"]
         self._output = self._engine.get_output_details()[0]["index"]

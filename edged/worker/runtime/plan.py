@@ -62,6 +62,11 @@ def planned(model: Model, file: str) -> Plan:
         labels = _labels(model, metadata, data)
     except MalformedError as error:
         raise not_a_model(file, data, error) from None
+    if any(one.calibrated for one in metadata.outputs):
+        raise RefusedError(
+            f"{file}: its scores want calibration (TENSOR_AXIS_SCORE_CALIBRATION), which edged does not do",
+            "take the same model without score calibration in its metadata",
+        )
     inputs, outputs = _named(anatomy, anatomy.inputs), _named(anatomy, anatomy.outputs)
     elapsed = next((one for name, one in inputs if name == ELAPSED), None)
     if elapsed is not None and (elapsed.dtype != "float32" or math.prod(elapsed.shape) != 1):

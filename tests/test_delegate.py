@@ -1,0 +1,246 @@
+"""Runtime and delegate together, with stand-in delegates of the real ABI that oblige, refuse or abort."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import drafts
+import numpy as np
+import pytest
+
+from edged.config.shape import Model
+from edged.errors import RefusedError
+from edged.worker.observation import Classes
+from edged.worker.runtime import open_network
+from edged.worker.runtime.interpreter import Kind, installed
+
+# The structs are those of TensorFlow Lite's core/c/common.h, as far as a delegate needs them. In use, this
+# one takes over every edgetpu-custom-op and answers with the highest value for class 7.
+SOURCE = r"""
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+typedef struct { int size; int data[]; } IntArray;
+typedef struct {
+  int type; void *data; IntArray *dims; float scale; int32_t zero; int allocation; size_t bytes;
+  const void *allocated; const char *name; void *delegate; int handle; char stale, variable; int quantization;
+  void *parameters; void *sparsity; IntArray *signature;
+} Tensor;
+typedef struct { IntArray *inputs, *outputs, *intermediates, *temporaries; void *user_data; } Node;
+typedef struct Context Context;
+typedef struct {
+  void *(*init)(Context *, const char *, size_t); void (*free)(Context *, void *);
+  int (*prepare)(Context *, Node *); int (*invoke)(Context *, Node *); void *profile;
+  int32_t builtin; const char *custom; int version; void *external; void *async; uint64_t inplace;
+} Registration;
+struct Context {
+  size_t tensors_size; int (*plan)(Context *, IntArray **); Tensor *tensors; void *impl;
+  int (*resize)(Context *, Tensor *, IntArray *); void (*report)(Context *, const char *, ...);
+  int (*add)(Context *, int, int *); int (*node)(Context *, int, Node **, Registration **);
+  int (*replace)(Context *, Registration, const IntArray *, void *);
+};
+typedef struct Delegate {
+  void *data; int (*prepare)(Context *, struct Delegate *); void *copy[3]; int64_t flags; void *builder;
+} Delegate;
+
+static int ready(Context *c, Node *n) { (void)c; (void)n; return 0; }
+static int answer(Context *c, Node *n) {
+  Tensor *out = &c->tensors[n->outputs->data[0]];
+  memset(out->data, 0, out->bytes);
+  ((uint8_t *)out->data)[7] = 255;
+  return 0;
+}
+static int prepare(Context *c, Delegate *d) {
+#ifdef ABORT_LATE
+  abort();
+#endif
+  IntArray *plan;
+  if (c->plan(c, &plan)) return 1;
+  IntArray *mine = calloc(1, sizeof(IntArray) + plan->size * sizeof(int));
+  for (int i = 0; i < plan->size; i++) {
+    Node *node; Registration *kind;
+    if (c->node(c, plan->data[i], &node, &kind)) return 1;
+    int ours = kind->custom && !strcmp(kind->custom, "edgetpu-custom-op");
+    if (ours) mine->data[mine->size++] = plan->data[i];
+  }
+  Registration ours = {0};
+  ours.prepare = ready; ours.invoke = answer; ours.custom = "stand-in"; ours.version = 1;
+  int status = mine->size ? c->replace(c, ours, mine, d) : 0;
+  free(mine);
+  return status;
+}
+Delegate *tflite_plugin_create_delegate(char **k, char **v, size_t count, void (*report)(const char *)) {
+  (void)k; (void)v; (void)count;
+#ifdef REFUSE
+  report("no device of this kind was found");
+  return NULL;
+#endif
+#ifdef ABORT
+  abort();
+#endif
+  (void)report;
+  Delegate *made = calloc(1, sizeof(Delegate));
+  made->prepare = prepare;
+  made->flags = 1; /* may see the graph before every operator is prepared: the Edge TPU's own cannot be */
+  return made;
+}
+void tflite_plugin_destroy_delegate(Delegate *delegate) { free(delegate); }
+"""
+
+Library = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Compile a stand-in: OBLIGE, REFUSE, ABORT or ABORT_LATE."""
+    compiler = shutil.which("cc")
+    if not compiler:
+        pytest.skip("there is no C compiler here to make a stand-in delegate with")
+    folder = tmp_path_factory.mktemp("delegates")
+    (folder / "delegate.c").write_text(SOURCE)
+
+    def compiled(variant: str) -> str:
+        made = folder / f"lib{variant.lower()}.so"
+        if not made.exists():
+            asked = [
+                compiler,
+                "-shared",
+                "-fPIC",
+                f"-D{variant}",
+                "-o",
+                str(made),
+                str(folder / "delegate.c"),
+            ]
+            subprocess.run(asked, check=True, capture_output=True)
+        return str(made)
+
+    return compiled
+
+
+@pytest.fixture(params=["litert", "tflite-runtime"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    if request.param not in installed():
+        pytest.skip(f"the runtime {request.param} is not installed here")
+    found: Kind = request.param
+    return found
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> dict[str, str]:
+    """A CPU model and one with the Edge TPU's operator: the same shape outside, as such twins are."""
+    (tmp_path / "cpu.tflite").write_bytes(drafts.twin(compiled=False))
+    (tmp_path / "tpu.tflite").write_bytes(drafts.twin(compiled=True))
+    return {"file": str(tmp_path / "cpu.tflite"), "edgetpu_file": str(tmp_path / "tpu.tflite")}
+
+
+GIVEN = np.full((1, 4, 4, 1), 3, np.uint8)
+
+
+def best(model: Model, cpu_because: str = "") -> tuple[str, str, int]:
+    """(delegate, why not the Edge TPU, best class)."""
+    network = open_network(model, cpu_because)
+    observation = network.infer(GIVEN, 0.0)
+    assert isinstance(observation, Classes)
+    return network.delegate, network.cpu_because, int(observation.scores.argmax())
+
+
+def model(twins: dict[str, str], kind: Kind, library: str, **keys: str) -> Model:
+    return Model(runtime=kind, delegate_library=library, decoder="classifier", **{**twins, **keys})  # type: ignore[arg-type]
+
+
+def test_a_delegate_that_obliges_runs_the_twin(library: Library, kind: Kind, twins: dict[str, str]) -> None:
+    assert best(model(twins, kind, library("OBLIGE"))) == ("edgetpu", "", 7)
+
+
+def test_the_published_twin_runs_too(library: Library, kind: Kind, shared: Path) -> None:
+    name = shared / "models/mobilenet_v1_0.25_128_quant"
+    twins = {"file": f"{name}.tflite", "edgetpu_file": f"{name}_edgetpu.tflite"}
+    network = open_network(model(twins, kind, library("OBLIGE")))
+    observation = network.infer(np.zeros((1, 128, 128, 3), np.uint8), 0.0)
+    assert isinstance(observation, Classes)
+    assert (network.delegate, len(network.labels)) == ("edgetpu", 1001)
+    assert observation.scores[7] == pytest.approx(255 / 256)
+
+
+def test_a_refusal_leads_to_the_cpu(library: Library, kind: Kind, twins: dict[str, str]) -> None:
+    delegate, because, _ = best(model(twins, kind, library("REFUSE")))
+    assert delegate == "cpu"
+    assert "no device of this kind was found" in because
+
+
+def test_a_missing_library_leads_to_the_cpu(kind: Kind, twins: dict[str, str]) -> None:
+    delegate, because, _ = best(model(twins, kind, "libnobody-has-this.so.1"))
+    assert delegate == "cpu"
+    assert "libnobody-has-this.so.1 cannot be loaded" in because
+
+
+def test_a_library_that_is_no_delegate_leads_to_the_cpu(kind: Kind, twins: dict[str, str]) -> None:
+    delegate, because, _ = best(model(twins, kind, "libc.so.6"))
+    assert (delegate, because) == ("cpu", "the delegate refused: libc.so.6 is no TFLite delegate")
+
+
+def test_a_delegate_that_leaves_the_operator_leads_to_the_cpu(
+    library: Library, kind: Kind, twins: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "other.tflite").write_bytes(drafts.custom())
+    delegate, because, _ = best(
+        model(twins, kind, library("OBLIGE"), edgetpu_file=str(tmp_path / "other.tflite"))
+    )
+    assert delegate == "cpu"
+    assert "somebodys-own-op" in because
+
+
+def test_a_missing_twin_leads_to_the_cpu(library: Library, kind: Kind, twins: dict[str, str]) -> None:
+    delegate, because, _ = best(model(twins, kind, library("OBLIGE"), edgetpu_file="/none.tflite"))
+    assert (delegate, because) == ("cpu", "/none.tflite: there is no such file")
+
+
+def test_cpu_is_taken_at_its_word(library: Library, kind: Kind, twins: dict[str, str]) -> None:
+    assert best(model(twins, kind, library("ABORT"), delegate="cpu"))[:2] == ("cpu", "")
+
+
+def test_the_daemons_reason_keeps_the_delegate_out(
+    library: Library, kind: Kind, twins: dict[str, str]
+) -> None:
+    """With a library that would abort: had it been tried, there would be no test left."""
+    assert best(model(twins, kind, library("ABORT")), "it crashed twice")[:2] == ("cpu", "it crashed twice")
+
+
+def test_asking_for_the_edge_tpu_without_its_model_says_so(kind: Kind, twins: dict[str, str]) -> None:
+    delegate, because, _ = best(model(twins, kind, "", delegate="edgetpu", edgetpu_file=""))
+    assert (delegate, because) == ("cpu", "edgetpu_file names no model compiled for the Edge TPU")
+
+
+def test_a_twin_given_as_the_cpu_model_is_explained(kind: Kind, twins: dict[str, str]) -> None:
+    with pytest.raises(RefusedError, match="compiled for the Edge TPU") as caught:
+        open_network(Model(file=twins["edgetpu_file"], runtime=kind))
+    assert "edgetpu_file" in caught.value.hint
+
+
+OPEN = """
+import sys
+from edged.config.shape import Model
+from edged.worker.runtime import open_network
+file, twin, library, kind, because = sys.argv[1:]
+asked = Model(file=file, edgetpu_file=twin, delegate_library=library, runtime=kind)
+network = open_network(asked, because)
+print(network.delegate, network.cpu_because)
+"""
+
+
+@pytest.mark.parametrize("variant", ["ABORT", "ABORT_LATE"])
+def test_an_abort_ends_the_process_once(
+    library: Library, kind: Kind, twins: dict[str, str], variant: str
+) -> None:
+    """What the daemon sees: a worker killed by SIGABRT; then, told why, one that runs on the CPU."""
+    asked = [sys.executable, "-c", OPEN, *twins.values(), library(variant), kind]
+    first = subprocess.run([*asked, ""], capture_output=True, text=True, timeout=60, check=False)
+    assert first.returncode == -signal.SIGABRT
+    second = subprocess.run([*asked, "it aborted"], capture_output=True, text=True, timeout=60, check=False)
+    assert (second.returncode, second.stdout.strip()) == (0, "cpu it aborted")
