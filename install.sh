@@ -296,7 +296,8 @@ run_tests() {
 	elif [ -n "$why_no_tflite" ]; then
 		note "left out: $why_no_tflite"
 	else
-		.venv-tflite/bin/python -m pytest -q tests/contracts/test_runtime.py || status=$?
+		.venv-tflite/bin/python -m pytest -q tests/contracts/test_runtime.py tests/test_delegate.py tests/test_state.py \
+			tests/test_decode.py tests/test_prepare.py || status=$?
 	fi
 	step "Tests"
 	.venv/bin/python -m pytest "$@" || status=$?
