@@ -20,32 +20,20 @@ ELSEWHERE = "get the file on another computer and use --from FOLDER"
 def download(wanted: Entry, part: IO[bytes], progress: Progress) -> None:
     """Append to ``part`` what it lacks of the model. Raises ``RefusedError``, ``UnavailableError``."""
     _permitted(wanted.url)
-    before = -1
+    problem = ""
     for attempt in range(ATTEMPTS):
+        before = _size(part)
         try:
             _fetch(wanted, part, progress)
-        except (
-            http.client.IncompleteRead,
-            ConnectionError,
-            TimeoutError,
-            http.client.HTTPException,
-        ) as error:
-            _stop_at_last(attempt, wanted, error)
-        here = _size(part)
-        if here >= wanted.size:
+        except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            problem = f": {_words(error)}"
+        if _size(part) >= wanted.size:
             return
-        if here == before and attempt:
-            break
-        before = here
-    raise UnavailableError(
-        f"{wanted.file}: the transfer broke off at {_size(part)} of {wanted.size} bytes", AGAIN
-    )
-
-
-def _stop_at_last(attempt: int, wanted: Entry, error: Exception) -> None:
-    if attempt == ATTEMPTS - 1:
-        host = urlsplit(wanted.url).hostname
-        raise UnavailableError(f"{host} does not answer as it should: {_words(error)}", AGAIN) from None
+        if attempt and _size(part) == before:
+            break  # a second attempt that brings nothing: not now
+    what = f"{wanted.file} from {urlsplit(wanted.url).hostname}"
+    said = f"the transfer of {what} broke off at {_size(part)} of {wanted.size} bytes{problem}"
+    raise UnavailableError(said, AGAIN)
 
 
 def _size(part: IO[bytes]) -> int:
