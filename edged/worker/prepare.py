@@ -67,8 +67,8 @@ def _tripled(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    # 16 bits hold it: 255 * 256 + 128 < 2^16. A matrix product would take three times as long. The dtype is said
-    # because NumPy 1 would take a small factor for a byte, and the product with it.
+    # 16 bits hold it: 255 * 256 + 128 < 2^16. A matrix product would take three times as long. The dtype is
+    # said because NumPy 1 would take a small factor for a byte, and the product with it.
     luma: NDArray[np.uint16] = np.multiply(picture[..., 0], _LUMA[0], dtype=np.uint16)
     luma += np.multiply(picture[..., 1], _LUMA[1], dtype=np.uint16)
     luma += np.multiply(picture[..., 2], _LUMA[2], dtype=np.uint16)
