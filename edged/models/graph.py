@@ -227,7 +227,7 @@ class Graph:
 
     def pack(self) -> bytes:
         """The file's bytes: the same for the same sequence of calls."""
-        import flatbuffers  # type: ignore[import-untyped]
+        import flatbuffers
 
         model = self._s.ModelT()
         model.version, model.description = 3, self._description.encode()
