@@ -101,7 +101,7 @@ class Movie:
         return container, stream
 
     def _timed(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[float, VideoFrame]]:
-        """Gives each frame its time: its own, unless the config says how far apart they are or it has none."""
+        """Gives each frame its time: its own, unless it has none or the config says how far apart they are."""
         period, last, origin = 1.0 / self.fps, -1.0, None
         for number, frame in enumerate(frames):
             if self._fps or frame.time is None:
