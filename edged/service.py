@@ -6,6 +6,7 @@ would cost the daemon a quarter of its memory for as long as it runs.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,10 +20,18 @@ def main(path: str) -> int:
     try:
         return daemon.run(load(Path(path)), Path(path))
     except EdgedError as error:
-        print(
-            f"edged: {error.message}", *([f"  {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr
-        )
-        return error.exit_code
+        return _complain(error)
+    except Exception as error:
+        if os.environ.get("EDGED_DEBUG"):
+            raise
+        # One line that can be reported: nobody reads a traceback in a journal.
+        return _complain(fault(error, "the daemon"))
+
+
+def _complain(error: EdgedError) -> int:
+    lines = [f"edged: {error.message}"] + [f"  {error.hint}"] * bool(error.hint)
+    print(*lines, sep="\n", file=sys.stderr)
+    return error.exit_code
 
 
 if __name__ == "__main__":
