@@ -1,5 +1,5 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench lint test-fresh test-v4l2 clean
+.PHONY: demo test bench lint test-fresh test-v4l2 test-camera clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
@@ -12,7 +12,10 @@ test-fresh:
 	for suite in bookworm trixie; do for job in demo test; do hardware-tests/lab/fresh.sh $$suite --$$job || exit; done; done
 
 test-v4l2:
-	hardware-tests/lab/v4l2.sh
+	hardware-tests/lab/v4l2.sh $(ARGS)
+
+test-camera:
+	hardware-tests/lab/camera.sh $(ARGS)
 
 clean:
 	rm -rf .venv .venv-tflite .mypy_cache .ruff_cache .pytest_cache

@@ -177,7 +177,7 @@ class CameraSource:
 
     def _picture(self, request: Any) -> NDArray[np.uint8]:
         """A copy of the picture without the padding of its rows: 32 bytes on a Pi 4, 64 on a Pi 5."""
-        from picamera2 import MappedArray
+        from picamera2 import MappedArray  # type: ignore[import-not-found]
 
         width, height = self._size
         channels = self._want.channels
@@ -200,7 +200,7 @@ def opened(number: int) -> Any:
     """A ``Picamera2``. Raises ``RefusedError``, ``UnavailableError``."""
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
     try:
-        from picamera2 import Picamera2  # type: ignore[import-not-found]
+        from picamera2 import Picamera2
     except ImportError as error:
         raise RefusedError(f"the library of the Pi's cameras is not here: {error}", MISSING_HINT) from None
     found = Picamera2.global_camera_info()
