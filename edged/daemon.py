@@ -107,7 +107,7 @@ class Daemon:
         key = keys.load(Path(wanted.key_file))
         self._store = Store.open(Path(wanted.file), key, keep=wanted.keep, zone=self._zone)
         stack.callback(self._store.close)
-        self._clock = Clock(self._config.clock.trust, self._store.known_clock())
+        self._clock = Clock(self._config.clock.trust, self._store.known_clock(boot_id()))
         self._reading = self._clock.read()
         self._clock_good = self._reading.good
         self._note("began", f"edged {__version__}")
