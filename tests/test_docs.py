@@ -73,7 +73,7 @@ def is_known(words: list[str], verbs_of_edged: set[str]) -> bool:
         case ["./install.sh", option, *_]:
             known = f"{option})" in (ROOT / "install.sh").read_text()
         case ["make", *targets]:
-            made = re.findall(r"^([a-z -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+            made = re.findall(r"^([a-z0-9 -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
             known = set(targets) <= {target for line in made for target in line.split()}
         case ["edged" | ".venv/bin/edged", verb, *_]:
             known = verb.strip(".,") in verbs_of_edged or verb.startswith("-")

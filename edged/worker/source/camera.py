@@ -177,7 +177,7 @@ class CameraSource:
 
     def _picture(self, request: Any) -> NDArray[np.uint8]:
         """A copy of the picture without the padding of its rows: 32 bytes on a Pi 4, 64 on a Pi 5."""
-        from picamera2 import MappedArray  # type: ignore[import-not-found]
+        from picamera2 import MappedArray
 
         width, height = self._size
         channels = self._want.channels
