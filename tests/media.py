@@ -46,11 +46,11 @@ def folder(path: Path, frames: int = 20) -> Path:
     return path
 
 
-def still(path: Path, shown: NDArray[np.uint8]) -> Path:
-    """Write one picture [H, W, 3] as PNG."""
-    codec = av.CodecContext.create("png", "w")
-    codec.height, codec.width = shown.shape[:2]
-    codec.pix_fmt, codec.time_base = "rgb24", Fraction(1)
-    packets = codec.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")) + codec.encode(None)
+def still(path: Path, shown: NDArray[np.uint8], codec: str = "png") -> Path:
+    """Write one picture [H, W, 3]."""
+    encoder = av.CodecContext.create(codec, "w")
+    encoder.height, encoder.width = shown.shape[:2]
+    encoder.pix_fmt, encoder.time_base = "bgr24" if codec == "bmp" else "rgb24", Fraction(1)
+    packets = encoder.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")) + encoder.encode(None)
     path.write_bytes(b"".join(bytes(packet) for packet in packets))
     return path

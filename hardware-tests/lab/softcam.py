@@ -7,10 +7,11 @@ shows:
 - no DRM preview: ``pykms`` is replaced by an empty module;
 - no dma-heap: buffers are memfds;
 - no raw modes to list;
-- requests complete as fast as they are queued, and are lost if that happens before ``start`` is done: ``Gate`` hands them over one at a
-  time, on a clock, and can hold them back (a stall) or swallow them (what a dead frontend does);
-- NV12 of a few sizes only: the Pi ISP's scaled RGB and YUV420 outputs with their padded rows are made from it, and
-  FrameDurationLimits are kept by ``Gate``.
+- requests complete as fast as they are queued, and are lost if that happens before ``start`` is done:
+  ``Gate`` hands them over one at a time, on a clock, and can hold them back (a stall) or swallow them (what a
+  dead frontend does);
+- NV12 of a few sizes only: the Pi ISP's scaled RGB and YUV420 outputs with their padded rows are made from
+  it, and FrameDurationLimits are kept by ``Gate``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import sys
 import threading
 import time
 import types
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Gate:
     open = threading.Event()  # cleared: nothing comes any more
     swallow = False  # True: requests come back cancelled and are never seen
 
-    waiting: collections.deque[Any] = collections.deque()
+    waiting: ClassVar[collections.deque[Any]] = collections.deque()
     due = 0.0
 
 

@@ -237,7 +237,11 @@ def fitting(modes: list[dict[str, Any]], want: Want) -> dict[str, Any] | None:
     widest = max(map(view, modes))
     whole = [mode for mode in modes if view(mode) >= 0.98 * widest]
     enough = [mode for mode in whole if mode["size"][0] >= want.width and mode["size"][1] >= want.height]
-    return min(enough or whole, key=lambda mode: (mode["size"][0] * mode["size"][1], mode["bit_depth"]))
+
+    def pixels(mode: dict[str, Any]) -> tuple[int, int]:
+        return mode["size"][0] * mode["size"][1], mode["bit_depth"]
+
+    return min(enough, key=pixels) if enough else max(whole, key=pixels)
 
 
 def stamp(request: Any) -> float:

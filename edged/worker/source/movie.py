@@ -84,8 +84,8 @@ class Movie:
     def _opened(self) -> tuple[InputContainer, VideoStream]:
         container = opened(self._path, self._file)
         if not container.streams.video:
-            container.close()
             kinds = sorted({stream.type for stream in container.streams})
+            container.close()
             raise RefusedError(
                 f"{self._path} holds no pictures, only: {', '.join(kinds) or 'nothing'}",
                 "name a video, an animated picture, a picture or a folder of pictures",
@@ -101,7 +101,7 @@ class Movie:
         return container, stream
 
     def _timed(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[float, VideoFrame]]:
-        """Gives each frame its time: its own, unless it has none or the config says how far apart they are."""
+        """Gives each frame its time: its own, unless it has none or the config spaces them."""
         period, last, origin = 1.0 / self.fps, -1.0, None
         for number, frame in enumerate(frames):
             if self._fps or frame.time is None:
