@@ -17,7 +17,7 @@ import msgspec
 
 from edged.errors import ControlError
 from edged.nouns import Coverage, Series
-from edged.store import Filter, Row, Store
+from edged.store import Covered, Filter, Row, Store
 
 #: What people think in, in seconds.
 STEPS: Final = (
@@ -75,23 +75,52 @@ def answer(store: Store, question: Question, zone: datetime.tzinfo, now: float) 
     """The answer to a question asked at ``now``, epoch seconds."""
     span = store.span()
     start, end = _range(question, span, now)
+    if question.everything:
+        start, end = _narrowed(store, question, start, end)
+    every = _step(question, start, end)
+    only = Filter(question.pipelines, question.measures, question.labels, question.zones)
+    rows = list(store.report(start, end, every, only)) if end > start else []
+    covered = list(store.coverage(start, end, every, _meant(question, rows))) if end > start else []
+    return {
+        "from": moment(start, zone),
+        "to": moment(end, zone),
+        # Old times are kept in wider buckets only: the step that there is.
+        "every_s": max(every, min((one.end - one.start for one in covered), default=0)),
+        "timezone": str(zone),
+        "holds": [moment(span[0], zone), moment(span[1] + 1, zone)] if span else None,
+        "series": _by_series(rows, zone),
+        "coverage": _by_pipeline(covered, zone),
+    }
+
+
+def _step(question: Question, start: float, end: float) -> float:
     every = question.every or comfortable(end - start)
     if (end - start) / every > MOST_SLOTS:
         raise ControlError(
             f"{(end - start) / every:.0f} slots are more than can be told at once ({MOST_SLOTS})",
             "ask for a coarser --every or a shorter time",
         )
-    only = Filter(question.pipelines, question.measures, question.labels, question.zones)
-    rows = list(store.report(start, end, every, only)) if end > start else []
-    return {
-        "from": moment(start, zone),
-        "to": moment(end, zone),
-        "every_s": every,
-        "timezone": str(zone),
-        "holds": [moment(one, zone) for one in span] if span else None,
-        "series": _by_series(rows, zone),
-        "coverage": _by_pipeline(rows, zone),
-    }
+    return every
+
+
+def _narrowed(store: Store, question: Question, start: float, end: float) -> tuple[float, float]:
+    """Down to where there is something: the oldest day begins at midnight, whenever in it the first minute
+    was.
+    """
+    step = math.inf
+    while end > start and (finer := comfortable(end - start)) < step:
+        step = finer
+        slots = list(store.coverage(start, end, step, question.pipelines))
+        start = max(start, min((one.start for one in slots), default=start))
+        end = max((one.end for one in slots), default=end)
+    return start, end
+
+
+def _meant(question: Question, rows: list[Row]) -> tuple[str, ...]:
+    """The pipelines whose coverage is told: those asked for, or those that the asked-for series belong to."""
+    if question.measures or question.labels or question.zones:
+        return tuple(sorted({row.series.pipeline for row in rows})) or question.pipelines
+    return question.pipelines
 
 
 def comfortable(seconds: float) -> int:
@@ -106,7 +135,7 @@ def moment(epoch: float, zone: datetime.tzinfo) -> str:
 
 def _range(question: Question, span: tuple[int, int] | None, now: float) -> tuple[float, float]:
     if question.everything:
-        return (float(span[0]), float(span[1])) if span else (now, now)
+        return (float(span[0]), span[1] + 1.0) if span else (now, now)
     end = now if question.to is None else question.to
     start = end - question.last if question.start is None else question.start
     if not (math.isfinite(start) and math.isfinite(end) and start < end and question.every >= 0):
@@ -133,15 +162,11 @@ def _number(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
-def _by_pipeline(rows: Iterable[Row], zone: datetime.tzinfo) -> list[dict[str, Any]]:
-    """A slot's coverage is its pipeline's: the same beside each of its series."""
-    found: dict[str, dict[tuple[int, int], Coverage]] = {}
-    for row in rows:
-        found.setdefault(row.series.pipeline, {})[row.start, row.end] = row.coverage
-    return [
-        {"pipeline": name, "rows": [_covered(*slot, one, zone) for slot, one in sorted(slots.items())]}
-        for name, slots in sorted(found.items())
-    ]
+def _by_pipeline(covered: Iterable[Covered], zone: datetime.tzinfo) -> list[dict[str, Any]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in covered:
+        found.setdefault(one.pipeline, []).append(_covered(one.start, one.end, one.coverage, zone))
+    return [{"pipeline": name, "rows": rows} for name, rows in sorted(found.items())]
 
 
 def _covered(start: int, end: int, one: Coverage, zone: datetime.tzinfo) -> dict[str, Any]:

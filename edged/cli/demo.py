@@ -189,17 +189,19 @@ def compared(answer: dict[str, Any], true: dict[str, Any]) -> Iterator[str]:
     from edged.cli import chart
     from edged.cli.words import series_name, value
 
-    yield f"beside the truth: {true['person']} people and {true['car']} cars came in; one character a second"
+    yield f"beside the truth ({_many(true['person'], 'person', 'people')} and {_many(true['car'], 'car', 'cars')})"
     for one in answer["series"]:
-        if one["measure"] != "presence":
-            continue
-        real = true["presence"][one["zone"]]
-        seen = [row["mean"] for row in one["rows"]]
-        yield f"  {series_name(one)}"
-        for word, values in (("true", real), ("counted", seen)):
-            known = [each for each in values if each is not None]
-            mean = value(sum(known) / len(known), "share") if known else "-"
-            yield f"    {word:7}  {mean:>7}  {chart.spark(values[:60], 0.0, 1.0)}"
+        if one["measure"] == "presence":
+            rows, real = [row for row in one["rows"] if row["seconds"]], true["presence"][one["zone"]]
+            share = sum(row["mean"] * row["seconds"] for row in rows) / sum(row["seconds"] for row in rows)
+            yield f"  {series_name(one)}, a character a second"
+            yield f"    true     {value(sum(real) / len(real), 'share'):>7}  {chart.spark(real[:60], 0.0, 1.0)}"
+            means = [row["mean"] for row in rows]
+            yield f"    counted  {value(share, 'share'):>7}  {chart.spark(means[:60], 0.0, 1.0)}"
+
+
+def _many(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def disk(place: Path, config: Config) -> None:

@@ -31,15 +31,13 @@ def lines(answer: Answer, width: int) -> Iterator[str]:
     """The whole report."""
     grid = Grid(answer)
     yield click.style(f"{period(answer)}, every {duration.text(answer['every_s'])}", bold=True)
-    coverage = {one["pipeline"]: one["rows"] for one in answer["coverage"]}
-    pipeline = ""
-    for one in answer["series"]:
-        if one["pipeline"] != pipeline:
-            pipeline = one["pipeline"]
-            yield ""
-            yield f"{click.style(pipeline, fg='green', bold=True)}  {seen(coverage[pipeline])}"
-            yield from _unrecorded(coverage[pipeline], grid)
-        yield from _plot(one, grid, width)
+    for covered in answer["coverage"]:
+        yield ""
+        yield f"{click.style(covered['pipeline'], fg='green', bold=True)}  {seen(covered['rows'])}"
+        yield from _unrecorded(covered["rows"], grid)
+        for one in answer["series"]:
+            if one["pipeline"] == covered["pipeline"]:
+                yield from _plot(one, grid, width)
     yield from _axis(grid, width)
 
 
@@ -51,9 +49,7 @@ class Grid:
     def __init__(self, answer: Answer) -> None:
         self.every = float(answer["every_s"])
         begin, end = _epoch(answer["from"]), _epoch(answer["to"])
-        first = min(
-            (_epoch(one["rows"][0]["start"]) for one in answer["series"] if one["rows"]), default=begin
-        )
+        first = min((_epoch(one["rows"][0]["start"]) for one in answer["coverage"]), default=begin)
         self.start = first - math.ceil(max(first - begin, 0.0) / self.every) * self.every
         self.slots = max(1, math.ceil((end - self.start) / self.every))
         self.zone = datetime.datetime.fromisoformat(answer["from"]).tzinfo
@@ -122,7 +118,7 @@ def _unrecorded(rows: Sequence[dict[str, Any]], grid: Grid) -> Iterator[str]:
     """Blank columns are times of which there is nothing, not even that nobody looked."""
     filled = sum(one is not None for one in grid.spread(rows, "observed_s"))
     if missing := (grid.slots - filled) * grid.every:
-        yield f"  blank: no record of {duration.text(missing)} (edged was not running)"
+        yield f"  blank: no record of {duration.text(missing)} (edged was not running then)"
 
 
 def share(part: float, whole: float) -> str:

@@ -1,0 +1,570 @@
+"""The command line as people and scripts meet it: what is printed where, and with which exit code."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from edged import __version__
+from edged.cli import VERBS, words
+from edged.cli.run import summary
+from edged.control import Control, Verb
+from edged.reactor import Reactor
+
+CONFIG = """
+[daemon]
+state_dir = "state"
+runtime_dir = "run"
+[pipelines.street]
+source = { kind = "synthetic" }
+"""
+
+
+def edged(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program as a shell would start it."""
+    return subprocess.run(
+        [sys.executable, "-m", "edged", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with a config in it."""
+    (tmp_path / "edged.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def series(measure: str, now: float | None, unit: str = "share", zone: str = "") -> dict[str, Any]:
+    return {"measure": measure, "label": "", "zone": zone, "unit": unit, "now": now, "min": now, "max": now}
+
+
+def pipeline(**facts: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "name": "street",
+        "state": "running",
+        "why": "",
+        "pid": 3,
+        "source": "synthetic",
+        "model": "activity",
+        "runtime": "litert",
+        "delegate": "cpu",
+        "cpu_because": "",
+        "rate": 5.0,
+        "fps": 4.9,
+        "expected_fps": 5.0,
+        "analysed": 10,
+        "dropped": 0,
+        "infer_ms": 1.2,
+        "prepare_ms": 0.1,
+        "last_tick_age_s": 0.4,
+        "restarts": 0,
+        "wall_bytes": 100,
+        "series": [series("presence", 0.25, zone="door"), series("activity", 0.031, "fraction")],
+    }
+    return usual | facts
+
+
+def status(**facts: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "version": __version__,
+        "pid": 1,
+        "uptime_s": 7500.0,
+        "clock": {"good": True, "why": "the kernel says so"},
+        "store": {"file": "/x/edged.db", "bytes": 123_456, "last_commit_age_s": 5.0, "pending_buckets": 2},
+        "pipelines": [pipeline()],
+    }
+    return usual | facts
+
+
+@pytest.fixture
+def daemon(home: Path) -> Iterator[Callable[..., None]]:
+    """The daemon's real socket, in a thread of its own, with answers that a test chooses."""
+    answers: dict[str, Callable[[dict[str, Any]], object]] = {"status": lambda _: status()}
+    reactor = Reactor()
+    verbs = {name: Verb(lambda request, name=name: answers[name](request)) for name in ("status", "report")}
+    control = Control(reactor, home / "run", verbs)  # type: ignore[arg-type]
+    ended = threading.Event()
+
+    def loop() -> None:
+        while not ended.is_set():
+            reactor.turn(0.05)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    yield lambda **handlers: answers.update(handlers)
+    ended.set()
+    thread.join()
+    control.close()
+    reactor.close()
+
+
+# --- errors
+
+
+def test_an_error_is_a_sentence_a_hint_and_a_code(home: Path) -> None:
+    done = edged("status", cwd=home)
+    assert done.returncode == 6
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"edged: no daemon is running here ({home}/run/control.sock)\n"
+        "  start it: edged run FILE, or systemctl start edged; --config FILE means another one\n"
+    )
+
+
+def test_a_bug_is_told_in_one_sentence(home: Path) -> None:
+    (home / "sitecustomize.py").write_text("import edged.cli.words\ndel edged.cli.words.value\n")
+    broken = {"PYTHONPATH": str(home)}
+    done = edged("status", cwd=home, **broken)
+    assert done.returncode == 1
+    assert done.stderr.startswith("edged: this is a bug in edged: ImportError: ")
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in edged("--debug", "status", cwd=home, **broken).stderr
+    assert "Traceback" in edged("status", cwd=home, **broken, EDGED_DEBUG="1").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["statsu"], 'there is no command "statsu"; did you mean `edged status`?'),
+        (["status", "--jsn"], "--jsn"),
+        (["report", "--last", "soon"], '"soon" is no duration'),
+        (["report", "--last", "forever"], '"forever" is no duration'),
+        (["report", "--last", "1h", "--all"], "give one of them"),
+        (["report", "--from", "yesterday"], '"yesterday" is no date'),
+        (["completion", "tcsh"], "'tcsh'"),
+        (["demo", "--seconds", "1"], "5<=x<=3600"),
+        (["top"], "this needs a terminal"),
+    ],
+)
+def test_a_wrong_command_line_is_told_and_helped(home: Path, arguments: list[str], message: str) -> None:
+    done = edged(*arguments, cwd=home)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "--help" in done.stderr
+
+
+def test_no_config_anywhere(tmp_path: Path) -> None:
+    done = edged("status", cwd=tmp_path, EDGED_CONFIG="")
+    if Path("/etc/edged/edged.toml").is_file():
+        pytest.skip("this machine has an /etc/edged/edged.toml")
+    assert done.returncode == 2
+    assert "there is no config: neither edged.toml nor /etc/edged/edged.toml" in done.stderr
+
+
+def test_the_config_that_is_meant(home: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "else"
+    elsewhere.mkdir()
+    for arguments, environment in (
+        (["-c", str(home / "edged.toml")], {}),
+        ([], {"EDGED_CONFIG": str(home / "edged.toml")}),
+    ):
+        done = edged("status", *arguments, cwd=elsewhere, **environment)
+        assert f"{home}/run/control.sock" in done.stderr
+
+
+def test_whoever_has_read_enough_is_not_complained_to() -> None:
+    done = subprocess.run(
+        f"set -o pipefail; {sys.executable} -m edged schema | head -n 1",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+    assert done.returncode in (0, 141)
+
+
+# --- help
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "keys init", "models list", "models get", "models show"])
+def test_every_command_has_help_with_examples(verb: str) -> None:
+    done = edged(*verb.split(), "--help")
+    assert done.returncode == 0
+    assert "Usage: edged " in done.stdout
+    if verb not in ("keys", "models"):  # groups: their commands have them
+        assert f"edged {verb}" in done.stdout.split("Examples:")[1]
+
+
+def test_help_lists_every_command() -> None:
+    done = edged("--help")
+    for verb, text in VERBS.items():
+        assert f"  {verb} " in done.stdout
+        assert text in done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_the_commands(shell: str) -> None:
+    script = edged("completion", shell)
+    assert script.returncode == 0
+    assert "_EDGED_COMPLETE" in script.stdout
+    asked = {"_EDGED_COMPLETE": f"{shell}_complete", "COMP_WORDS": "edged sta"}
+    asked["COMP_CWORD"] = "sta" if shell == "fish" else "1"
+    found = subprocess.run(
+        [sys.executable, "-c", "from edged.cli import main; main()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **asked},
+    )
+    assert "status" in found.stdout
+
+
+def test_a_quick_answer_imports_little(home: Path, daemon: Callable[..., None]) -> None:
+    """What makes `edged status` quick: nothing heavy is even looked at."""
+    code = (
+        "import sys, edged.cli\n"
+        "try: edged.cli.main(sys.argv[1:])\n"
+        "finally: print(sorted(sys.modules), file=sys.stderr)"
+    )
+    for arguments in (["version"], ["status"], ["status", "--json"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, cwd=home
+        )
+        loaded = set(re.findall(r"'([\w.]+)'", done.stderr))
+        heavy = {"numpy", "rich", "sqlcipher3", "asyncio", "av", "edged.daemon", "edged.store", "matplotlib"}
+        assert loaded & heavy == set(), arguments
+
+
+# --- check, schema, version
+
+
+def test_check_tells_everything(home: Path) -> None:
+    (home / "edged.toml").write_text("[daemn]\n[pipelines.a]\nrate = -1\nsource = { kind = 'v4l2' }\n")
+    done = edged("check", cwd=home)
+    assert done.returncode == 2
+    assert done.stderr == ""
+    assert done.stdout == (
+        "edged.toml:1  daemn\n"
+        "    found    an unknown key\n"
+        '    allowed  "daemon", "store", "clock", "models" or "pipelines"\n'
+        '    hint     did you mean "daemon"?\n'
+        "edged.toml:3  pipelines.a.rate\n"
+        "    found    -1\n"
+        "    allowed  a number from 0 to 240\n"
+        "2 problems\n"
+    )
+    facts = json.loads(edged("check", "--json", str(home / "edged.toml")).stdout)
+    assert facts["good"] is False
+    assert [(one["line"], one["key"]) for one in facts["problems"]] == [(1, "daemn"), (3, "pipelines.a.rate")]
+
+
+def test_check_is_content(home: Path) -> None:
+    done = edged("check", "edged.toml", cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "edged.toml: good\n  street  synthetic -> activity -> presence\n"
+    assert json.loads(edged("check", "--json", cwd=home).stdout) == {
+        "file": "edged.toml",
+        "good": True,
+        "problems": [],
+    }
+
+
+@pytest.mark.parametrize("content", [b"a = \xff", b"a = = 1", b"[a"])
+def test_check_of_what_is_no_toml(home: Path, content: bytes) -> None:
+    (home / "edged.toml").write_bytes(content)
+    done = edged("check", "--json", cwd=home)
+    assert done.returncode == 2
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert problem["line"] == 1
+
+
+def test_check_of_no_file(home: Path) -> None:
+    done = edged("check", "other.toml", cwd=home)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "other.toml: the config cannot be read: No such file or directory" in done.stderr
+
+
+def test_other_commands_refuse_a_wrong_config_with_every_problem(home: Path) -> None:
+    (home / "edged.toml").write_text(CONFIG + "rate = -1\nmodel = 'x'\n")
+    for verb in ("run", "status", "report", "top"):
+        done = edged(verb, cwd=home)
+        assert done.returncode == 2
+        assert "edged.toml has 2 problems:" in done.stderr
+        assert "edged.toml:7: pipelines.street.rate: found -1" in done.stderr
+
+
+def test_a_config_cannot_write_to_the_terminal(home: Path) -> None:
+    (home / "edged.toml").write_text(CONFIG + 'model = "\\u001b[31m\\u0007"\n"\\u001b[2J" = 1\n')
+    done = edged("check", cwd=home)
+    assert done.returncode == 2
+    assert "\x1b" not in done.stdout
+    assert "\x07" not in done.stdout
+
+
+def test_schema_is_a_schema() -> None:
+    schema = json.loads(edged("schema").stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["title"] == "edged.toml"
+
+
+def test_version() -> None:
+    assert edged("version").stdout == edged("--version").stdout == f"edged {__version__}\n"
+    facts = json.loads(edged("version", "--json").stdout)
+    assert facts["edged"] == __version__
+    assert facts["parts"]["numpy"]
+
+
+# --- keys
+
+
+def test_keys_init(home: Path) -> None:
+    done = edged("keys", "init", cwd=home)
+    key = home / "state" / "key"
+    assert done.returncode == 0, done.stderr
+    assert key.stat().st_mode & 0o777 == 0o400
+    assert key.read_text().strip() not in done.stdout + done.stderr
+    again = edged("keys", "init", str(key), cwd=home)
+    assert again.returncode == 5
+    assert "not overwritten" in again.stderr
+
+
+def test_run_makes_no_key_unless_asked(home: Path) -> None:
+    done = edged("run", cwd=home)
+    assert done.returncode == 5
+    assert "there is no key file" in done.stderr
+    assert "keys init" in done.stderr
+    assert not (home / "state").exists() or not list((home / "state").iterdir())
+
+
+# --- status
+
+
+def test_status_for_people(home: Path, daemon: Callable[..., None]) -> None:
+    done = edged("status", cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"edged {__version__}  pid 1, up 2 h 5 min\n"
+        "  clock  right (the kernel says so)\n"
+        "  store  /x/edged.db: 123 kB, written 5 s ago, 2 buckets waiting\n"
+        "\n"
+        "street  running  synthetic -> activity on cpu (litert)\n"
+        "  4.9 of 5 fps  0.1 + 1.2 ms a frame\n"
+        "  presence in door    25.0 %\n"
+        "  activity             3.1 %\n"
+    )
+
+
+def test_status_for_programs(home: Path, daemon: Callable[..., None]) -> None:
+    assert json.loads(edged("status", "--json", cwd=home).stdout) == status()
+
+
+def test_status_of_a_pipeline_in_trouble(home: Path, daemon: Callable[..., None]) -> None:
+    troubled = pipeline(
+        state="backoff",
+        why="the camera is gone",
+        fps=None,
+        infer_ms=None,
+        delegate="",
+        restarts=3,
+        series=[series("presence", None)],
+        cpu_because="no Edge TPU is there",
+    )
+    store = {"file": "/x", "bytes": 0, "last_commit_age_s": None, "pending_buckets": 0}
+    daemon(status=lambda _: status(pipelines=[troubled], store=store, clock={"good": False, "why": ""}))
+    lines = edged("status", cwd=home).stdout.splitlines()
+    assert "  clock  not known to be right yet" in lines
+    assert "  store  /x: 0 B, not written yet, 0 buckets waiting" in lines
+    assert "street  backoff  synthetic -> activity" in lines
+    assert "  the camera is gone" in lines
+    assert "  3 restarts" in lines
+    assert "  on the CPU: no Edge TPU is there" in lines
+    assert "  presence         -" in lines
+
+
+def test_a_refusal_of_the_daemon_is_told_in_its_words(home: Path, daemon: Callable[..., None]) -> None:
+    from edged.errors import ControlError
+
+    def refuse(_: object) -> object:
+        raise ControlError("not now", "later")
+
+    daemon(status=refuse)
+    done = edged("status", cwd=home)
+    assert (done.returncode, done.stderr) == (6, "edged: not now\n  later\n")
+
+
+def test_colour_only_on_a_terminal_and_only_if_wanted(home: Path, daemon: Callable[..., None]) -> None:
+    assert "\x1b" not in edged("status", cwd=home).stdout
+    assert "\x1b[32m" in Terminal(["status"], home).rest()
+    assert "\x1b" not in Terminal(["status"], home, NO_COLOR="1").rest()
+    assert "\x1b" not in Terminal(["status"], home, TERM="dumb").rest()
+    assert "\x1b[31m" in Terminal(["statsu"], home).rest()
+    assert "\x1b" not in Terminal(["statsu"], home, NO_COLOR="1").rest()
+
+
+# --- top
+
+
+class Terminal:
+    """The program on a terminal of its own."""
+
+    def __init__(self, arguments: list[str], cwd: Path, **environment: str) -> None:
+        self.end, theirs = pty.openpty()
+        self.before = termios.tcgetattr(theirs)
+        self.resize(30, 100)
+        unset = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+        self.process = subprocess.Popen(
+            # As a login would: a session of its own, whose terminal this is, so that Ctrl-C and resizing signal.
+            ["setsid", "--ctty", sys.executable, "-m", "edged", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=cwd,
+            env={**unset, "TERM": "xterm-256color", **environment},
+        )
+        self.theirs = theirs
+        self.seen = ""
+
+    def resize(self, lines: int, columns: int) -> None:
+        fcntl.ioctl(self.end, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
+
+    def read(self, patience: float) -> bool:
+        ready, _, _ = select.select([self.end], [], [], patience)
+        if ready:
+            self.seen += os.read(self.end, 65536).decode(errors="replace")
+        return bool(ready)
+
+    def until(self, text: str) -> None:
+        """Until the program has printed ``text``; what came before is then forgotten."""
+        deadline = time.monotonic() + 30
+        while text not in self.seen:
+            if time.monotonic() > deadline:
+                self.process.kill()
+                raise AssertionError(f"{text!r} does not come: {self.seen[-2000:]}")
+            self.read(0.2)
+        self.seen = self.seen.partition(text)[2]
+
+    def rest(self) -> str:
+        """All that it prints to its end."""
+        deadline = time.monotonic() + 30
+        while self.process.poll() is None:
+            self.read(0.05)
+            if time.monotonic() > deadline:
+                self.process.kill()
+                raise AssertionError(f"it does not end: {self.seen[-2000:]}")
+        while self.read(0.0):
+            pass
+        return self.seen
+
+
+def test_top_shows_what_is_and_leaves_the_terminal_as_it_was(home: Path, daemon: Callable[..., None]) -> None:
+    terminal = Terminal(["top"], home)
+    terminal.until("\x1b[?1049h")  # the other screen
+    terminal.until("presence in door")
+    terminal.until("25.0 %")
+    terminal.until("q quits")
+    daemon(status=lambda _: status(pipelines=[pipeline(series=[series("presence", 0.75)])]))
+    terminal.until("75.0 %")
+    os.write(terminal.end, b"q")
+    assert "\x1b[?1049l" in terminal.rest()
+    assert terminal.process.returncode == 0
+    assert termios.tcgetattr(terminal.theirs) == terminal.before
+
+
+def test_top_follows_the_window_and_the_daemon(home: Path, daemon: Callable[..., None]) -> None:
+    many = [pipeline(name=f"p{number}") for number in range(9)]
+    daemon(status=lambda _: status(pipelines=many))
+    terminal = Terminal(["top"], home)
+    terminal.until("lines below do not fit")
+    terminal.resize(80, 100)
+    terminal.until("p8")
+
+    def gone(_: object) -> object:
+        from edged.errors import ControlError
+
+        raise ControlError("the store is busy")
+
+    daemon(status=gone)
+    terminal.until("the store is busy; trying again")
+    daemon(status=lambda _: status())
+    terminal.until("up 2 h 5 min")
+    os.kill(terminal.process.pid, signal.SIGTERM)
+    terminal.rest()
+    assert termios.tcgetattr(terminal.theirs) == terminal.before
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x1b", b"Q"])
+def test_other_ways_to_leave_top(home: Path, daemon: Callable[..., None], key: bytes) -> None:
+    terminal = Terminal(["top"], home)
+    terminal.until("q quits")
+    os.write(terminal.end, key)
+    terminal.rest()
+    assert terminal.process.returncode in (0, 130)
+    assert termios.tcgetattr(terminal.theirs) == terminal.before
+
+
+def test_top_once_needs_no_terminal(home: Path, daemon: Callable[..., None]) -> None:
+    done = edged("top", "--once", cwd=home, COLUMNS="100")
+    assert done.returncode == 0
+    assert "presence in door   25.0 % ▂" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_top_without_a_daemon(home: Path) -> None:
+    terminal = Terminal(["top"], home)
+    assert "no daemon is running here" in terminal.rest()
+    assert terminal.process.returncode == 6
+
+
+# --- words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (7500, "2 h 5 min"), (1_051_200, "12 d 4 h")],
+)
+def test_ages(seconds: float | None, text: str) -> None:
+    assert words.age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (None, "share", "-"),
+        (0.254, "share", "25.4 %"),
+        (1.0, "fraction", "100.0 %"),
+        (2.345, "count", "2.35"),
+        (12345.6, "lux", "12346 lux"),
+        (21.5, "°C", "21.50 °C"),
+    ],
+)
+def test_values(number: float | None, unit: str, text: str) -> None:
+    assert words.value(number, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (123_456, "123 kB"), (2.5e10, "25 GB")]
+)
+def test_sizes(count: float, text: str) -> None:
+    assert words.size(count) == text
+
+
+def test_the_progress_line() -> None:
+    assert summary(pipeline()) == "street: 4.9 fps  presence in door 25.0 %  activity 3.1 %"
+    assert summary(pipeline(state="backoff", why="no camera")) == "street: backoff no camera"
+    assert summary(pipeline(fps=None, series=[])) == "street: no frame yet  "
