@@ -107,9 +107,10 @@ class Store:
             moment = reading.moment(reading.monotonic)
             self._events.append(Noted(moment, reading.boot, kind, pipeline, text))
 
-    def known_clock(self) -> tuple[str, float] | None:
-        """The (boot id, offset) for ``Clock(known=…)``: when the time was last right."""
-        return self._database.consistently(self._ledger.known_clock)
+    def known_clock(self, boot: str) -> tuple[str, float] | None:
+        """The (boot id, offset) for ``Clock(known=…)`` if the time was right earlier in this boot."""
+        known = self._ledger.known_clock()
+        return known if known and known[0] == boot else None
 
     def size(self) -> int:
         """Bytes on the disk."""

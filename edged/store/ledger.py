@@ -27,6 +27,7 @@ from edged.store import schema
 from edged.store.calendar import Calendar
 from edged.store.catalogue import Catalogue
 from edged.store.database import Database
+from edged.store.memory import Memory
 from edged.store.schema import SERIES_BITS, SERIES_MASK, Level, Packed, key_of
 
 AT_ONCE: Final = 120  # buckets in a row that one commit drops: twice what an hour brings
@@ -59,19 +60,19 @@ class Ledger:
 
     def __init__(self, database: Database, catalogue: Catalogue, keep: Keep, calendar: Calendar) -> None:
         self._database, self._catalogue, self._calendar = database, catalogue, calendar
+        self._memory = Memory(database)
         self._keep = {level: float(getattr(keep, level.name)) for level in schema.LEVELS}
         self._chain = chain(self._keep)
         self._known: tuple[str, float] | None = None
         self._dropped_until = -1
         self._behind = False
-        self._marks: dict[Level, int] = {}
         self._waiting = False
         self._stale = True
 
     def load(self) -> None:
         """Read what is remembered between commits."""
         self._catalogue.load()
-        self._marks = marks(self._database)
+        self._memory.load()
         self._known = self.known_clock()
         self._dropped_until = -1
         self._waiting = self._anything_waits()
@@ -141,10 +142,12 @@ class Ledger:
         while rows:
             level = self._chain[place]
             coarser = self._chain[place + 1] if place + 1 < len(self._chain) else None
-            mark = self._marks.get(coarser, 0) if coarser else 0
+            mark = self._memory.mark(coarser) if coarser else 0
             # What is past its age here and goes further up would only be dropped again.
             oldest = min(mark, self._oldest_kept(level, reading))
             self._add(level, [row for row in rows if row.start >= oldest])
+            if (skipped := max((row.start for row in rows if row.start < oldest), default=None)) is not None:
+                self._incomplete_until(level, skipped + level.width)
             rows, place = [row for row in rows if row.start < mark], place + 1
         return newest
 
@@ -174,14 +177,14 @@ class Ledger:
         until = newest
         for finer, coarser in pairwise(self._chain):
             until = self._calendar.floor(until, coarser.width)
-            if until > self._marks.get(coarser, 0):
+            if until > self._memory.mark(coarser):
                 self._make(finer, coarser, until)
 
     def _make(self, finer: Level, coarser: Level, until: int) -> None:
         """Make ``coarser`` out of ``finer`` from its mark up to ``until``, which is where one of its buckets
         begins.
         """
-        since = key_of(self._marks.get(coarser, 0))
+        since = key_of(self._memory.mark(coarser))
         while (first := self._first_key(finer, since, key_of(until))) is not None:
             start = self._calendar.floor(first >> SERIES_BITS, coarser.width)
             end = key_of(self._calendar.after(start, coarser.width))
@@ -192,29 +195,28 @@ class Ledger:
                 (key_of(start), max(since, key_of(start)), end),
             )
             since = end
-        self._set_mark(coarser, until)
+        self._memory.set_mark(coarser, until)
 
     def _first_key(self, level: Level, since: int, until: int) -> int | None:
         sql = f"SELECT min(key) FROM {level.name} WHERE key >= ? AND key < ?"
         found = self._database.value(sql, (since, until))
         return None if found is None else int(found)
 
-    def _set_mark(self, level: Level, until: int) -> None:
-        self._database.write("REPLACE INTO meta VALUES (?, ?)", (f"mark {level.name}", str(until)))
-        self._marks[level] = until
-
     def settle(self, zone: str) -> None:
         """Catch up with a changed config: another finest resolution, another zone. Within a transaction."""
+        if not self._memory.finest and self._chain:
+            self._memory.set_since(self._chain[0], 0)
+        if self._memory.finest != self._chain[0]:
+            self._memory.set_finest(self._chain[0])
         for finer, coarser in pairwise(schema.LEVELS):
             if coarser == self._chain[0] or finer not in self._chain:
                 newest = self._database.value(f"SELECT max(key) FROM {finer.name}")
-                mark = self._marks.get(coarser, 0)
+                mark = self._memory.mark(coarser)
                 if coarser in self._chain and newest is not None and newest >> SERIES_BITS >= mark:
                     self._make(finer, coarser, self._calendar.after(newest >> SERIES_BITS, coarser.width))
-        before = self._database.value("SELECT value FROM meta WHERE name = 'zone'")
-        if before != zone:
-            self._database.write("REPLACE INTO meta VALUES ('zone', ?)", (zone,))
-            if before is not None:
+        if (before := self._memory.zone) != zone:
+            self._memory.set_zone(zone)
+            if before:
                 self._remake_days()
 
     def _remake_days(self) -> None:
@@ -229,8 +231,8 @@ class Ledger:
             return
         first = oldest >> SERIES_BITS
         self._database.write("DELETE FROM day WHERE key >= ?", (key_of(first),))
-        until = self._calendar.floor(self._marks[schema.DAY], schema.DAY.width)
-        self._set_mark(schema.DAY, first)
+        until = self._calendar.floor(self._memory.mark(schema.DAY), schema.DAY.width)
+        self._memory.set_mark(schema.DAY, first)
         if until > first:
             self._make(schema.HOUR, schema.DAY, until)
 
@@ -336,10 +338,17 @@ class Ledger:
         until = now - kept if kept else math.inf
         if level in self._chain[:-1]:
             coarser = self._chain[self._chain.index(level) + 1]
-            until = min(until, self._marks.get(coarser, 0))
+            until = min(until, self._memory.mark(coarser))
         most = (oldest >> SERIES_BITS) + AT_ONCE * level.width
         self._behind = self._behind or until > most
-        self._database.write(f"DELETE FROM {level.name} WHERE key < ?", (key_of(int(min(until, most))),))
+        first = int(min(until, most))
+        if self._database.write(f"DELETE FROM {level.name} WHERE key < ?", (key_of(first),)):
+            self._incomplete_until(level, first)
+
+    def _incomplete_until(self, level: Level, time: int) -> None:
+        """Readers find everything from ``time`` on in this table; what is older may be in a coarser one."""
+        if time > self._memory.since(level):
+            self._memory.set_since(level, time)
 
     def _drop_undated(self, now: float) -> None:
         if not self._waiting:
@@ -362,11 +371,3 @@ def chain(keep: Mapping[Level, float]) -> tuple[Level, ...]:
     first = 0 if keep[schema.SECOND] else 1
     last = max((place for place, level in enumerate(schema.LEVELS) if keep[level]), default=first)
     return schema.LEVELS[first : max(first, last) + 1]
-
-
-def marks(database: Database) -> dict[Level, int]:
-    """How far each coarser table is made."""
-    found = dict(database.rows("SELECT name, value FROM meta WHERE name LIKE 'mark %'"))
-    return {
-        level: int(found[f"mark {level.name}"]) for level in schema.LEVELS if f"mark {level.name}" in found
-    }

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import islice
-from typing import Final
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, Final
 
 from edged.nouns import Coverage, Series
 from edged.store import schema
@@ -18,14 +19,19 @@ from edged.store.answers import Covered, Event, Facts, Filter, Row, Undated
 from edged.store.calendar import Calendar
 from edged.store.catalogue import Catalogue
 from edged.store.database import Database
-from edged.store.ledger import marks
+from edged.store.memory import Memory
 from edged.store.schema import SERIES_BITS, SERIES_MASK, Level, key_of
 
+SHORTEST: Final = (
+    0.5  # of a bucket's nominal length: a zone's shortest hour is half of one, its shortest day 23 hours
+)
 AT_ONCE: Final = 256  # slots read from one and the same commit
 Slot = tuple[int, int]
 #: series, ms, sum, min, max, sumsq
 Sums = tuple[int, int, float, float, float, float]
 Spans = dict[Level, tuple[int, int]]
+#: slot, first key, end of keys
+Piece = tuple[int, int, int]
 
 
 class Queries:
@@ -33,6 +39,7 @@ class Queries:
 
     def __init__(self, database: Database, catalogue: Catalogue, calendar: Calendar) -> None:
         self._database, self._catalogue, self._calendar = database, catalogue, calendar
+        self._memory = Memory(database)
 
     def report(self, start: float, end: float, step: float, only: Filter) -> Iterator[Row]:
         """See ``Store.report``."""
@@ -69,73 +76,87 @@ class Queries:
         self, start: float, end: float, step: float, only: Filter
     ) -> Iterator[tuple[Slot, list[Sums]]]:
         """Every slot that holds something, with its sums by series; each batch is of one commit."""
-        spans = self._database.consistently(self.spans)
-        slots = self._cut(start, end, step, spans)
+        slots = self._database.consistently(lambda: self._cut(start, end, step, self.spans(), self._reach()))
         while batch := list(islice(slots, AT_ONCE)):
             yield from self._database.consistently(lambda batch=batch: self._batch(batch, only))  # type: ignore[misc]
 
-    def _cut(self, start: float, end: float, step: float, spans: Spans) -> Iterator[Slot]:
-        """The slots from ``start`` to ``end``, as far as there is data; wider where only coarse buckets are
+    def _reach(self) -> dict[Level, int]:
+        """From when on each table is whole."""
+        self._memory.load()
+        return {
+            level: since if (since := self._memory.since(level)) >= 0 else oldest
+            for level, (oldest, _) in self.spans().items()
+        }
+
+    def _cut(
+        self, start: float, end: float, step: float, spans: Spans, reach: dict[Level, int]
+    ) -> Iterator[Slot]:
+        """The slots from ``start`` to ``end``, where there is data; wide ones where only coarse buckets are
         left.
         """
         if not spans:
             return
-        at = max(math.floor(start), min(first for first, _ in spans.values()))
+        oldest = min(first for first, _ in spans.values())
+        at = max(math.floor(start), spans[_finest_at(oldest, reach)][0])
         end = min(end, max(self._calendar.after(last, level.width) for level, (_, last) in spans.items()))
         if at >= end:
             return
         if step == math.inf:
-            first = self._calendar.floor(at, _finest_at(at, spans).width)
-            yield first, self._calendar.ceil(end, _finest_at(end, spans).width)
+            first = self._calendar.floor(at, _finest_at(at, reach).width)
+            yield first, self._calendar.ceil(end, _finest_at(end, reach).width)
             return
-        at = self._calendar.floor(at, _wide_enough(step, _finest_at(at, spans)))
+        at = self._calendar.floor(at, _wide_enough(step, _finest_at(at, reach)))
         while at < end:
-            stop = self._calendar.after(at, _wide_enough(step, _finest_at(at, spans)))
+            stop = self._calendar.after(at, _wide_enough(step, _finest_at(at, reach)))
             yield at, stop
             at = stop
 
     def _batch(self, slots: list[Slot], only: Filter) -> list[tuple[Slot, list[Sums]]]:
         """The sums of some slots that follow each other. Runs within one commit."""
         chosen = self._chosen(only)
-        made = marks(self._database)
-        found = []
-        for slot in slots:
-            pieces = list(self._pieces(len(schema.LEVELS) - 1, *slot, made))
-            if sums := self._sums(pieces, chosen):
-                found.append((slot, sums))
-        return found
+        self._memory.load()
+        pieces: dict[Level, list[Piece]] = {}
+        for start, end in slots:
+            for level, first, last in self._pieces(len(schema.LEVELS) - 1, start, end):
+                pieces.setdefault(level, []).append((start, key_of(first), key_of(last)))
+        ends = dict(slots)
+        rows = self._sums(pieces, chosen)
+        return [
+            ((start, ends[start]), [row[1:] for row in its])
+            for start, its in groupby(rows, key=itemgetter(0))
+        ]
 
-    def _pieces(
-        self, place: int, start: int, end: int, made: dict[Level, int]
-    ) -> Iterator[tuple[Level, int, int]]:
+    def _pieces(self, place: int, start: int, end: int) -> Iterator[tuple[Level, int, int]]:
         """From which table each part of a slot is taken."""
         if start >= end:
             return
         level = schema.LEVELS[place]
-        if place == 0:
+        if place == 0 or level == self._memory.finest:
             yield level, start, end
             return
-        first = self._calendar.ceil(start, level.width)
-        last = self._calendar.floor(min(end, made.get(level, 0)), level.width)
+        first = last = start
+        if end - start >= level.width * SHORTEST:
+            first = self._calendar.ceil(start, level.width)
+            last = self._calendar.floor(min(end, self._memory.mark(level)), level.width)
         if first >= last:
-            yield from self._pieces(place - 1, start, end, made)
+            yield from self._pieces(place - 1, start, end)
             return
-        yield from self._pieces(place - 1, start, first, made)
+        yield from self._pieces(place - 1, start, first)
         yield level, first, last
-        yield from self._pieces(place - 1, last, end, made)
+        yield from self._pieces(place - 1, last, end)
 
-    def _sums(self, pieces: list[tuple[Level, int, int]], chosen: str) -> list[Sums]:
-        """Add the pieces up, per series."""
+    def _sums(self, pieces: dict[Level, list[Piece]], chosen: str) -> list[tuple[Any, ...]]:
+        """Add the pieces up, per slot and series: rows of (slot, *Sums), in order."""
         parts = " UNION ALL ".join(
-            f"SELECT key & {SERIES_MASK} AS series, ms, sum, min, max, sumsq FROM {level.name} "
-            f"WHERE key >= ? AND key < ?{chosen}"
-            for level, _, _ in pieces
+            f"SELECT slot, key & {SERIES_MASK} AS series, ms, sum, min, max, sumsq FROM "
+            "(SELECT value ->> 0 AS slot, value ->> 1 AS first, value ->> 2 AS last FROM json_each(?)) "
+            f"CROSS JOIN {level.name} WHERE key >= first AND key < last{chosen}"
+            for level in pieces
         )
-        edges = [key_of(edge) for _, *both in pieces for edge in both]
         return self._database.rows(
-            "SELECT series, sum(ms), sum(sum), min(min), max(max), sum(sumsq) "
-            f"FROM ({parts}) GROUP BY series ORDER BY series",
-            edges,
+            "SELECT slot, series, sum(ms), sum(sum), min(min), max(max), sum(sumsq) "
+            f"FROM ({parts}) GROUP BY slot, series ORDER BY slot, series",
+            [_json(its) for its in pieces.values()],
         )
 
     def _chosen(self, only: Filter) -> str:
@@ -194,7 +215,8 @@ class Queries:
                 start = key >> SERIES_BITS
                 end = self._calendar.after(start, level.width)
                 only = Filter((series.pipeline,), (series.measure, "coverage"), (), ())
-                sums = self._sums([(level, start, end)], self._chosen(only))
+                piece = (start, key_of(start), key_of(end))
+                sums = [row[1:] for row in self._sums({level: [piece]}, self._chosen(only))]
                 coverage = self._coverages(sums).get(series.pipeline, Coverage())
                 return [_row(start, end, series, one, coverage) for one in sums if one[0] == number]
         return []
@@ -228,10 +250,15 @@ class Queries:
         )
 
 
-def _finest_at(time: float, spans: Spans) -> Level:
-    """The finest table that reaches back to ``time``; the one that reaches furthest when none does."""
-    reaching = [level for level, (oldest, _) in spans.items() if oldest <= time]
-    return min(reaching, key=lambda one: one.width) if reaching else min(spans, key=lambda one: spans[one][0])
+def _finest_at(time: float, reach: dict[Level, int]) -> Level:
+    """The finest table that is whole from ``time`` on; the one that reaches furthest back when none does."""
+    whole = [level for level, since in reach.items() if since <= time]
+    return min(whole, key=lambda one: one.width) if whole else min(reach, key=lambda one: reach[one])
+
+
+def _json(pieces: list[Piece]) -> str:
+    """Numbers only, so that it is JSON as it stands."""
+    return "[" + ",".join(f"[{slot},{first},{last}]" for slot, first, last in pieces) + "]"
 
 
 def _wide_enough(step: float, level: Level) -> int:
