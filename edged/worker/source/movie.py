@@ -11,7 +11,7 @@ import io
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, NoReturn
+from typing import Any, BinaryIO, Final, NoReturn
 
 import av
 import av.error
@@ -31,6 +31,11 @@ UNKNOWN_FPS: Final = 25.0  # FFmpeg's own assumption for streams that carry no t
 GIVE_UP: Final = 100  # packets in a row that hold nothing decodable: the rest is no video any more
 REORDERED: Final = (
     32  # packets to look back for a frame's predecessor; H.264 and HEVC reorder over 16 at most
+)
+
+#: A title in an old encoding is no reason to refuse a video. From PyAV 19 on that cannot be said any more.
+_TOLERANT: Final[dict[str, Any]] = (
+    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 )
 
 
@@ -163,7 +168,7 @@ def opened(path: Path, file: BinaryIO) -> InputContainer:
     Nothing else is ever opened: a playlist cannot name other files or hosts.
     """
     try:
-        return av.open(file, "r", io_open=_nothing_else, metadata_errors="replace")
+        container: InputContainer = av.open(file, "r", io_open=_nothing_else, **_TOLERANT)
     except (av.error.FFmpegError, PermissionError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise RefusedError(
@@ -171,6 +176,7 @@ def opened(path: Path, file: BinaryIO) -> InputContainer:
             "name a video, an animated picture, a picture or a folder of pictures; a file cut off in copying "
             "looks like this too",
         ) from None
+    return container
 
 
 def _nothing_else(url: str, flags: int, options: dict[str, str]) -> NoReturn:
