@@ -189,13 +189,15 @@ def compared(answer: dict[str, Any], true: dict[str, Any]) -> Iterator[str]:
     from edged.cli import chart
     from edged.cli.words import series_name, value
 
-    yield f"beside the truth ({_many(true['person'], 'person', 'people')} and {_many(true['car'], 'car', 'cars')})"
+    came = f"{_many(true['person'], 'person', 'people')} and {_many(true['car'], 'car', 'cars')} came"
+    yield f"beside the truth ({came})"
     for one in answer["series"]:
         if one["measure"] == "presence":
             rows, real = [row for row in one["rows"] if row["seconds"]], true["presence"][one["zone"]]
             share = sum(row["mean"] * row["seconds"] for row in rows) / sum(row["seconds"] for row in rows)
             yield f"  {series_name(one)}, a character a second"
-            yield f"    true     {value(sum(real) / len(real), 'share'):>7}  {chart.spark(real[:60], 0.0, 1.0)}"
+            truly = sum(real) / len(real)
+            yield f"    true     {value(truly, 'share'):>7}  {chart.spark(real[:60], 0.0, 1.0)}"
             means = [row["mean"] for row in rows]
             yield f"    counted  {value(share, 'share'):>7}  {chart.spark(means[:60], 0.0, 1.0)}"
 

@@ -85,8 +85,23 @@ def command(
 
         save_png(answer, png)
         click.echo(f"{png}: {len(answer['series'])} series")
+    elif not answer["series"] and any(asked[key] for key in FILTERS):
+        _none_such(config)
     else:
         show(answer, table)
+
+
+FILTERS = ("pipelines", "measures", "labels", "zones")
+
+
+def _none_such(config: Config) -> None:
+    """Nothing was counted of what was asked for: tell what there is."""
+    click.echo("nothing was counted of that series in that time")
+    everything = fetched(config, {"everything": True})["series"]
+    click.echo("  " + ("the store holds:" if everything else "the store is empty"))
+    for one in everything:
+        names = (f"--{key} {one[key]}" for key in ("pipeline", "measure", "label", "zone") if one[key])
+        click.echo(f"    {' '.join(names)}")
 
 
 def question(
@@ -151,7 +166,7 @@ def show(answer: dict[str, Any], table: bool) -> None:
     """For people."""
     from edged.cli import plots
 
-    if not any(one["rows"] for one in answer["series"]):
+    if not answer["coverage"]:
         click.echo(f"nothing was counted {plots.period(answer)}")
         if answer["holds"]:
             click.echo(f"  the store holds {plots.words(answer['holds'])}: edged report --all")

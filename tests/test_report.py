@@ -1,0 +1,336 @@
+"""What was counted, out of a real store to JSON, CSV, plots and pictures; gaps stay gaps."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import math
+import re
+import subprocess
+import sys
+import zoneinfo
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edged import report
+from edged.cli import chart, plots
+from edged.cli.export import csv_lines, save_png
+from edged.clock import Reading
+from edged.config.shape import Keep
+from edged.errors import ConfigError, ControlError
+from edged.nouns import Bucket, Coverage, Entry, Series
+from edged.store import Store, keys
+
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+#: 2026-03-01 08:00 in Berlin.
+MORNING = int(datetime.datetime(2026, 3, 1, 8, tzinfo=BERLIN).timestamp())
+SERIES = (
+    Series("street", "presence", "", "", "share"),
+    Series("street", "occupancy", "person", "door", "count"),
+)
+#: The pipeline is blind in minute 10 and the daemon does not run in minutes 20 to 29.
+BLIND, OFF, MINUTES = 10, range(20, 30), 60
+
+
+def bucket(minute: int) -> Bucket:
+    """A minute: present in every other one, as many people as the minute's number."""
+    start = MORNING + 60 * minute
+    if minute == BLIND:
+        return Bucket("street", start, 60, (), Coverage(300.0, 0, 0.0, 0.0, 0.0, 60.0))
+    present, people = float(minute % 2), float(minute)
+    entries = (
+        Entry(60.0, 60 * present, present, present, 60 * present),
+        Entry(60.0, 60 * people, people, people, 60 * people**2),
+    )
+    return Bucket("street", start, 60, entries, Coverage(300.0, 294, 60.0, 0.0, 0.0, 0.0))
+
+
+def reading(now: float) -> Reading:
+    return Reading(monotonic=now, asleep=0.0, offset=0.0, good=True, boot="a")
+
+
+def config(folder: Path) -> Path:
+    path = folder / "edged.toml"
+    path.write_text(
+        '[daemon]\nstate_dir = "state"\nruntime_dir = "run"\n[clock]\ntimezone = "Europe/Berlin"\n'
+        '[pipelines.street]\nsource = { kind = "synthetic" }\n'
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a config and a store that holds an hour."""
+    folder = tmp_path_factory.mktemp("report")
+    config(folder)
+    keys.create(folder / "state" / "key")
+    path, key = folder / "state" / "edged.db", keys.load(folder / "state" / "key")
+    with Store.open(path, key, keep=Keep(minute=math.inf, hour=math.inf), zone=BERLIN) as store:
+        buckets = [bucket(minute) for minute in range(MINUTES) if minute not in OFF]
+        store.write(buckets, {"street": SERIES}, reading(MORNING + 3600))
+    return folder
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    state = home / "state"
+    with Store.open(state / "edged.db", keys.load(state / "key"), zone=BERLIN, read_only=True) as opened:
+        yield opened
+
+
+def ask(store: Store, now: float = MORNING + 3600, **question: Any) -> dict[str, Any]:
+    return report.answer(store, report.Question(**question), BERLIN, now)
+
+
+def edged(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edged", "report", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home,
+        timeout=60,
+    )
+
+
+# --- the answer
+
+
+def test_an_hour_minute_by_minute(store: Store) -> None:
+    answer = ask(store, last=3600)
+    assert (answer["from"], answer["to"]) == ("2026-03-01T08:00:00+01:00", "2026-03-01T09:00:00+01:00")
+    assert (answer["every_s"], answer["timezone"]) == (60, "Europe/Berlin")
+    people, presence = answer["series"]
+    assert {key: people[key] for key in ("pipeline", "measure", "label", "zone", "unit")} == {
+        "pipeline": "street",
+        "measure": "occupancy",
+        "label": "person",
+        "zone": "door",
+        "unit": "count",
+    }
+    assert people["rows"][1] == {
+        "start": "2026-03-01T08:01:00+01:00",
+        "end": "2026-03-01T08:02:00+01:00",
+        "seconds": 60.0,
+        "mean": 1.0,
+        "min": 1.0,
+        "max": 1.0,
+        "stddev": 0.0,
+    }
+    minutes = [minute for minute in range(MINUTES) if minute not in OFF and minute != BLIND]
+    assert [row["mean"] for row in people["rows"]] == minutes
+    assert [row["mean"] for row in presence["rows"]] == [minute % 2 for minute in minutes]
+
+
+def test_coverage_is_told_where_nothing_was_seen(store: Store) -> None:
+    (covered,) = ask(store, last=3600)["coverage"]
+    assert len(covered["rows"]) == MINUTES - len(OFF)
+    assert covered["rows"][BLIND] == {
+        "start": "2026-03-01T08:10:00+01:00",
+        "end": "2026-03-01T08:11:00+01:00",
+        "expected": 300.0,
+        "analysed": 0,
+        "observed_s": 0.0,
+        "blind_s": 60.0,
+        "throttled_s": 0.0,
+        "paused_s": 0.0,
+    }
+
+
+def test_coarser_steps_add_up(store: Store) -> None:
+    (people,) = ask(store, last=3600, every=1800.0, measures=("occupancy",))["series"]
+    first, second = people["rows"]
+    seen = [minute for minute in range(20) if minute != BLIND]
+    assert first["seconds"] == 60 * len(seen)
+    assert first["mean"] == pytest.approx(sum(seen) / len(seen), rel=1e-5)
+    assert (first["min"], first["max"]) == (0, 19)
+    assert (second["seconds"], second["min"], second["max"]) == (1800.0, 30, 59)
+
+
+@pytest.mark.parametrize(
+    ("only", "found"),
+    [
+        ({"pipelines": ("street",)}, 2),
+        ({"pipelines": ("yard",)}, 0),
+        ({"labels": ("person",)}, 1),
+        ({"zones": ("door",), "measures": ("presence", "occupancy")}, 1),
+        ({"zones": ("door",), "measures": ("presence",)}, 0),
+    ],
+)
+def test_filters(store: Store, only: dict[str, Any], found: int) -> None:
+    assert len(ask(store, last=3600, **only)["series"]) == found
+
+
+def test_everything_begins_where_something_is(store: Store) -> None:
+    """Also when the oldest bucket is a day's, which begins at midnight."""
+    answer = ask(store, now=MORNING + 90 * 86400, everything=True)
+    assert (answer["from"], answer["to"]) == ("2026-03-01T08:00:00+01:00", "2026-03-01T09:00:00+01:00")
+    assert answer["every_s"] == 60
+    assert len(answer["series"][0]["rows"]) == MINUTES - len(OFF) - 1
+
+
+def test_nothing_is_no_error(store: Store) -> None:
+    answer = ask(store, start=0.0, to=86400.0)
+    assert (answer["series"], answer["coverage"]) == ([], [])
+    assert answer["holds"][0].startswith("2026-03-01T")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"start": 10.0, "to": 10.0},
+        {"start": 10.0, "to": 5.0},
+        {"last": -1.0},
+        {"every": -1.0},
+        {"every": 0.001},
+        {"every": "1m"},
+        {"zones": "door"},
+        {"colour": "blue"},
+        {"start": float(2**63)},
+        {"to": 1e300},
+    ],
+)
+def test_questions_that_make_no_sense(store: Store, request_: dict[str, Any]) -> None:
+    with pytest.raises(ControlError):
+        report.answered(store, request_, BERLIN)
+
+
+@given(st.floats(1, 40 * 365 * 86400.0))
+def test_a_comfortable_step_fits_a_terminal(seconds: float) -> None:
+    step = report.comfortable(seconds)
+    assert seconds / step <= report.COMFORTABLE or step == report.STEPS[-1]
+
+
+# --- for people, spreadsheets and documents
+
+
+def test_plots_show_gaps_as_gaps(store: Store) -> None:
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in plots.lines(ask(store, last=3600), 72)]
+    assert lines[0] == "from 2026-03-01 08:00:00 to 09:00:00 (Europe/Berlin), every 1m"
+    assert lines[2] == "street  seen 98.0 % of 50m, blind 2.0 %; 14406 of 15000 frames"
+    assert lines[3] == "  blank: no record of 10m (edged was not running then)"
+    assert lines[5].startswith("  occupancy person in door  mean 30.92  least 0.00  most 59.00")
+    bottom = lines[9].split("▏")[1].ljust(60)
+    blank = {at for at, one in enumerate(bottom) if one == " "}
+    assert blank == {BLIND, *OFF}
+    assert lines[-1].split() == ["08:00", "08:30", "09:00"]
+
+
+def test_the_command_prints_what_the_store_holds(home: Path) -> None:
+    asked = ("--from", "2026-03-01T08:00", "--to", "2026-03-01T09:00")
+    facts = json.loads(edged(home, *asked, "--json").stdout)
+    assert facts["from"] == "2026-03-01T08:00:00+01:00"
+    assert [one["measure"] for one in facts["series"]] == ["occupancy", "presence"]
+    text = edged(home, *asked)
+    assert (text.returncode, text.stderr) == (0, "")
+    assert "street  seen 98.0 % of 50m, blind 2.0 %" in text.stdout
+    table = edged(home, *asked, "--table", "--every", "15m").stdout
+    assert re.search(r"2026-03-01 08:15:00 +\S+ +\S+ %+ +33.3 %", table)
+
+
+def test_csv_has_a_line_for_each_slot_and_series(home: Path) -> None:
+    done = edged(home, "--all", "--csv", "--every", "30m")
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert len(rows) == 4
+    assert rows[0]["start"] == "2026-03-01T08:00:00+01:00"
+    assert (rows[0]["label"], rows[0]["zone"], rows[0]["unit"]) == ("person", "door", "count")
+    assert float(rows[0]["observed_s"]) == 19 * 60
+    assert float(rows[0]["max"]) == 19
+
+
+def test_nothing_counted_says_what_there_is(home: Path) -> None:
+    done = edged(home, "--last", "1h")
+    assert done.returncode == 0
+    assert done.stdout.startswith("nothing was counted from ")
+    assert "the store holds from 2026-03-01 " in done.stdout
+    assert "edged report --all" in done.stdout
+    done = edged(home, "--all", "--zone", "dor")
+    assert "    --pipeline street --measure occupancy --label person --zone door\n" in done.stdout
+
+
+def test_a_store_that_is_not_there(tmp_path: Path) -> None:
+    config(tmp_path)
+    assert edged(tmp_path).returncode == 5
+    keys.create(tmp_path / "state" / "key")
+    done = edged(tmp_path)
+    assert done.returncode == 5
+    assert "edged.db" in done.stderr
+
+
+def test_png(store: Store, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pictures are an extra: edged[png]")
+    save_png(ask(store, last=3600), tmp_path / "x.png")
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ConfigError, match="nothing to draw"):
+        save_png(ask(store, start=0.0, to=60.0), tmp_path / "y.png")
+
+
+def test_png_without_matplotlib(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('not here')")
+    done = subprocess.run(
+        [sys.executable, "-m", "edged", "report", "--all", "--png", "x.png"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home,
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 2
+    assert done.stderr == "edged: --png needs matplotlib, which is not here\n  pip install 'edged[png]'\n"
+
+
+def test_csv_of_nothing_is_its_header() -> None:
+    assert len(list(csv_lines({"series": [], "coverage": []}))) == 1
+
+
+# --- block characters
+
+VALUES = st.lists(st.none() | st.floats(-1e6, 1e6), max_size=200)
+
+
+@given(VALUES, st.integers(1, 8))
+def test_columns_hold_every_value_and_every_gap(values: list[float | None], height: int) -> None:
+    low, high = chart.scale(values, "")
+    rows = chart.columns(values, low, high, height)
+    assert [len(row) for row in rows] == [len(values)] * height
+    for at, one in enumerate(values):
+        column = [row[at] for row in reversed(rows)]
+        assert (column[0] == " ") == (one is None)
+        assert column == sorted(column, key=chart.EIGHTHS.index, reverse=True)
+    spark = chart.spark(values, low, high)
+    assert [one == " " for one in spark] == [one is None for one in values]
+
+
+@given(st.floats(1e-9, 1e9))
+def test_an_axis_ends_at_a_round_number_not_far_above(value: float) -> None:
+    assert value * (1 - 1e-6) <= chart.nice(value) <= value * 1.7
+
+
+@given(VALUES, st.integers(1, 50))
+def test_resampling_keeps_gaps_and_range(values: list[float | None], width: int) -> None:
+    made = chart.resampled(values, width)
+    assert len(made) == min(len(values), width)
+    known = [one for one in values if one is not None]
+    assert all(min(known) - 1e-6 <= one <= max(known) + 1e-6 for one in made if one is not None)
+    assert (not known) == all(one is None for one in made)
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "scale"),
+    [
+        ([0.2, 0.3], "share", (0.0, 1.0)),
+        ([0.0, 7.0], "count", (0.0, 8.0)),
+        ([0.0, 0.0], "count", (0.0, 1.0)),
+        ([20.0, 22.0], "°C", (20.0, 22.0)),
+        ([5.0], "", (4.0, 6.0)),
+        ([None], "share", (0.0, 1.0)),
+    ],
+)
+def test_scales(values: list[float | None], unit: str, scale: tuple[float, float]) -> None:
+    assert chart.scale(values, unit) == scale
