@@ -87,7 +87,7 @@ class Bucket(msgspec.Struct, frozen=True):
     """What is stored of one pipeline over ``[start, start + width)``: epoch seconds (UTC), whole numbers.
 
     ``entries`` follows the order of the pipeline's series, or is empty when nothing was observed. A bucket
-    whose time is not known yet has the ``boot``'s id and counts ``start`` from that boot (``CLOCK_BOOTTIME``).
+    whose time is not known yet has the ``boot``'s id and counts ``start`` from there (``CLOCK_BOOTTIME``).
     """
 
     pipeline: str
