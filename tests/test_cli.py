@@ -139,7 +139,7 @@ def test_a_bug_is_told_in_one_sentence(home: Path) -> None:
     broken = {"PYTHONPATH": str(home)}
     done = edged("status", cwd=home, **broken)
     assert done.returncode == 1
-    assert done.stderr.startswith("edged: this is a bug in edged: ImportError: ")
+    assert done.stderr.startswith("edged: a fault in this command: ImportError at status.py:")
     assert "Traceback" not in done.stderr
     assert "Traceback" in edged("--debug", "status", cwd=home, **broken).stderr
     assert "Traceback" in edged("status", cwd=home, **broken, EDGED_DEBUG="1").stderr

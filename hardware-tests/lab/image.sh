@@ -9,7 +9,7 @@ root=$("$here/root.sh")
 out=$root
 if [ -e "$out.ext4" ]; then echo "$out"; exit; fi
 
-kernel=$(ls "$root/lib/modules" | head -1)
+kernel=$(find "$root/lib/modules" -mindepth 1 -maxdepth 1 -printf "%f\n" | head -n 1)
 sed -i 's/^MODULES=.*/MODULES=list/; s/^COMPRESS=.*/COMPRESS=zstd/' "$root/etc/initramfs-tools/initramfs.conf"
 printf '%s\n' virtio_pci virtio_blk ext4 crc32c_generic 9p 9pnet_virtio > "$root/etc/initramfs-tools/modules"
 # In namespaces of its own, so that the mounts are gone whatever happens.

@@ -24,7 +24,7 @@ rm -rf "$work" "$cache"/root-trixie-*
 # python3-libcamera exists for the distribution's own Python only; trixie's own 0.4.0 has a broken virtual camera.
 packages=systemd,systemd-sysv,udev,kmod,procps,ca-certificates,linux-image-amd64,initramfs-tools,zstd,v4l-utils
 packages=$packages,python3,python3-venv,python3-dev,gcc,libc6-dev
-packages=$packages,python3-numpy,python3-av,python3-pil,python3-prctl,python3-jsonschema,python3-tqdm
+packages=$packages,python3-numpy,python3-pil,python3-prctl,python3-jsonschema,python3-tqdm
 packages=$packages,python3-piexif,python3-libarchive-c
 mmdebstrap --quiet --variant=minbase --mode=root --include="$packages" \
   --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
@@ -40,7 +40,7 @@ chroot "$work" sh -eu >&2 <<'S'
 unset PIP_FIND_LINKS PIP_CONFIG_FILE
 export PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 python3 -m venv --system-site-packages /opt/venv
-/opt/venv/bin/pip install -q picamera2==0.3.38 msgspec simplejpeg linuxpy pytest
+/opt/venv/bin/pip install -q picamera2==0.3.38 'av>=17' msgspec simplejpeg pytest
 pipeline=/usr/share/libcamera/pipeline/virtual
 sed 's/test_pattern: .*/test_pattern: "bars"/' "$pipeline/virtual.yaml.example" > "$pipeline/virtual.yaml"
 S

@@ -16,11 +16,14 @@ from edged.config import shape
 from edged.worker.source.scene import PERSON, Thing
 
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
 NOISE: Final = 40  # grey levels; what is further out of the bell is cut off
 SPARE: Final = (
     1 << 16
 )  # the noise is longer than a picture by this, so that each frame takes another part of it
+CHUNK: Final = 1 << 16  # values worked on at a time when a canvas is made
+WALL, ROAD = 0.36, 0.58  # where the wall and the road end, from the top
 SPRITES: Final = 96  # kept; a person takes 8 phases of a gait at one size
 
 #: What the parts of a sprite look like: 0 is transparent, 1 and 2 are the thing's own two colours.
@@ -92,7 +95,7 @@ class Canvas:
         return coloured(np.array(colours, np.float32), self._shape[2])
 
 
-def coloured(rgb: NDArray[np.float32], channels: int) -> Pixels:
+def coloured(rgb: Floats, channels: int) -> Pixels:
     """float32 [..., 3] as uint8 [..., channels], kept off the ends by ``NOISE``."""
     levels = rgb if channels == 3 else (rgb @ GREY)[..., None]
     return np.asarray(np.clip(levels, NOISE, 255 - NOISE), np.uint8)
@@ -104,42 +107,64 @@ def noise(seed: int, size: int, sigma: float) -> Pixels:
     """
     dice = random.Random(f"{seed} noise")
     bell = [max(-NOISE, min(NOISE, round(dice.gauss(0.0, sigma)))) % 256 for _ in range(4096)]
-    picks = np.frombuffer(dice.randbytes(2 * size), np.uint16) & 4095
-    return np.take(np.array(bell, np.uint8), picks)
+    table, made = np.array(bell, np.uint8), np.empty(size, np.uint8)
+    for at in range(0, size, CHUNK):
+        part = made[at : at + CHUNK]
+        part[:] = table[np.frombuffer(dice.randbytes(2 * part.size), np.uint16) & 4095]
+    return made
 
 
-def cloud(dice: random.Random, height: int, width: int, cells: int) -> NDArray[np.float32]:
-    """A smooth random field [height, width] in -1..1 with about ``cells`` bumps along each side."""
+def cloud(dice: random.Random, width: int, cells: int) -> Floats:
+    """Columns [cells + 1, width] of a smooth random field in -1..1 with about ``cells`` bumps along each
+    side.
+    """
     knots = np.frombuffer(dice.randbytes((cells + 1) ** 2), np.uint8).reshape(cells + 1, cells + 1)
     along = np.linspace(0, cells, width, dtype=np.float32)
-    down = np.linspace(0, cells, height, dtype=np.float32)
     rows = np.stack([np.interp(along, np.arange(cells + 1), row) for row in knots])
+    return np.asarray(rows / 127.5 - 1.0, np.float32)
+
+
+def height_of(cloud: Floats, v: Floats) -> Floats:
+    """The field of ``cloud`` in the rows at ``v`` [N, 1] in 0..1: [N, width]."""
+    cells = len(cloud) - 1
+    down = v[:, 0] * cells
     at = np.minimum(down.astype(np.intp), cells - 1)
     share = (down - at)[:, None]
-    field = rows[at] * (1 - share) + rows[at + 1] * share
-    return np.asarray(field / 127.5 - 1.0, np.float32)
+    return np.asarray(cloud[at] * (1 - share) + cloud[at + 1] * share, np.float32)
 
 
 def background(seed: int, height: int, width: int, channels: int) -> Pixels:
     """The empty scene: a brick wall with windows, a road, a pavement of slabs; uint8 [height, width,
     channels].
+
+    In bands of rows: what is freed in one large piece, malloc keeps for the process.
     """
     dice = random.Random(f"{seed} background")
-    v = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None]
+    coarse, fine = cloud(dice, width, 6), cloud(dice, width, 48)
+    made = np.empty((height, width, channels), np.uint8)
+    rows = max(1, CHUNK // (4 * width))
+    for top in range(0, height, rows):
+        v = np.asarray((np.arange(top, min(height, top + rows)) + 0.5) / height, np.float32)[:, None]
+        level: Floats = street(v, width) + 9 * height_of(coarse, v) + 7 * height_of(fine, v)
+        tint = np.where(v < WALL, (1.06, 0.97, 0.92), np.where(v < ROAD, (0.98, 1.0, 1.04), (1.0, 1.0, 1.0)))
+        made[top : top + rows] = coloured(np.asarray(level[..., None] * tint[:, None], np.float32), channels)
+    return made
+
+
+def street(v: Floats, width: int) -> Floats:
+    """Grey levels [N, width] of the rows at ``v`` [N, 1] in 0..1."""
     u = ((np.arange(width, dtype=np.float32) + 0.5) / width)[None, :]
-    wall, road = v < 0.36, (v >= 0.36) & (v < 0.58)
-    level = np.where(wall, 150.0, np.where(road, 96.0, 138.0)).astype(np.float32) + 0 * u
+    wall, road, pavement = v < WALL, (v >= WALL) & (v < ROAD), v >= ROAD
+    level = np.where(wall, 150.0, np.where(road, 96.0, 138.0)) + 0.0 * u
     course = (v * 40).astype(np.int32)
     joint = ((v * 40) % 1 < 0.2) | ((u * 24 + 0.5 * (course % 2)) % 1 < 0.1)
     level -= 22.0 * (wall & joint)
     level -= 52.0 * (wall & (abs((u * 4) % 1 - 0.5) < 0.22) & (abs(v - 0.17) < 0.09))
     level += 70.0 * (road & (abs(v - 0.47) < 0.008) & ((u * 8) % 1 < 0.5))
-    slab = ((v - 0.58) * 14) % 1 < 0.09
+    slab = ((v - ROAD) * 14) % 1 < 0.09
     seam = ((u - 0.5) / (v + 0.15) * 6) % 1 < 0.06  # runs towards a vanishing point
-    level -= 20.0 * ((v >= 0.58) & (slab | seam))
-    level += 9.0 * cloud(dice, height, width, 6) + 7.0 * cloud(dice, height, width, 48)
-    tint = np.where(wall[..., None], (1.06, 0.97, 0.92), np.where(road[..., None], (0.98, 1.0, 1.04), 1.0))
-    return np.ascontiguousarray(coloured((level[..., None] * tint).astype(np.float32), channels))
+    level -= 20.0 * (pavement & (slab | seam))
+    return np.asarray(level, np.float32)
 
 
 def person(tall: int, wide: int, phase: int) -> Pixels:

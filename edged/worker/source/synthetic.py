@@ -37,11 +37,14 @@ class SyntheticSource:
         self._duration = config.duration
         self._last: float | None = None  # time of the last frame, in seconds of the scene
         self._began: float | None = None  # CLOCK_MONOTONIC of the scene's 0
-        self._canvas = Canvas(config, config.width or want.width, config.height or want.height, want.channels)
-        scene = Scene(config)
-        self._scene = scene
         self._number = 0
-        self._held = [self._drawn(config.empty + i * HELD_APART).copy() for i in range(config.held)]
+        self._scene = Scene(config)
+        canvas = Canvas(config, config.width or want.width, config.height or want.height, want.channels)
+        self._held = [
+            canvas.drawn(self._scene.truth(config.empty + i * HELD_APART), i).copy()
+            for i in range(config.held)
+        ]
+        self._canvas = None if config.held else canvas  # a load test is to hold its frames and nothing else
 
     def read(self, timeout: float) -> Frame | None:
         """The next frame due; see ``Source``."""
@@ -52,8 +55,7 @@ class SyntheticSource:
             raise EndOfSource(f"the synthetic scene is over after {self._duration:g} s")
         self._last = moment
         self._number += 1
-        picture = self._held[self._number % len(self._held)] if self._held else self._drawn(moment)
-        return Frame(picture, moment if self._began is None else self._began + moment)
+        return Frame(self._picture(moment), moment if self._began is None else self._began + moment)
 
     def close(self) -> None:
         """Nothing is held that would have to be given back."""
@@ -84,5 +86,7 @@ class SyntheticSource:
         self.dropped += missed
         return self._last + (1 + missed) * step
 
-    def _drawn(self, moment: float) -> NDArray[np.uint8]:
+    def _picture(self, moment: float) -> NDArray[np.uint8]:
+        if self._canvas is None:
+            return self._held[self._number % len(self._held)]
         return self._canvas.drawn(self._scene.truth(moment), self._number)
