@@ -36,7 +36,7 @@ step_count=0
 
 step() {
 	step_now=$((step_now + 1))
-	printf '[%d/%d] %s\n' "$step_now" "$step_count" "$*"
+	printf 'install %d/%d: %s\n' "$step_now" "$step_count" "$*"
 }
 
 note() { printf '      %s\n' "$*"; }
