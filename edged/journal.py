@@ -26,5 +26,7 @@ class Journal:
         if number > self._most:
             return
         line = " ".join(f"{pipeline}: {text}".split() if pipeline else text.split())
-        mark = f"<{number}>" if self._prefixed else "edged: "
+        # On a terminal `edged run` keeps a line of its own, over which this one is written.
+        clear = "\x1b[K" if sys.stderr.isatty() else ""
+        mark = f"<{number}>" if self._prefixed else f"{clear}edged: "
         print(f"{mark}{line}", file=sys.stderr, flush=True)
