@@ -429,7 +429,7 @@ class Terminal:
         self.resize(30, 100)
         unset = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
         self.process = subprocess.Popen(
-            # As a login would: a session of its own, whose terminal this is, so that Ctrl-C and resizing signal.
+            # A session of its own, whose terminal this is, as after a login: Ctrl-C and resizing signal.
             ["setsid", "--ctty", sys.executable, "-m", "edged", *arguments],
             stdin=theirs,
             stdout=theirs,

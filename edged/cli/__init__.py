@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 import click
 
 from edged import __version__
-from edged.errors import EdgedError
+from edged.errors import EdgedError, fault
 
 #: What `edged --help` says, without importing a single one.
 VERBS: Final = {
@@ -115,11 +115,9 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if "--debug" in arguments or os.environ.get("EDGED_DEBUG"):
             raise
-        complain(
-            f"this is a bug in edged: {type(error).__name__}: {error}",
-            "edged --debug ... shows where; please report it",
-        )
-        return 1
+        bug = fault(error, "this command")
+        complain(bug.message, f"{bug.hint}; edged --debug ... shows more")
+        return bug.exit_code
 
 
 def complain(message: str, hint: str = "") -> None:
