@@ -17,9 +17,9 @@ class Requirement(NamedTuple):
 
     def shown(self, value: float) -> tuple[str, str]:
         """The bound and the verdict, both "" where there is none."""
-        bounds = [f">= {self.least:g}"] * (self.least is not None) + [f"<= {self.most:g}"] * (
-            self.most is not None
-        )
+        bounds = [
+            f"{sign} {one:g}" for sign, one in ((">=", self.least), ("<=", self.most)) if one is not None
+        ]
         return " ".join(bounds), ("ok" if self.met(value) else "SHORT") if bounds else ""
 
 

@@ -109,7 +109,7 @@ rate = {rate}
 def held(width: int, height: int, pace: str = "fast") -> str:
     """A synthetic source with its frames held in memory."""
     fps = 240 if pace == "fast" else 30
-    return f'kind = "synthetic"\nwidth = {width}\nheight = {height}\nfps = {fps}\npace = "{pace}"\nheld = 8'
+    return f'kind = "synthetic"\nwidth = {width}\nheight = {height}\nfps = {fps}\npace = "{pace}"\nheld = 2'
 
 
 TWENTY = """zones.a = [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]]

@@ -1,8 +1,8 @@
 """The reader: one thread that gets the next frame ready while the main thread is in ``invoke()``.
 
-One frame is ready at most: the reader begins the next one only when this one is taken, so nothing queues up
-and nothing grows old. Both run side by side because reading, resizing and invoking let go of the
-interpreter lock.
+Of a live source one frame is ready at most: the reader begins the next one only when this one is taken, so
+nothing queues up and nothing grows old. Of a recording a few are, so that waking the other thread costs no
+time. Both run side by side because reading, resizing and invoking let go of the interpreter lock.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from edged.worker.source import Source
 Prepare = Callable[[NDArray[np.uint8]], NDArray[np.generic]]
 
 
+#: Frames of a recording that are prepared ahead: with one, a small model waits for the reader to wake up.
+AHEAD = 3
+
+
 class Prepared(NamedTuple):
     """A frame as the model wants it: its time (see ``Frame``) and what making it so cost in seconds."""
 
@@ -30,7 +34,7 @@ class Prepared(NamedTuple):
 
 
 class Reader:
-    """Frames, prepared ahead by one. ``get`` is for the main thread, everything else happens in the
+    """Frames, prepared ahead. ``get`` is for the main thread, everything else happens in the
     reader's own.
     """
 
@@ -45,7 +49,8 @@ class Reader:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
-        self._wanted.put(0.0)
+        for _ in range(AHEAD if source.recorded else 1):
+            self._wanted.put(0.0)
 
     def get(self, timeout: float, lead: float = 0.0) -> Prepared | None:
         """The next frame, None when there was none within ``timeout`` seconds. Raises what the source
