@@ -85,7 +85,7 @@ def decoded(path: Path, want: Want) -> NDArray[np.uint8]:
         return jpeg(path, data, want)
     if data[8:16] == b"WEBPVP8X" and data[20] & 2:  # RFC 9649, 2.7: the animation flag
         raise RefusedError(
-            f"{path} is an animated WebP, which FFmpeg cannot decode", "convert it to GIF or MP4"
+            f"{path} is an animated WebP, which this FFmpeg cannot decode", "convert it to GIF or MP4"
         )
     from edged.worker.source.movie import still
 
