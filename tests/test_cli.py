@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import struct
+import shlex
 import subprocess
 import sys
 import termios
@@ -187,7 +188,7 @@ def test_the_config_that_is_meant(home: Path, tmp_path: Path) -> None:
 
 def test_whoever_has_read_enough_is_not_complained_to() -> None:
     done = subprocess.run(
-        f"set -o pipefail; {sys.executable} -m edged schema | head -n 1",
+        f"set -o pipefail; {shlex.quote(sys.executable)} -m edged schema | head -n 1",
         shell=True,
         executable="/bin/bash",
         capture_output=True,

@@ -79,7 +79,8 @@ enter() { # enter COMMAND...
 			touch "$root/dev/$node"; mount --bind "/dev/$node" "$root/dev/$node"
 		done
 		mkdir -p "$root/dev/shm"; mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
-		ln -s /proc/self/fd "$root/dev/fd"
+		mkdir -p "$root/dev/pts"; mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts "$root/dev/pts"
+		ln -s pts/ptmx "$root/dev/ptmx"; ln -s /proc/self/fd "$root/dev/fd"
 		exec chroot "$root" "$@"' sh "$root" "$@" </dev/null
 }
 
