@@ -88,6 +88,8 @@ def answer(store: Store, question: Question, zone: datetime.tzinfo, now: float) 
         "every_s": max(every, min((one.end - one.start for one in covered), default=0)),
         "timezone": str(zone),
         "holds": [moment(span[0], zone), moment(span[1] + 1, zone)] if span else None,
+        # Counted while the time was not known: they get their dates once it is.
+        "undated": sum(one.buckets for one in store.facts().undated) if span is None else 0,
         "series": _by_series(rows, zone),
         "coverage": _by_pipeline(covered, zone),
     }

@@ -170,6 +170,13 @@ def show(answer: dict[str, Any], table: bool) -> None:
         click.echo(f"nothing was counted {plots.period(answer)}")
         if answer["holds"]:
             click.echo(f"  the store holds {plots.words(answer['holds'])}: edged report --all")
+        if answer["undated"]:
+            click.echo(
+                f"  {answer['undated']} buckets wait for their dates: the clock is not known to be right yet"
+            )
+            click.echo(
+                '  [clock] trust = "always" believes it at once; a recording may have a start of its own'
+            )
         return
     if table:
         plots.print_table(answer)
