@@ -8,9 +8,9 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import struct
-import shlex
 import subprocess
 import sys
 import termios
