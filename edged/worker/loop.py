@@ -233,6 +233,8 @@ class Looker:
             if directive is None:
                 raise BrokenPipeError
             if isinstance(directive, wall.Directive):
+                if self._paused and not directive.paused:
+                    self._dropped = self._source.dropped  # nobody wanted the frames of the pause
                 self._rate, self._paused = directive.rate, directive.paused
                 self._stop = self._stop or directive.stop
                 self._source.rate = directive.rate
