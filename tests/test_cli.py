@@ -349,7 +349,7 @@ def test_run_makes_no_key_unless_asked(home: Path) -> None:
     done = edged("run", cwd=home)
     assert done.returncode == 5
     assert "there is no key file" in done.stderr
-    assert "keys init" in done.stderr
+    assert "edged keys init --config edged.toml makes one, and so does edged run --init-key" in done.stderr
     assert not (home / "state").exists() or not list((home / "state").iterdir())
 
 

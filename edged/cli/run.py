@@ -6,16 +6,14 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edged.cli import options
 from edged.cli.options import command as make
 from edged.cli.options import config_option
-
-if TYPE_CHECKING:
-    from edged.config.shape import Config
+from edged.errors import KeyRefusedError
 
 
 @make(
@@ -33,8 +31,13 @@ def command(file: Path | None, config_path: Path | None, init_key: bool) -> int:
     """
     path = options.config_path(file or config_path)
     config = options.loaded(path)
-    if init_key:
-        make_key(config)
+    if not there(key := Path(config.store.key_file)):
+        if not init_key:
+            raise KeyRefusedError(
+                f"there is no key file {key}",
+                f"edged keys init --config {path} makes one, and so does edged run --init-key {path}",
+            )
+        make_key(key)
     if not sys.stderr.isatty():
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, "-m", "edged.service", str(path)])
@@ -47,14 +50,23 @@ def command(file: Path | None, config_path: Path | None, init_key: bool) -> int:
         line.clear()
 
 
-def make_key(config: Config) -> None:
-    """Make the key unless there is one."""
+def there(path: Path) -> bool:
+    """Whether anything is there; what may not be looked at counts as there, and is judged by who opens it."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def make_key(path: Path) -> None:
+    """Make the store's key."""
     from edged.store import keys
 
-    path = Path(config.store.key_file)
-    if not path.exists():
-        keys.create(path)
-        click.echo(f"edged: made a new key: {path}. Keep a copy where the store is not.", err=True)
+    keys.create(path)
+    click.echo(f"edged: made a new key: {path}. Keep a copy where the store is not.", err=True)
 
 
 class ProgressLine:

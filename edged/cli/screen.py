@@ -92,7 +92,7 @@ class Screen:
         room = max(width - name_width - 14, 1)
         for name, one in zip(names, pipeline["series"], strict=True):
             line = self.history(_key(pipeline, one), one["unit"], room)
-            table.add_row(Text(f"  {name}"[2:]), Text(value(one["now"], one["unit"]), "bold"), Text(line))
+            table.add_row(Text(name), Text(value(one["now"], one["unit"]), "bold"), Text(line))
         return table
 
     def history(self, key: tuple[str, ...], unit: str, room: int) -> str:
