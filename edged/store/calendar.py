@@ -24,6 +24,7 @@ class Calendar:
         self.zone = zone
         # A report walks through days in order; two days' worth of edges is all that it needs at once.
         self._edges = lru_cache(4)(self._edges_of_day)
+        self._midnight = lru_cache(16)(self._instant)
 
     def floor(self, time: float, step: int) -> int:
         """Where the slot that holds ``time`` begins."""
@@ -56,14 +57,14 @@ class Calendar:
         may not be it.
         """
         date = self._date(time)
-        return max(one for one in (date - 1, date, date + 1) if self._instant(one, 0) <= time)
+        return max(one for one in (date - 1, date, date + 1) if self._midnight(one, 0) <= time)
 
     def _day_starts(self, time: float, days: int) -> list[int]:
         """Starts of the spans of ``days`` days around ``time``. Weeks begin on Monday: day 1 of the calendar
         was one.
         """
         first = (self._date(time) - 1) // days * days + 1
-        return [self._instant(first + turn * days, 0) for turn in (-1, 0, 1, 2)]
+        return [self._midnight(first + turn * days, 0) for turn in (-1, 0, 1, 2)]
 
     def _instant(self, ordinal: int, second: int, fold: int = 0) -> int:
         """When the wall clock of a day shows ``second`` seconds. In a gap: when the gap was."""
