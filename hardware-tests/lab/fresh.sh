@@ -9,6 +9,8 @@
 #   --as user     as a user without sudo on a system that has the packages (those of --demo) already
 #   --as nobody   as a user without sudo: what is missing must be said
 #
+# ARCH=arm64 takes another architecture's Debian, where binfmt_misc runs its programs (qemu-user 10; 7.2 hangs).
+#
 # The bare root folder is made once and kept in ${EDGED_CACHE:-~/.cache/edged}/lab; each run works on a copy
 # that is thrown away (KEEP=1 keeps it and says where). The clone's path holds a space on purpose.
 # Needs root and mmdebstrap. The network's settings (resolver, certificates, apt's mirror, pip's variables that
@@ -26,14 +28,15 @@ fi
 
 checkout=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 lab=${EDGED_CACHE:-$HOME/.cache/edged}/lab
-bare=$lab/bare-$suite
+arch=${ARCH:-$(dpkg --print-architecture)}
+bare=$lab/bare-$suite-$arch
 
 make_bare() {
 	local mirror
 	mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -n 1)
 	mkdir -p "$lab"
 	rm -rf "$bare.part"
-	mmdebstrap --quiet --variant=minbase --mode=root --include=git,ca-certificates \
+	mmdebstrap --quiet --arch="$arch" --variant=minbase --mode=root --include=git,ca-certificates \
 		--aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
 		"$suite" "$bare.part" "${mirror%/}"
@@ -112,5 +115,5 @@ if [ "$user" != root ] && [ -n "$(find "$root$home" ! -user "$(stat -c %u "$root
 	echo "fresh.sh: something in $home belongs to another user now"
 	[ "$status" -ne 0 ] || status=1
 fi
-echo "fresh.sh: $suite as $as: ${install[*]} $* left with $status after $((SECONDS - started)) s"
+echo "fresh.sh: $suite, $arch, as $as: ${install[*]} $* left with $status after $((SECONDS - started)) s"
 exit "$status"
