@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from delegates import library  # noqa: F401 - a fixture
+from stage import Stage
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,3 +26,11 @@ def shared() -> Path:
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """Where real workers are kept, without a daemon."""
+    one = Stage()
+    yield one
+    one.end()
