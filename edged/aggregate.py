@@ -45,7 +45,9 @@ def next_commit(reading: Reading, every: float) -> float:
     once.
     """
     now = reading.now if reading.good else reading.moment(reading.monotonic)
-    return reading.monotonic + every - (now - LATE) % every
+    wait = every - (now - LATE) % every
+    # A timer that fires a moment early must not set the next one to that moment.
+    return reading.monotonic + (wait if wait > min(1.0, every / 2) else wait + every)
 
 
 class Aggregator:
