@@ -36,7 +36,7 @@ make_bare() {
 	mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -n 1)
 	mkdir -p "$lab"
 	rm -rf "$bare.part"
-	mmdebstrap --quiet --arch="$arch" --variant=minbase --mode=root --include=git,ca-certificates \
+	mmdebstrap --quiet --skip=check/qemu --arch="$arch" --variant=minbase --mode=root --include=git,ca-certificates \
 		--aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
 		"$suite" "$bare.part" "${mirror%/}"
