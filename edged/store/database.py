@@ -36,6 +36,7 @@ QUIET: Final = 0.05  # seconds without a write; file stamps tick every 10 ms at 
 TRIES: Final = 100
 
 BUSY, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 8, 10, 11, 13, 14, 26
+HINT_OWNER: Final = "run this as the user that owns it, or name another [store] file"
 HINT_DAMAGED: Final = (
     "stop edged, move the file away (edged then makes a new one) and check the card or disk that it lies on"
 )
@@ -71,8 +72,11 @@ class Database:
         self._refuse_plain()
 
     def _refuse_plain(self) -> None:
-        with self.path.open("rb") as file:
-            start = file.read(len(PLAIN_HEADER))
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(len(PLAIN_HEADER))
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be read: {error.strerror}", HINT_OWNER) from None
         if start == PLAIN_HEADER:
             raise NotEncryptedError(
                 f"{self.path} is a plain SQLite database, not encrypted",
@@ -309,14 +313,14 @@ def _make(path: Path) -> bool:
     """Make an empty file that only its owner can read, its folder too; False when it is there already."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path.parent} cannot be made: {error.strerror}", HINT_OWNER) from None
+    try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         return False
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be made: {error.strerror}",
-            "name a [store] file in a folder that this user may write",
-        ) from None
+        raise StoreError(f"{path} cannot be made: {error.strerror}", HINT_OWNER) from None
     return True
 
 

@@ -27,6 +27,9 @@ def create(path: Path) -> None:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise KeyRefusedError(f"{path.parent} cannot be made: {error.strerror}", _HINT_FOLDER) from None
+    try:
         made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
     except FileExistsError:
         raise KeyRefusedError(
@@ -68,10 +71,12 @@ def load(path: Path) -> bytes:
         raise KeyRefusedError(f"there is no key file {path}", HINT_INIT) from None
     except OSError as error:
         raise KeyRefusedError(f"the key file {path} cannot be read: {error.strerror}", _hint(error)) from None
-    with os.fdopen(opened, "rb", buffering=0) as file:
+    try:
         # Asked of the open file, not of its name: what is checked is what is read.
         _check(path, os.fstat(opened))
-        text = file.read(2 * BYTES + 2) or b""
+        text = os.read(opened, 2 * BYTES + 2)
+    finally:
+        os.close(opened)
     try:
         key = bytes.fromhex(text.decode("ascii").removesuffix("\n"))
     except ValueError:
