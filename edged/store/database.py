@@ -188,12 +188,12 @@ class Database:
         if self._connection is not None and not self._written_since():
             return
         self.close()
+        self._seen = self._stamps()
         if not self.path.exists():
             raise StoreError(
                 f"there is no store {self.path}", "edged run makes it; is it this config's [store] file?"
             )
         self._refuse_plain()
-        self._seen = self._stamps()
         while max(abs(time.time() - one) for one in self._times()) < QUIET:
             time.sleep(QUIET)
             self._seen = self._stamps()

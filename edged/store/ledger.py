@@ -155,7 +155,7 @@ class Ledger:
         kept = self._keep[level]
         if not kept:
             return math.inf
-        return reading.now - kept if reading.good else -math.inf
+        return reading.now - kept - level.width if reading.good else -math.inf
 
     def _add(self, level: Level, rows: list[Packed]) -> None:
         floor = self._calendar.floor
@@ -335,7 +335,7 @@ class Ledger:
         oldest = self._database.value(f"SELECT min(key) FROM {level.name}")
         if oldest is None:
             return
-        until = now - kept if kept else math.inf
+        until = now - kept - level.width if kept else math.inf
         if level in self._chain[:-1]:
             coarser = self._chain[self._chain.index(level) + 1]
             until = min(until, self._memory.mark(coarser))
