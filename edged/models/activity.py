@@ -46,9 +46,14 @@ CONTRAST_LIMIT = 0.4  # largest change of contrast (tone curve) that is believed
 FLOOR_TEXTURE = 0.025  # log brightness; texture that differs by less is compression or subsampling
 FLOOR_LEVEL = 0.30  # a smooth difference must exceed the depth of ordinary soft shadows
 TEXTURE_LIMIT = 6.0  # variances; 9 samples of pure noise stay below it with p > 0.9999
+SURE = (0.7, 1.3)  # of a limit: from nothing to certainty
+DOUBTFUL = (0.3, 0.7)
+STRAY = 0.8  # of learning given up where a pixel differs and no cell is occupied
 TEXTURED = 0.04  # RMS texture of a background that can tell a shadow (keeps it) from a thing (hides it)
 FIRST_SPREAD = 0.03  # noise assumed before any was seen
+NEARBY = 0.9  # of learning given up around an occupied cell
 SPREAD_CAP = 0.12  # most noise that may be learned while something is present
+BEHIND = 0.95  # share of that learning given up while something is present
 SPREAD_GROWTH = 12.0  # one frame counts for at most so many times the noise learned so far
 
 # -- area -------------------------------------------------------------------------------------------------
@@ -77,13 +82,13 @@ GHOST = 4.0  # patience with what is plainly a hole in the background
 DOUBT = 30.0  # patience with what may be one, and never stirs
 ABSORB = 1.0  # time constant of becoming the scene, once patience is over
 FORGET = 2.0  # patience is restored this fast where nothing is present
-UPSET = 3.0  # of a picture that differs nearly everywhere (camera moved, lamp off) before learning anew
+UPSET = 2.0  # of a picture that differs nearly everywhere (camera moved, lamp off) before learning anew
 
 # -- ghosts (share of edge energy, -1: all in the picture, 1: all in the background) ----------------------
 GHOST_EDGES = (0.06, 0.10)
 DOUBT_EDGES = (-0.01, 0.05)
 SCENE_EDGES = (0.10, 0.15)  # a moved camera changes edges everywhere, with no preference
-SCENE_AREA = (0.28, 0.40)  # share of occupied cells from which that is asked
+SCENE_AREA = (0.20, 0.32)  # share of occupied cells from which that is asked
 EVERYWHERE = (0.65, 0.75)  # share of differing pixels from which it is not even asked
 
 
@@ -143,6 +148,14 @@ class State:
     upset: Tensor  # seconds for which the whole picture has differed
 
 
+#: Of the fields of `State`, in the order of the file's inputs.
+SHAPES: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("background", "spread", "seen", "recent", "lately"), (SIDE, SIDE)),
+    **dict.fromkeys(("occupied", "held", "lively"), (CELLS, CELLS)),
+    **dict.fromkeys(("age", "upset"), (1,)),
+}
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What differs from the background, in one frame."""
@@ -152,6 +165,7 @@ class Evidence:
     residual: Tensor  # the part that they do not
     texture: Tensor  # its fine structure, squared
     different: Tensor  # 0..1 per pixel
+    doubtful: Tensor  # 0..1 per pixel, from half the evidence: enough to learn with care
 
 
 @dataclass(frozen=True)
@@ -161,6 +175,7 @@ class Motion:
     texture: Tensor  # fine structure of the difference, squared
     moving: Tensor  # 0..1 per pixel
     cells: Tensor  # the output
+    micro: Tensor  # cells: a texture that stirs, now
     lively: Tensor  # cells: the next `lively`
 
 
@@ -171,10 +186,9 @@ class Activity:
         self.graph = Graph("edged activity: movement and presence per cell, from a learned background")
         self.picture = self.graph.input("picture", (1, PICTURE, PICTURE, 1), "UINT8")
         self.step = self._clamp(self.graph.input("elapsed", (1,)), 0, LONGEST_STEP)
-        planes = ("background", "spread", "seen", "recent", "lately")
-        shapes = {n: (SIDE, SIDE) for n in planes} | {n: (CELLS, CELLS) for n in ("occupied", "held", "lively")}
-        names = (*shapes, "age", "upset")
-        self.state = State(**{n: self.graph.input(f"state/{n}", shapes.get(n, (1,))) for n in names})
+        self.state = State(
+            **{name: self.graph.input(f"state/{name}", shape) for name, shape in SHAPES.items()}
+        )
         self.first = self._positive(1 - self.state.age / FIRST_STEP)
 
     def build(self) -> bytes:
@@ -291,8 +305,9 @@ class Activity:
         by_texture = g.separable(texture, BOX3) / (noise + floor * floor) / TEXTURE_LIMIT
         level, floor = g.separable(residual, BOX3), unsure + FLOOR_LEVEL
         by_level = level * level / (floor * floor + 4 * state.spread) * (1 - self._shadow(texture))
-        different = self._ramp(g.maximum(by_texture, by_level), (0.7, 1.3)) * self._ramp(state.seen, KNOWN)
-        return Evidence(light, explained, residual, texture, different)
+        exceeds, known = g.maximum(by_texture, by_level), self._ramp(state.seen, KNOWN)
+        different, doubtful = self._ramp(exceeds, SURE) * known, self._ramp(exceeds, DOUBTFUL) * known
+        return Evidence(light, explained, residual, texture, different, doubtful)
 
     # -- area ---------------------------------------------------------------------------------------
     def _presence(self, different: Tensor) -> Tensor:
@@ -321,12 +336,12 @@ class Activity:
         noise = g.separable(state.spread, BOX3) * 2
         by_texture = self._energy(fine) / (noise + FLOOR_MOVEMENT**2) / TEXTURE_LIMIT
         level = g.separable(change, BOX3) / FLOOR_MOVEMENT_LEVEL
-        moving = self._ramp(g.maximum(by_texture, level * level), (0.7, 1.3))
+        moving = self._ramp(g.maximum(by_texture, level * level), SURE)
         cells = self._clamp((g.separable(moving, OVERLAP) - MOVING) * 2.5 + 0.5, 0, 1)
         stir = self._energy(self._fine(self._against(light, state.lately))) / (noise + FLOOR_MICRO**2)
         micro = self._ramp(self._cells(self._ramp(stir, MICRO)), (0.05, 0.15))
         lively = g.maximum(micro, state.lively * (1 - self._rate(LIVELY)))
-        return Motion(fine * fine, moving, cells, lively)
+        return Motion(fine * fine, moving, cells, micro, lively)
 
     # -- patience -----------------------------------------------------------------------------------
     def _edges(self, different: Tensor, light: Tensor) -> Tensor:
@@ -337,7 +352,7 @@ class Activity:
         right = g.dense(outline, along) * g.dense(smooth, along)
         return g.separable(self._cells(g.sqrt(self._size(down + right))), AROUND7)
 
-    def _patience(self, evidence: Evidence, occupied: Tensor, lively: Tensor) -> tuple[Tensor, Tensor]:
+    def _patience(self, evidence: Evidence, occupied: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:
         """Cells: patience used up; and how far the whole scene has changed, 0..1.
 
         Whoever came in brought edges; whoever left a background that had learned them took edges away.
@@ -346,19 +361,22 @@ class Activity:
         came = self._edges(evidence.different, evidence.light)
         gone = self._edges(evidence.different, state.background + evidence.explained)
         balance = (gone - came) / (gone + came + 1e-6)
-        alive = self._ramp(g.largest(lively, 5), (0.4, 0.6))
-        ghost = self._ramp(balance, GHOST_EDGES) * (1 - 0.8 * self._ramp(lively, (0.8, 0.9)))
+        alive = self._ramp(g.largest(motion.lively, 5), (0.4, 0.6))
+        large = self._ramp(g.mean(occupied), SCENE_AREA)  # perhaps another scene: `_changed` is asked first
+        ghost = self._ramp(balance, GHOST_EDGES) * (1 - 0.8 * motion.micro) * (1 - 0.7 * large)
         doubt = self._ramp(balance, DOUBT_EDGES) * (1 - alive)
         speed = 1 - (1 - LIVING) * alive + ghost * (PATIENCE / GHOST) + doubt * (PATIENCE / DOUBT)
         held = (state.held + self.step * speed * occupied) * (1 - (1 - occupied) * self._rate(FORGET))
-        return g.minimum(held, PATIENCE * 1.1), self._changed(evidence, occupied, came, gone, alive)
+        return g.minimum(held, PATIENCE * 1.1), self._changed(evidence, occupied, came, gone, motion.micro)
 
-    def _changed(self, evidence: Evidence, occupied: Tensor, came: Tensor, gone: Tensor, alive: Tensor) -> Tensor:
-        """1 where the picture as a whole is another one: much of it differs, and edges came and went alike."""
+    def _changed(
+        self, evidence: Evidence, occupied: Tensor, came: Tensor, gone: Tensor, micro: Tensor
+    ) -> Tensor:
+        """1 where the whole picture is another: much of it differs, and edges came and went alike."""
         g = self.graph
         before, after, area = g.mean(occupied * gone), g.mean(occupied * came), g.mean(occupied)
         balance = self._size((before - after) / (before + after + 1e-6))
-        living = self._ramp(g.mean(occupied * alive) / (area + 1e-3), (0.3, 0.5))
+        living = self._ramp(g.mean(occupied * micro) / (area + 1e-3), (0.05, 0.15))
         scene = self._ramp(area, SCENE_AREA) * (1 - self._ramp(balance, SCENE_EDGES)) * (1 - living)
         whole = g.maximum(self._ramp(g.mean(evidence.different), EVERYWHERE), scene)
         return g.reshape(whole, (1,))
@@ -366,9 +384,9 @@ class Activity:
     # -- state --------------------------------------------------------------------------------------
     def _next(self, light: Tensor, evidence: Evidence, motion: Motion, occupied: Tensor) -> None:
         g, state = self.graph, self.state
-        held, changed = self._patience(evidence, occupied, motion.lively)
+        held, changed = self._patience(evidence, occupied, motion)
         upset = (state.upset + self.step * changed) * (1 - self._rate(5.0) * (1 - changed))
-        keep = 1 - self._ramp(upset, (UPSET, UPSET + 0.1))
+        keep = 1 - self._ramp(upset, (UPSET, UPSET + 1e-3))
         values = self._learn(evidence, motion, occupied, held, keep) | {
             "recent": state.recent + g.maximum(self._rate(RECENT), self.first) * (light - state.recent),
             "lately": state.lately + g.maximum(self._rate(LATELY), self.first) * (light - state.lately),
@@ -391,10 +409,10 @@ class Activity:
         """
         g, state, step = self.graph, self.state, self.step + FIRST_STEP
         mature = self._ramp(state.seen, (LEARN - 1, LEARN))
-        around = self._clamp(g.separable(evidence.different, BOX3) * 3, 0, 1)
+        around = self._clamp(g.separable(evidence.doubtful, BOX3) * 3, 0, 1)
         near = self._pixels(g.largest(occupied, 3))
         covered = self._pixels(occupied)
-        frozen = g.maximum(g.maximum(around * (0.5 + 0.5 * near), 0.9 * near), covered) * mature
+        frozen = g.maximum(g.maximum(around * (STRAY + (1 - STRAY) * near), NEARBY * near), covered) * mature
         rate = step / (state.seen + step)
         absorb = self._rate(ABSORB) * self._pixels(self._ramp(held, (PATIENCE * 0.99, PATIENCE)))
         learned = g.maximum(rate * (1 - frozen), absorb)
@@ -411,7 +429,7 @@ class Activity:
         flicker = state.spread + motion.moving * (moved - state.spread)
         sample = evidence.texture + behind * (flicker - evidence.texture)
         sample = g.minimum(sample, SPREAD_GROWTH * state.spread + 1e-5)
-        rate = self.step / (state.seen * (NOISE_MEMORY / MEMORY) + (self.step + 2.0)) * (1 - 0.5 * behind)
+        rate = self.step / (state.seen * (NOISE_MEMORY / MEMORY) + (self.step + 2.0)) * (1 - BEHIND * behind)
         return state.spread + self.first * FIRST_SPREAD**2 + rate * (sample - state.spread)
 
 

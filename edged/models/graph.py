@@ -136,24 +136,31 @@ class Graph:
         return self._add(code, pair, shape, options.get(code, code.capitalize() + "Options"))
 
     def minimum(self, left: Tensor, right: Tensor | float) -> Tensor:
+        """The smaller of two, element by element."""
         return self.binary("MINIMUM", left, right)
 
     def maximum(self, left: Tensor, right: Tensor | float) -> Tensor:
+        """The larger of two, element by element."""
         return self.binary("MAXIMUM", left, right)
 
     def float(self, x: Tensor) -> Tensor:
+        """The same values as float32."""
         return self._add("CAST", [x], x.shape, "CastOptions")
 
     def log(self, x: Tensor) -> Tensor:
+        """The natural logarithm."""
         return self._add("LOG", [x], x.shape)
 
     def exp(self, x: Tensor) -> Tensor:
+        """e to the power of x."""
         return self._add("EXP", [x], x.shape, "ExpOptions")
 
     def sqrt(self, x: Tensor) -> Tensor:
+        """The square root."""
         return self._add("SQRT", [x], x.shape)
 
     def reshape(self, x: Tensor, shape: Shape) -> Tensor:
+        """The same elements in another shape."""
         target = self.constant(shape, np.int32)
         return self._add("RESHAPE", [x, target], shape, "ReshapeOptions", newShape=list(shape))
 
@@ -170,7 +177,9 @@ class Graph:
     def dense(self, x: Tensor, matrix: npt.ArrayLike) -> Tensor:
         """x @ matrix.T for a plane x [rows, columns]: a linear filter along every row."""
         weights = self.constant(matrix)
-        return self._add("FULLY_CONNECTED", [x, weights], (x.shape[0], weights.shape[0]), "FullyConnectedOptions")
+        return self._add(
+            "FULLY_CONNECTED", [x, weights], (x.shape[0], weights.shape[0]), "FullyConnectedOptions"
+        )
 
     def down(self, x: Tensor, matrix: npt.ArrayLike) -> Tensor:
         """matrix @ x: a linear filter along every column."""
@@ -187,15 +196,33 @@ class Graph:
     def average(self, x: Tensor, size: int) -> Tensor:
         """[1, height, width, channels], shrunk by the whole number `size` by averaging."""
         shape = (x.shape[0], x.shape[1] // size, x.shape[2] // size, x.shape[3])
-        return self._add("AVERAGE_POOL_2D", [x], shape, "Pool2DOptions", padding=self._s.Padding.SAME,
-                         filterHeight=size, filterWidth=size, strideH=size, strideW=size)
+        return self._add(
+            "AVERAGE_POOL_2D",
+            [x],
+            shape,
+            "Pool2DOptions",
+            padding=self._s.Padding.SAME,
+            filterHeight=size,
+            filterWidth=size,
+            strideH=size,
+            strideW=size,
+        )
 
     def largest(self, x: Tensor, size: int) -> Tensor:
         """The maximum over the size x size neighbourhood of every element of a plane."""
         height, width = x.shape
         shape = (1, height, width, 1)
-        pooled = self._add("MAX_POOL_2D", [self.reshape(x, shape)], shape, "Pool2DOptions",
-                           padding=self._s.Padding.SAME, filterHeight=size, filterWidth=size, strideH=1, strideW=1)
+        pooled = self._add(
+            "MAX_POOL_2D",
+            [self.reshape(x, shape)],
+            shape,
+            "Pool2DOptions",
+            padding=self._s.Padding.SAME,
+            filterHeight=size,
+            filterWidth=size,
+            strideH=1,
+            strideW=1,
+        )
         return self.reshape(pooled, x.shape)
 
     # -- file ---------------------------------------------------------------------------------------
