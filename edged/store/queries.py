@@ -73,43 +73,57 @@ class Queries:
     # --- slots
 
     def _slots(
-        self, start: float, end: float, step: float, only: Filter
+        self, start: float, end_asked: float, step: float, only: Filter
     ) -> Iterator[tuple[Slot, list[Sums]]]:
         """Every slot that holds something, with its sums by series; each batch is of one commit."""
-        slots = self._database.consistently(lambda: self._cut(start, end, step, self.spans(), self._reach()))
-        while batch := list(islice(slots, AT_ONCE)):
-            yield from self._database.consistently(lambda batch=batch: self._batch(batch, only))  # type: ignore[misc]
+        reach, at, end = self._database.consistently(lambda: self._range(start, end_asked, step))
+        while at < end:
+            batch = list(islice(self._cut(at, end, step, reach), AT_ONCE))
+            found = self._database.consistently(lambda batch=batch: self._batch(batch, only))  # type: ignore[misc]
+            yield from found
+            at = batch[-1][1]
+            if not found:
+                # A gap may be years long (a recording of back then beside today's camera): go on where there
+                # is something.
+                at = max(at, self._database.consistently(lambda at=at: self._next(at, step, reach)))  # type: ignore[misc]
 
-    def _reach(self) -> dict[Level, int]:
-        """From when on each table is whole."""
-        self._memory.load()
-        return {
-            level: since if (since := self._memory.since(level)) >= 0 else oldest
-            for level, (oldest, _) in self.spans().items()
-        }
-
-    def _cut(
-        self, start: float, end: float, step: float, spans: Spans, reach: dict[Level, int]
-    ) -> Iterator[Slot]:
-        """The slots from ``start`` to ``end``, where there is data; wide ones where only coarse buckets are
-        left.
+    def _range(self, start: float, end: float, step: float) -> tuple[dict[Level, int], int, float]:
+        """From when on each table is whole, and the asked range as far as there is data, widened to where
+        slots begin.
         """
+        spans = self.spans()
         if not spans:
-            return
+            return {}, 0, 0
+        self._memory.load()
+        finest = self._memory.finest or schema.MINUTE
+        reach = {
+            level: since if (since := self._memory.since(level)) >= 0 else oldest
+            for level, (oldest, _) in spans.items()
+            if level.width >= finest.width
+        }
         oldest = min(first for first, _ in spans.values())
         at = max(math.floor(start), spans[_finest_at(oldest, reach)][0])
         end = min(end, max(self._calendar.after(last, level.width) for level, (_, last) in spans.items()))
-        if at >= end:
-            return
+        return reach, self._calendar.floor(at, _width(at, step, reach)) if at < end else at, end
+
+    def _cut(self, at: int, end: float, step: float, reach: dict[Level, int]) -> Iterator[Slot]:
+        """The slots from ``at`` to ``end``; wider than ``step`` where only coarse buckets are left."""
         if step == math.inf:
-            first = self._calendar.floor(at, _finest_at(at, reach).width)
-            yield first, self._calendar.ceil(end, _finest_at(end, reach).width)
+            yield at, self._calendar.ceil(end, _finest_at(end, reach).width)
             return
-        at = self._calendar.floor(at, _wide_enough(step, _finest_at(at, reach)))
         while at < end:
-            stop = self._calendar.after(at, _wide_enough(step, _finest_at(at, reach)))
+            stop = self._calendar.after(at, _width(at, step, reach))
             yield at, stop
             at = stop
+
+    def _next(self, time: int, step: float, reach: dict[Level, int]) -> int:
+        """Where the slot begins that holds the next bucket from ``time`` on."""
+        keys = [
+            self._database.value(f"SELECT min(key) FROM {level.name} WHERE key >= ?", (key_of(time),))
+            for level in reach
+        ]
+        start = min((key >> SERIES_BITS for key in keys if key is not None), default=schema.LAST)
+        return self._calendar.floor(start, _width(start, step, reach)) if start < schema.LAST else start
 
     def _batch(self, slots: list[Slot], only: Filter) -> list[tuple[Slot, list[Sums]]]:
         """The sums of some slots that follow each other. Runs within one commit."""
@@ -261,9 +275,12 @@ def _json(pieces: list[Piece]) -> str:
     return "[" + ",".join(f"[{slot},{first},{last}]" for slot, first, last in pieces) + "]"
 
 
-def _wide_enough(step: float, level: Level) -> int:
-    """The smallest whole number of buckets that is no shorter than ``step``."""
-    return max(1, math.ceil(step / level.width)) * level.width
+def _width(time: float, step: float, reach: dict[Level, int]) -> int:
+    """How wide the slot at ``time`` is: the smallest whole number of what there is that is no shorter than
+    ``step``.
+    """
+    level = _finest_at(time, reach)
+    return level.width if step == math.inf else max(1, math.ceil(step / level.width)) * level.width
 
 
 def _row(start: int, end: int, series: Series, sums: Sums, coverage: Coverage) -> Row:

@@ -16,6 +16,7 @@ APPLICATION_ID: Final = 0x65646764  # "edgd"
 SERIES_BITS: Final = 16
 MOST_SERIES: Final = 1 << SERIES_BITS
 SERIES_MASK: Final = MOST_SERIES - 1
+LAST: Final = 1 << 40  # epoch seconds; later than any bucket
 
 
 class Level(NamedTuple):
