@@ -112,7 +112,9 @@ class Database:
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
         self._connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
-        self._connection.execute("PRAGMA foreign_keys = OFF")
+        self._connection.execute(
+            "PRAGMA secure_delete = FAST"
+        )  # what is dropped is overwritten where that is free
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.execute("ROLLBACK")
 

@@ -25,7 +25,7 @@ from edged.store.schema import SERIES_BITS, SERIES_MASK, Level, key_of
 SHORTEST: Final = (
     0.5  # of a bucket's nominal length: a zone's shortest hour is half of one, its shortest day 23 hours
 )
-AT_ONCE: Final = 256  # slots read from one and the same commit
+AT_ONCE: Final = 64  # slots in memory, all read from one and the same commit
 Slot = tuple[int, int]
 #: series, ms, sum, min, max, sumsq
 Sums = tuple[int, int, float, float, float, float]
