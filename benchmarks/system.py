@@ -18,9 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edged.control_client import ask
-
 from benchmarks.bare import pss_mb
+from edged.control_client import ask
 
 SHARED = Path(os.environ.get("EDGED_SHARED", "../shared")).resolve()
 SSD = SHARED / "models/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite"

@@ -167,7 +167,7 @@ def _listening(folder: Path, path: Path) -> socket.socket:
         listener.close()
         raise ControlError(
             f"{path}: the control socket cannot be made: {error.strerror or error}",
-            "runtime_dir in [daemon] names its folder; it must be this user's, and its path under 100 characters",
+            "runtime_dir in [daemon] names its folder; it must be this user's, its path under 100 characters",
         ) from None
     except ControlError:
         listener.close()
