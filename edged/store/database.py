@@ -70,6 +70,7 @@ class Database:
         if new:
             _sync_folder(self.path)
         self._refuse_plain()
+        self._key = b""  # SQLCipher has it now; nothing else needs it again
 
     def _refuse_plain(self) -> None:
         try:
@@ -278,7 +279,7 @@ class Database:
 
     def _sentence(self, error: Any) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == NOTADB and self._connection is not None:
+        if code == NOTADB and self._key:
             return self._wrong_or_damaged()
         if code in (CORRUPT, NOTADB):
             return DamagedError(f"{self.path} is damaged: a page of it does not verify", HINT_DAMAGED)

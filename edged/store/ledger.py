@@ -30,7 +30,8 @@ from edged.store.database import Database
 from edged.store.memory import Memory
 from edged.store.schema import SERIES_BITS, SERIES_MASK, Level, Packed, key_of
 
-AT_ONCE: Final = 120  # buckets in a row that one commit drops: twice what an hour brings
+DROPPED_AT_ONCE: Final = 7200  # seconds' worth of buckets in one commit: twice what an hour brings
+MOST_DROPPED: Final = 120  # buckets of each series, which bounds it for seconds
 DATED_AT_ONCE: Final = 20_000  # rows; a commit must not hold the daemon up for long
 CHUNK: Final = 1_000  # rows in memory
 UNDATED_KEPT: Final = 90 * 86400.0  # seconds since a right clock first saw them
@@ -339,7 +340,7 @@ class Ledger:
         if level in self._chain[:-1]:
             coarser = self._chain[self._chain.index(level) + 1]
             until = min(until, self._memory.mark(coarser))
-        most = (oldest >> SERIES_BITS) + AT_ONCE * level.width
+        most = (oldest >> SERIES_BITS) + min(DROPPED_AT_ONCE, MOST_DROPPED * level.width)
         self._behind = self._behind or until > most
         first = int(min(until, most))
         if self._database.write(f"DELETE FROM {level.name} WHERE key < ?", (key_of(first),)):
