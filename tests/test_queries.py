@@ -181,6 +181,22 @@ def test_latest_and_span(store: Store) -> None:
     assert [row.series.measure for row in store.latest(Filter(zones=("mat",)))] == ["presence"]
 
 
+def test_the_latest_of_a_series_that_fell_silent_is_its_last_hour_or_day(tmp_path: Path) -> None:
+    begin = 1_772_323_200  # 2026-03-01 00:00 UTC
+    with Store.open(tmp_path / "s" / "e.db", KEY) as store:
+        for hour in range(100):
+            told = ["yard"] * (hour < 3) + ["door"] * (hour < 80) + ["gate"] * (hour < 99) + ["hall"]
+            series = {name: (Series(name, "level", "", "", ""),) for name in told}
+            start = begin + hour * HOUR
+            entry = Entry(60.0, 60.0, 1.0, 1.0, 60.0)
+            some = [Bucket(name, start, 60, (entry,), Coverage(observed=60.0)) for name in told]
+            store.write(some, series, Reading(start + 62.0, 0.0, 0.0, True, "boot"))
+        latest = {
+            row.series.pipeline: ((row.start - begin) / HOUR, row.end - row.start) for row in store.latest()
+        }
+    assert latest == {"yard": (0, DAY), "door": (79, HOUR), "gate": (98, 60), "hall": (99, 60)}
+
+
 def test_facts(store: Store) -> None:
     facts = store.facts()
     assert facts.rows["minute"] == len(ALL) * 4 - sum(not one.entries for one in ALL) * 3 + sum(

@@ -425,6 +425,32 @@ def test_readers_see_whole_commits_while_the_daemon_writes(path: Path, root: Pat
         process.communicate()
 
 
+def test_a_reader_reads_what_a_killed_daemon_left(path: Path, root: Path) -> None:
+    process = writer(path, root)
+    assert process.stdout is not None
+    told = next(number for line in process.stdout if (number := int(line)) > 70)
+    process.kill()
+    process.communicate()
+    before = {one.name: one.read_bytes() for one in path.parent.iterdir()}
+    assert before["edged.db-wal"]
+    with Store.open(path, KEY, read_only=True) as store:
+        (row, *_) = store.report(0, 2e9, math.inf)
+        assert row.seconds >= 60.0 * (told + 1)
+    assert {one.name: one.read_bytes() for one in path.parent.iterdir()} == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_may_look_and_leaves_nothing_that_the_daemons_user_cannot_write(path: Path) -> None:
+    with Store.open(path, KEY) as store:
+        write(store, bucket(NOON))
+    for one in (path, path.parent):
+        os.chown(one, 12345, 12345)
+    with Store.open(path, KEY, read_only=True) as store:
+        assert len(store.latest()) == 3
+    assert {one.stat().st_uid for one in path.parent.iterdir()} == {12345}
+    assert {stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()} == {0o600}
+
+
 def test_a_reader_changes_nothing(path: Path) -> None:
     with Store.open(path, KEY) as store:
         write(store, bucket(NOON))

@@ -139,7 +139,7 @@ class Store:
         return self._queries.coverage(start, end, step, pipelines)
 
     def latest(self, only: Filter | None = None) -> list[Row]:
-        """The newest bucket of every series."""
+        """The newest bucket of every series; the last hour or day of one that has been silent for long."""
         return self._database.consistently(lambda: self._queries.latest(only or Filter()))
 
     def series(self, only: Filter | None = None) -> list[Series]:

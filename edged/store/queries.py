@@ -26,6 +26,8 @@ SHORTEST: Final = (
     0.5  # of a bucket's nominal length: a zone's shortest hour is half of one, its shortest day 23 hours
 )
 AT_ONCE: Final = 64  # slots in memory, all read from one and the same commit
+#: Seconds at the end of each table in which a series' newest bucket is looked for; a day is always found.
+RECENT: Final = {schema.SECOND: 120, schema.MINUTE: 7200, schema.HOUR: 2 * 86400, schema.DAY: schema.LAST}
 Slot = tuple[int, int]
 #: series, ms, sum, min, max, sumsq
 Sums = tuple[int, int, float, float, float, float]
@@ -211,29 +213,35 @@ class Queries:
 
     def latest(self, only: Filter) -> list[Row]:
         """See ``Store.latest``."""
-        self._catalogue.load()
+        chosen = self._chosen(only)
         rows = []
-        for number, series in sorted(self._catalogue.by_number.items(), key=lambda pair: pair[1]):
-            if series.measure != "coverage" and only.takes(series):
-                rows += self._newest(number, series)
-        return rows
+        for (level, start), numbers in self._newest(chosen).items():
+            end = self._calendar.after(start, level.width)
+            found = self._sums({level: [(start, key_of(start), key_of(end))]}, chosen)
+            sums: list[Sums] = [row[1:] for row in found]
+            coverage = self._coverages(sums)
+            for one in sums:
+                if one[0] in numbers:
+                    series = self._catalogue.by_number[one[0]]
+                    rows.append(_row(start, end, series, one, coverage.get(series.pipeline, Coverage())))
+        return sorted(rows, key=lambda row: row.series)
 
-    def _newest(self, number: int, series: Series) -> list[Row]:
-        """The newest bucket of one series. Walks back over the others' rows: few when it is alive."""
-        for level in schema.LEVELS:
-            key = self._database.value(
-                f"SELECT key FROM {level.name} WHERE key & {SERIES_MASK} = ? ORDER BY key DESC LIMIT 1",
-                (number,),
+    def _newest(self, chosen: str) -> dict[tuple[Level, int], set[int]]:
+        """The newest bucket of each series: (table, start) -> series. Only the end of each table is read."""
+        placed: dict[int, tuple[Level, int]] = {}
+        for level, (_, newest) in self.spans().items():
+            since = newest - RECENT[level]
+            rows = self._database.rows(
+                f"SELECT key & {SERIES_MASK}, max(key) FROM {level.name} "
+                f"WHERE key >= ? AND ms > 0{chosen} GROUP BY 1",
+                (key_of(max(0, since)),),
             )
-            if key is not None:
-                start = key >> SERIES_BITS
-                end = self._calendar.after(start, level.width)
-                only = Filter((series.pipeline,), (series.measure, "coverage"), (), ())
-                piece = (start, key_of(start), key_of(end))
-                sums = [row[1:] for row in self._sums({level: [piece]}, self._chosen(only))]
-                coverage = self._coverages(sums).get(series.pipeline, Coverage())
-                return [_row(start, end, series, one, coverage) for one in sums if one[0] == number]
-        return []
+            for number, key in rows:
+                placed.setdefault(number, (level, key >> SERIES_BITS))
+        places: dict[tuple[Level, int], set[int]] = {}
+        for number, place in placed.items():
+            places.setdefault(place, set()).add(number)
+        return places
 
     def events(self, start: float, end: float, most: int) -> list[Event]:
         """See ``Store.events``."""
