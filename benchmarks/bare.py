@@ -1,16 +1,20 @@
 """The thing to compare with: a process that has only an interpreter, and calls ``invoke()`` in a loop.
 
-``python -m benchmarks.bare MODEL SECONDS [PERIOD]`` prints one JSON line: start_s (from exec to the first
-inference), frames per second, CPU milliseconds per frame, and PSS at the end. With PERIOD it invokes once
-per so many seconds.
+``python -m benchmarks.bare MODEL SECONDS PERIOD BEGAN [COUNTER]`` prints one JSON line: start_s (from exec,
+at ``BEGAN``, to the first inference), frames per second, CPU milliseconds per frame, and PSS at the end.
+With PERIOD it invokes once per so many seconds. COUNTER is a file whose first 8 bytes count the frames, for
+who watches from outside.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
 import os
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +27,20 @@ class Bare(NamedTuple):
     fps: float
     cpu_ms: float
     pss_mb: float
+
+
+class Sample(NamedTuple):
+    """A moment of something that works: when, frames and CPU seconds so far."""
+
+    at: float
+    frames: int
+    cpu: float
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process has used, all of its threads, to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((one / "schedstat").read_text().split()[0]) for one in tasks) / 1e9
 
 
 def pss_mb(pid: int | str = "self") -> float:
@@ -51,7 +69,43 @@ def run(model: Path, seconds: float, period: float = 0.0) -> Bare:
     return Bare(**json.loads(done.stdout))
 
 
-def main(model: str, seconds: float, period: float, began: float) -> None:
+class Endless:
+    """Such a process that runs until it is ended; ``frames`` may be read at any time."""
+
+    def __init__(self, model: Path) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        self._file.truncate(8)
+        self._counter = mmap.mmap(self._file.fileno(), 8)
+        descriptor = self._file.fileno()
+        command = [sys.executable, "-m", "benchmarks.bare", str(model), "1e9", "0", "0", str(descriptor)]
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            command, env=environment, pass_fds=[descriptor], stderr=subprocess.DEVNULL
+        )
+        self.pids = (self._process.pid,)
+        while not self._frames():
+            time.sleep(0.05)
+
+    def sample(self) -> Sample:
+        """Now, or half a millisecond later."""
+        time.sleep(0.05)
+        before = self._frames()
+        while self._frames() == before:
+            time.sleep(0.0002)
+        return Sample(time.monotonic(), before + 1, cpu_s(self._process.pid))
+
+    def _frames(self) -> int:
+        return int(struct.unpack("q", self._counter)[0])
+
+    def end(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        self._counter.close()
+        self._file.close()
+
+
+def main(model: str, seconds: float, period: float, began: float, descriptor: int = -1) -> None:
     """Be the bare process."""
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
@@ -63,10 +117,12 @@ def main(model: str, seconds: float, period: float, began: float) -> None:
     interpreter.set_tensor(detail["index"], rng.integers(0, 256, detail["shape"]).astype(detail["dtype"]))
     interpreter.invoke()
     start = time.monotonic() - began
+    counter = mmap.mmap(descriptor, 8) if descriptor >= 0 else bytearray(8)
     frames, cpu, began = 0, time.process_time(), time.monotonic()
     while time.monotonic() - began < seconds:
         interpreter.invoke()
         frames += 1
+        struct.pack_into("q", counter, 0, frames)
         if period:
             time.sleep(max(0.0, began + frames * period - time.monotonic()))
     took, used = time.monotonic() - began, time.process_time() - cpu
@@ -74,4 +130,4 @@ def main(model: str, seconds: float, period: float, began: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(float, sys.argv[2:5]))
+    main(sys.argv[1], *map(float, sys.argv[2:5]), *map(int, sys.argv[5:6]))

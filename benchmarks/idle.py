@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmarks import bare
-from benchmarks.efficiency import whole
+from benchmarks.efficiency import beside_bare
 from benchmarks.system import SSD, TWENTY, held, require, running
 
 SECONDS = 30.0
@@ -18,18 +18,15 @@ def measure() -> dict[str, float]:
     ``idle.bare_ratio`` is for comparison: a bare process that invokes once a second has colder caches too.
     """
     require(SSD)
-    alone = bare.run(SSD, 6.0)
-    _, frame_ms = whole(SSD, (640, 480), TWENTY)
+    full = beside_bare(SSD, (640, 480), TWENTY)
     with running(SSD, 1.0, held(640, 480, "real"), TWENTY) as system:
         time.sleep(3.0)
-        first = system.sample()
-        time.sleep(SECONDS)
-        last = system.sample()
-    cpu = last.worker_cpu + last.daemon_cpu - first.worker_cpu - first.daemon_cpu
+        first, last = system.watched(SECONDS)
+    cpu = last.cpu - first.cpu
     slow = bare.run(SSD, SECONDS, 1.0)
     return {
-        "idle_ratio": cpu / (last.frames - first.frames) * 1e3 / frame_ms,
-        "idle.bare_ratio": slow.cpu_ms / alone.cpu_ms,
+        "idle_ratio": cpu / (last.frames - first.frames) * 1e3 / (full.cpu_ms_second + full.cpu_ms_beyond),
+        "idle.bare_ratio": slow.cpu_ms / full.cpu_ms_second,
     }
 
 

@@ -23,10 +23,9 @@ def measure() -> dict[str, float]:
         with running(SSD, 5.0, held(640, 480, "real"), TWENTY) as system:
             starts.append(system.start_s - alone[-1].start_s)
             time.sleep(4.0)
-            first = system.sample()
+            began, first = time.monotonic(), system.pipeline()["wall_bytes"]
             time.sleep(4.0)
-            last = system.sample()
-            wall = (last.wall_bytes - first.wall_bytes) / (last.at - first.at)
+            wall = (system.pipeline()["wall_bytes"] - first) / (time.monotonic() - began)
             daemon, worker = system.pss()
     bare_mb = median(one.pss_mb for one in alone)
     return {

@@ -8,23 +8,24 @@ from the synthetic source, drawn beforehand and held in memory, so that drawing 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from benchmarks.bare import pss_mb
+from benchmarks.bare import Sample, cpu_s, pss_mb
 from edged.control_client import ask
 
 SHARED = Path(os.environ.get("EDGED_SHARED", "../shared")).resolve()
 SSD = SHARED / "models/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.tflite"
 TINY = SHARED / "models/mobilenet_v1_0.25_128_quant.tflite"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def require(*paths: Path) -> None:
@@ -36,28 +37,32 @@ def require(*paths: Path) -> None:
             )
 
 
-def cpu_s(pid: int) -> float:
-    """CPU seconds, user and system, that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-class Sample(NamedTuple):
-    """A moment of the running system."""
-
-    at: float
-    frames: int
-    worker_cpu: float
-    daemon_cpu: float
-    wall_bytes: int
-
-
 class Running:
     """A daemon at work on one pipeline named ``p``."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path, began: float) -> None:
-        self.process, self._folder, self._began = process, folder, began
-        self.start_s = self._wait_for_ready()
+        self.process, self._folder = process, folder
+        self._changed = threading.Condition()
+        self._last: Sample | None = None
+        self._up = 0.0
+        threading.Thread(target=self._listen, daemon=True).start()
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._up or process.poll() is not None, 60) or not self._up:
+                raise RuntimeError(f"the daemon did not start: exit status {process.poll()}")
+        self.start_s = self._up - began
+
+    def _listen(self) -> None:
+        """Take every line the moment that it is said."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._changed:
+                if b"started" in line:
+                    self._up = time.monotonic()
+                elif found := TICK.search(line):
+                    self._last = Sample(time.monotonic(), int(found[1]), sum(map(cpu_s, self.pids)))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
 
     def status(self) -> dict[str, Any]:
         """Of the daemon."""
@@ -67,28 +72,39 @@ class Running:
         """Status of the pipeline."""
         return self.status()["pipelines"][0]  # type: ignore[no-any-return]
 
-    def _wait_for_ready(self) -> float:
-        """Seconds from exec to the first inference, by the daemon's own line about it."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if b"started" in line:
-                os.set_blocking(self.process.stderr.fileno(), False)
-                return time.monotonic() - self._began
-        raise RuntimeError(f"the daemon did not start: exit status {self.process.wait()}")
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of the daemon and its worker."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return (self.process.pid, *map(int, children))
 
     def sample(self) -> Sample:
-        """Now."""
-        one = self.pipeline()
-        worker, daemon = cpu_s(one["pid"]), cpu_s(self.process.pid)
-        return Sample(time.monotonic(), one["analysed"], worker, daemon, one["wall_bytes"])
+        """The moment of the next tick: between ticks nobody outside the worker knows the number of frames."""
+        with self._changed:
+            before = self._last
+            if not self._changed.wait_for(lambda: self._last is not before, 30):
+                raise RuntimeError("the daemon ticks no longer")
+            assert self._last is not None
+            return self._last
+
+    def watched(self, seconds: float) -> tuple[Sample, Sample]:
+        """The moments of two ticks, at least so many seconds apart."""
+        first = last = self.sample()
+        while last.at - first.at < seconds:
+            last = self.sample()
+        return first, last
 
     def pss(self) -> tuple[float, float]:
         """(daemon, worker) in MB."""
         return pss_mb(self.process.pid), pss_mb(self.pipeline()["pid"])
 
 
+#: The daemon's own word, at log level debug.
+TICK = re.compile(rb"tick \d+: (\d+) frames")
+
 CONFIG = """
 [daemon]
+log_level = "debug"
 state_dir = "."
 runtime_dir = "."
 [clock]

@@ -152,6 +152,7 @@ class Daemon:
         self._aggregator.add(name, tick, _coverage(keeper, tick), reading)
         self._counted[name] = max(counted, tick.end)
         self._analysed[name] += tick.analysed
+        self._journal.say("debug", f"tick {tick.number}: {self._analysed[name]} frames by now", name)
 
     def changed(self, keeper: Keeper, event: str, text: str) -> None:
         """Note it, say it, and stop when nothing is left to wait for."""

@@ -26,6 +26,7 @@ START_DEADLINE = (
     90.0  # seconds to the first inference: a Pi Zero needs 20 for a large model, a Coral 3 for its firmware
 )
 PROGRESS_DEADLINE = 4.0  # seconds without a tick, beyond four times what one inference takes
+OVERSLEPT = 1.0  # seconds that a timer is late only when the daemon itself did not run
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 60.0  # seconds; doubled at each failure in a row
 HEALTHY = 60.0  # seconds at work that make an earlier failure forgotten
 STOP_PATIENCE = 2.0  # seconds that a worker has for its last tick
@@ -219,7 +220,12 @@ class Keeper:
         self._judgement = self._after(max(0.05, left), self._judge)
 
     def _judge(self) -> None:
-        waited = time.monotonic() - self.progress
+        now = time.monotonic()
+        if now - self._judgement.at > OVERSLEPT:
+            self.progress = (
+                now  # we were stopped ourselves (a freezer, a debugger), and the worker perhaps too
+            )
+        waited = now - self.progress
         if waited >= self._allowed():
             self._break(f"no progress for {waited:.0f} s")
         else:
