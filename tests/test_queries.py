@@ -140,6 +140,16 @@ def test_days_are_the_zones(store: Store) -> None:
     assert all(datetime.datetime.fromtimestamp(a, BERLIN).hour == 0 for a, _ in days)
 
 
+@pytest.mark.parametrize("step", [900, HOUR, DAY])
+def test_a_reader_in_another_zone_finds_every_second_too(store: Store, step: int) -> None:
+    with Store.open(
+        Path(store.facts().path), KEY, zone=ZoneInfo("Asia/Kolkata"), read_only=True
+    ) as elsewhere:
+        rows = list(elsewhere.report(0, 2e9, step, Filter(pipelines=("door",))))
+    assert sum(row.seconds for row in rows) == 90.0 * sum(one.pipeline == "door" for one in ALL)
+    assert {(row.start + 5.5 * HOUR) % step for row in rows} == {0}
+
+
 def test_filters(store: Store) -> None:
     def asked(**only: tuple[str, ...]) -> set[str]:
         rows = store.report(0, 2e9, math.inf, Filter(**only))
