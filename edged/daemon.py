@@ -322,12 +322,16 @@ def _fps(tick: wall.Tick | None) -> float | None:
     return round(tick.analysed / (tick.end - tick.start), 2)
 
 
-def _beginning(keeper: Keeper, reading: Reading) -> float | None:
-    """Epoch seconds of a recording's first frame: as its owner says, else now, on a whole second."""
+def _beginning(keeper: Keeper, reading: Reading) -> float:
+    """Epoch seconds of a recording's first frame: as its owner says, else this moment, on a whole second.
+
+    This moment is by whatever clock there is, right or not: it was not recorded now in any case, and an owner
+    to whom its time matters says ``start``.
+    """
     source = keeper.pipeline.source
     if isinstance(source, File | Synthetic) and source.start:
         return datetime.datetime.fromisoformat(source.start).timestamp()
-    return math.floor(reading.now) if reading.good else None
+    return math.floor(reading.now)
 
 
 def _source_name(keeper: Keeper) -> str:

@@ -145,6 +145,22 @@ def test_a_recorded_scene_becomes_numbers_that_agree_with_its_truth(box: Box) ->
     assert agree >= 100, f"{agree} of 120 seconds agree with the truth"
 
 
+def test_a_recording_is_told_of_even_where_nobody_vouches_for_the_clock(box: Box) -> None:
+    box.config(SCENE + 'pace = "fast"\nduration = 20.0\n')
+    text = (box.folder / "edged.toml").read_text()
+    (box.folder / "edged.toml").write_text(text.replace('trust = "always"\n', ""))
+    assert box.edged("run", "--init-key", "edged.toml").returncode == 0
+    assert seconds(box.report("--every", "1s"), "observed_s") == pytest.approx(20, abs=0.01)
+
+
+def test_a_recording_of_long_ago_is_kept_as_long_as_a_new_one(box: Box) -> None:
+    box.config(SCENE + 'pace = "fast"\nduration = 20.0\nstart = 2001-02-03T04:05:06Z\n', second='"1d"')
+    assert box.edged("run", "--init-key", "edged.toml").returncode == 0
+    report = box.report("--every", "1s")
+    assert report["from"].startswith("2001-02-03T04:05")
+    assert len(rows(report, "presence")) == 20
+
+
 def test_a_live_source_is_counted_until_it_is_told_to_stop_with_the_last_second_committed(box: Box) -> None:
     box.config(SCENE)
     process = box.start()

@@ -36,6 +36,7 @@ class SyntheticSource:
         self.dropped = 0
         self._duration = config.duration
         self._last: float | None = None  # time of the last frame, in seconds of the scene
+        self._steps, self._since, self._per_second = 0, 0.0, 0.0  # frames since the rate was last changed
         self._began: float | None = None  # CLOCK_MONOTONIC of the scene's 0
         self._number = 0
         self._scene = Scene(config)
@@ -60,11 +61,23 @@ class SyntheticSource:
     def close(self) -> None:
         """Nothing is held that would have to be given back."""
 
-    def _step(self) -> float:
-        return 1.0 / (min(self.rate, self.fps) or self.fps)
+    def _after(self, frames: int) -> float:
+        """The time of the frame that comes so many after the last. Counted, not added up: 0.2 s added ten
+        times is less than 2 s.
+        """
+        assert self._last is not None
+        rate = min(self.rate, self.fps) or self.fps
+        if rate != self._per_second:
+            self._steps, self._since, self._per_second = 0, self._last, rate
+        return self._since + (self._steps + frames) / rate
 
     def _following(self) -> float:
-        return 0.0 if self._last is None else self._last + self._step()
+        return self._passed(1) if self._last is not None else 0.0
+
+    def _passed(self, frames: int) -> float:
+        moment = self._after(frames)
+        self._steps += frames
+        return moment
 
     def _awaited(self, timeout: float) -> float | None:
         """The newest moment due, after sleeping for it; counts those that went by unread. None when it is
@@ -74,17 +87,16 @@ class SyntheticSource:
         if self._began is None or self._last is None:
             self._began = now
             return 0.0
-        step = self._step()
-        due = self._began + self._last + step
+        due = self._began + self._after(1)
         if due > now + timeout:
             time.sleep(timeout)
             return None
         if due > now:
             time.sleep(due - now)
             now = due
-        missed = int((now - due) / step)
+        missed = int((now - due) * self._per_second)
         self.dropped += missed
-        return self._last + (1 + missed) * step
+        return self._passed(1 + missed)
 
     def _picture(self, moment: float) -> NDArray[np.uint8]:
         if self._canvas is None:
