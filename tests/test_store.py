@@ -542,6 +542,21 @@ def test_a_year_with_a_leap_day_in_a_zone_with_summer_time(path: Path) -> None:
         assert months == days
 
 
+@pytest.mark.parametrize("after", ["America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
+@pytest.mark.parametrize("minutes", [60, 7])
+def test_every_second_is_told_once_through_a_change_of_zone(path: Path, after: str, minutes: int) -> None:
+    with Store.open(path, KEY, zone=zone("Europe/Berlin")) as store:
+        for hour in range(0, 24 * 6, 3):
+            write(store, *(bucket(NOON + 3600 * hour + 60 * one) for one in range(0, 180, minutes)))
+    with Store.open(path, KEY, zone=zone(after)) as store:
+        for hour in range(24 * 6, 24 * 9, 3):
+            total = sum(seconds(store, "minute").values())
+            for step in (600, 3600, 86400, math.inf):
+                told = [one for one in store.report(0, 2e9, step) if one.series.measure == "occupancy"]
+                assert sum(one.seconds for one in told) == total, (hour, step)
+            write(store, *(bucket(NOON + 3600 * hour + 60 * one) for one in range(0, 180, minutes)))
+
+
 def test_another_zone_has_other_days(path: Path) -> None:
     with Store.open(path, KEY, zone=zone("Europe/Berlin")) as store:
         for hour in range(24 * 6):

@@ -20,13 +20,16 @@ from pathlib import Path
 from typing import Self
 
 from edged.clock import Reading
+from edged.clock import zone as named_zone
 from edged.config.shape import Keep
+from edged.errors import ConfigError
 from edged.nouns import Bucket, Series
 from edged.store.answers import Covered, Event, Facts, Filter, Row, Undated
 from edged.store.calendar import Calendar
 from edged.store.catalogue import Catalogue
 from edged.store.database import Database
 from edged.store.ledger import Ledger, Noted
+from edged.store.memory import Memory
 from edged.store.queries import Queries
 
 __all__ = ["Covered", "Event", "Facts", "Filter", "Row", "Store", "Undated"]
@@ -54,13 +57,14 @@ class Store:
         read_only: bool = False,
     ) -> Self:
         """Open, or make, the store at ``path`` with the 32-byte ``key``; ``zone`` says whose days and hours
-        are meant.
+        are made. A reader gets those that are made, whatever its own ``zone``: where only days are left, no
+        other zone's can be had.
 
         Raises ``NotEncryptedError``, ``WrongKeyError``, ``DamagedError``, ``NewerSchemaError``, and
         ``StoreError`` when the file is absent (``read_only``), another's, or in use by another daemon.
         """
         database = Database(path, key, read_only)
-        store = cls(database, keep or Keep(), zone)
+        store = cls(database, keep or Keep(), _zone_of(database, zone) if read_only else zone)
         if not read_only:
             try:
                 store._take_over(str(zone))
@@ -162,3 +166,15 @@ class Store:
     def verify(self) -> list[str]:
         """Read the whole file; a sentence for each page or tree that is damaged, none when it is whole."""
         return self._database.consistently(self._database.verify)
+
+
+def _zone_of(database: Database, otherwise: datetime.tzinfo) -> datetime.tzinfo:
+    """The zone whose days the file holds; ``otherwise`` when it has none or its name says nothing here."""
+    memory = Memory(database)
+    database.consistently(memory.load)
+    if not memory.zone or memory.zone == str(otherwise):
+        return otherwise
+    try:
+        return named_zone(memory.zone)
+    except ConfigError:
+        return otherwise

@@ -146,7 +146,7 @@ class Ledger:
             mark = self._memory.mark(coarser) if coarser else 0
             # What is past its age here and goes further up would only be dropped again.
             oldest = min(mark, self._oldest_kept(level, reading))
-            self._add(level, [row for row in rows if row.start >= oldest])
+            self._add(level, [row for row in rows if row.start >= oldest], mark)
             if (skipped := max((row.start for row in rows if row.start < oldest), default=None)) is not None:
                 self._incomplete_until(level, skipped + level.width)
             rows, place = [row for row in rows if row.start < mark], place + 1
@@ -158,9 +158,8 @@ class Ledger:
             return math.inf
         return reading.now - kept - level.width if reading.good else -math.inf
 
-    def _add(self, level: Level, rows: list[Packed]) -> None:
-        floor = self._calendar.floor
-        keyed = sorted((key_of(floor(row.start, level.width), row.series), *row[2:]) for row in rows)
+    def _add(self, level: Level, rows: list[Packed], mark: int) -> None:
+        keyed = sorted((key_of(self._start(row.start, level, mark), row.series), *row[2:]) for row in rows)
         self._database.write_many(f"INSERT INTO {level.name} VALUES (?, ?, ?, ?, ?, ?) {_ADD}", keyed)
 
     def _note(self, event: Noted) -> None:
@@ -170,6 +169,11 @@ class Ledger:
             (event.at, boot, event.kind, event.pipeline, event.text),
         )
         self._waiting = self._waiting or boot is not None
+
+    def _start(self, time: int, level: Level, mark: int) -> int:
+        """Where the bucket for ``time`` begins: never across a mark, which another zone may have left."""
+        start = self._calendar.floor(time, level.width)
+        return mark if start < mark <= time else start
 
     # --- rolling up
 
@@ -185,15 +189,16 @@ class Ledger:
         """Make ``coarser`` out of ``finer`` from its mark up to ``until``, which is where one of its buckets
         begins.
         """
-        since = key_of(self._memory.mark(coarser))
+        mark = self._memory.mark(coarser)
+        since = key_of(mark)
         while (first := self._first_key(finer, since, key_of(until))) is not None:
-            start = self._calendar.floor(first >> SERIES_BITS, coarser.width)
+            start = self._start(first >> SERIES_BITS, coarser, mark)
             end = key_of(self._calendar.after(start, coarser.width))
             self._database.write(
                 f"INSERT INTO {coarser.name} SELECT ? | (key & {SERIES_MASK}), "
                 "sum(ms), sum(sum), min(min), max(max), sum(sumsq) "
                 f"FROM {finer.name} WHERE key >= ? AND key < ? GROUP BY key & {SERIES_MASK} {_ADD}",
-                (key_of(start), max(since, key_of(start)), end),
+                (key_of(start), since, end),
             )
             since = end
         self._memory.set_mark(coarser, until)

@@ -104,7 +104,9 @@ class Queries:
             if level.width >= finest.width
         }
         oldest = min(first for first, _ in spans.values())
-        at = max(math.floor(start), spans[_finest_at(oldest, reach)][0])
+        if step == math.inf:
+            oldest = spans[_finest_at(oldest, reach)][0]
+        at = max(math.floor(start), oldest)
         end = min(end, max(self._calendar.after(last, level.width) for level, (_, last) in spans.items()))
         return reach, self._calendar.floor(at, _width(at, step, reach)) if at < end else at, end
 
@@ -142,24 +144,45 @@ class Queries:
             for start, its in groupby(rows, key=itemgetter(0))
         ]
 
-    def _pieces(self, place: int, start: int, end: int) -> Iterator[tuple[Level, int, int]]:
-        """From which table each part of a slot is taken."""
+    def _pieces(
+        self, place: int, start: int, end: int, sharp: tuple[bool, bool] = (False, False)
+    ) -> Iterator[tuple[Level, int, int]]:
+        """From which table each part of a slot is taken: (table, from, to), all buckets that begin there.
+
+        ``sharp`` says of either end that buckets of this table begin there. Where the zone was
+        changed they need not begin where its calendar says, so elsewhere the rows themselves are asked.
+        """
+        level = schema.LEVELS[place]
         if start >= end:
             return
-        level = schema.LEVELS[place]
         if place == 0 or level == self._memory.finest:
             yield level, start, end
             return
-        first = last = start
-        if end - start >= level.width * SHORTEST:
-            first = self._calendar.ceil(start, level.width)
-            last = self._calendar.floor(min(end, self._memory.mark(level)), level.width)
-        if first >= last:
-            yield from self._pieces(place - 1, start, end)
+        mark = self._memory.mark(level)
+        if mark <= start or (end - start < level.width * SHORTEST and not all(sharp)):
+            yield from self._pieces(place - 1, start, end, sharp)
             return
-        yield from self._pieces(place - 1, start, first)
-        yield level, first, last
-        yield from self._pieces(place - 1, last, end)
+        first = start if sharp[0] or self._begins(start, level) else self._edge("min", level, start, end, end)
+        if mark < end:
+            last, finer = end, max(first, mark)
+        else:
+            last = (
+                end if sharp[1] or self._begins(end, level) else self._edge("max", level, first, end, first)
+            )
+            finer = last
+        yield from self._pieces(place - 1, start, first, (sharp[0], True))
+        if first < last:
+            yield level, first, last
+        yield from self._pieces(place - 1, finer, end, (True, sharp[1]))
+
+    def _begins(self, time: int, level: Level) -> bool:
+        return self._calendar.floor(time, level.width) == time
+
+    def _edge(self, which: str, level: Level, start: int, end: int, otherwise: int) -> int:
+        """Where the first ("min") or last ("max") bucket that begins within the range does so."""
+        sql = f"SELECT {which}(key) FROM {level.name} WHERE key >= ? AND key < ?"
+        found = self._database.value(sql, (key_of(start), key_of(end)))
+        return otherwise if found is None else int(found) >> SERIES_BITS
 
     def _single(
         self, slots: list[Slot], pieces: dict[Level, list[Piece]], chosen: str
