@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edged.clock import Reading
@@ -115,6 +115,7 @@ def test_slots_hold_what_brute_force_finds(store: Store, step: float) -> None:
         assert all(a[1] <= b[0] for a, b in itertools.pairwise(slots))
 
 
+@example(42840, 43141, math.inf)
 @given(
     st.integers(-HOUR, 4 * DAY),
     st.integers(1, 3 * DAY),

@@ -170,7 +170,7 @@ class Queries:
                 end if sharp[1] or self._begins(end, level) else self._edge("max", level, first, end, first)
             )
             finer = last
-        yield from self._pieces(place - 1, start, first, (sharp[0], True))
+        yield from self._pieces(place - 1, start, first, (sharp[0], first < end or sharp[1]))
         if first < last:
             yield level, first, last
         yield from self._pieces(place - 1, finer, end, (True, sharp[1]))
