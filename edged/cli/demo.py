@@ -25,20 +25,7 @@ if TYPE_CHECKING:
 
 GRACE: Final = 60.0  # seconds beyond the scene's own: a slow board starts slowly
 #: Asked in a process of its own: nothing right of the wall imports what draws.
-TRUTH: Final = "\n".join(
-    (
-        "import json, sys",
-        "from pathlib import Path",
-        "from edged.config.loading import load",
-        "from edged.worker.source.scene import Scene",
-        "pipeline = load(Path(sys.argv[1])).pipelines['street']",
-        "scene, whole = Scene(pipeline.source), int(pipeline.source.duration)",
-        "def shares(zone): return [scene.occupancy('', t, t + 1, zone).share for t in range(whole)]",
-        "zones = {'': None, **pipeline.zones}",
-        "came = {kind: scene.entries(kind, 0, whole) for kind in ('person', 'car')}",
-        "print(json.dumps({'presence': {name: shares(zone) for name, zone in zones.items()}, **came}))",
-    )
-)
+TRUTH: Final = "edged.worker.source.truth"
 
 
 @make(
@@ -63,7 +50,7 @@ def command(seconds: int, keep: Path | None) -> None:
         _say(1, f"counting for {seconds} s: the scripted scene through the built-in model, in {place}")
         watch(path, config, seconds)
         _say(2, "what was counted (edged report --all)")
-        counted(path, config)
+        counted(config)
         _say(3, "what is on the disk")
         disk(place, config)
     click.echo()
@@ -159,7 +146,7 @@ def _plainly(process: subprocess.Popen[str], config: Config, deadline: float) ->
             click.echo("  " + " | ".join(map(summary, facts["pipelines"])))
 
 
-def counted(path: Path, config: Config) -> None:
+def counted(config: Config) -> None:
     """The report, and the scene's own script beside it."""
     from edged.cli import plots
     from edged.cli.report import own
@@ -168,17 +155,21 @@ def counted(path: Path, config: Config) -> None:
     for line in plots.lines(answer, plots.terminal_width()):
         click.echo(line)
     click.echo()
-    for line in compared(answer, truth(path)):
+    for line in compared(answer, truth(config)):
         click.echo(line)
 
 
-def truth(path: Path) -> dict[str, Any]:
+def truth(config: Config) -> dict[str, Any]:
     """The scene's true numbers, second by second."""
+    import msgspec
+
+    (pipeline,) = config.pipelines.values()
+    asked = [sys.executable, "-m", TRUTH]
     done = subprocess.run(
-        [sys.executable, "-c", TRUTH, str(path)], capture_output=True, text=True, check=False, timeout=60
+        asked, input=msgspec.json.encode(pipeline), capture_output=True, check=False, timeout=60
     )
     if done.returncode:
-        raise EdgedError(f"the scene cannot be asked: {done.stderr.strip()[-300:]}")
+        raise EdgedError("the scene cannot be asked what was true", f"{' '.join(asked)} says why")
     facts = json.loads(done.stdout)
     assert isinstance(facts, dict)
     return facts
