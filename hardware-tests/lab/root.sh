@@ -15,7 +15,7 @@ if [ -d "$root" ]; then echo "$root"; exit; fi
 command -v mmdebstrap >/dev/null || { echo "root.sh: install mmdebstrap and debian-archive-keyring first" >&2; exit 1; }
 mirror=${EDGED_MIRROR:-$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null |
   grep -v security | grep debian | head -1)}
-mirror=${mirror:-http://deb.debian.org/debian}
+[ -n "$mirror" ] || { echo "root.sh: apt knows no mirror of Debian here: name one in EDGED_MIRROR" >&2; exit 1; }
 mkdir -p "$cache"
 work=$root.part
 rm -rf "$work" "$cache"/root-trixie-*
