@@ -36,6 +36,9 @@ from edged.supervise import Keeper, finish
 BUILTIN: Final = Model(file="builtin:activity")
 #: Buckets that wait for a store that cannot be written (a full card): half a day of 7 pipelines' minutes.
 MOST_UNWRITTEN: Final = 5000
+#: Buckets of a recording that are held at most: an hour of seconds comes in moments, and is not to wait for
+#: the clock.
+MOST_OPEN: Final = 1000
 #: Events that are worth a warning; the rest are news.
 GRAVE: Final = frozenset({"replaced", "refused", "wall-broken", "clock-lost", "store-behind"})
 
@@ -152,6 +155,8 @@ class Daemon:
         self._aggregator.add(name, tick, _coverage(keeper, tick), reading)
         self._counted[name] = max(counted, tick.end)
         self._analysed[name] += tick.analysed
+        if keeper.recorded and len(self._aggregator) > MOST_OPEN:
+            self._commit(self._aggregator.due(self._reading))
         self._journal.say("debug", f"tick {tick.number}: {self._analysed[name]} frames by now", name)
 
     def changed(self, keeper: Keeper, event: str, text: str) -> None:

@@ -172,7 +172,8 @@ class Inspector:
         self._recorded = recorded
         self._started = now
         self._last_arrival = now
-        self._allowance = float(BURST)
+        self._rate, self._burst = (RECORDED_RATE, RECORDED_RATE) if recorded else (1.5, float(BURST))
+        self._allowance = self._burst
         self._last_end = -math.inf
         self._last_number = 0
         self._ready = False
@@ -191,11 +192,10 @@ class Inspector:
         return message
 
     def _check_rate(self, now: float) -> None:
-        rate = RECORDED_RATE if self._recorded else 1.5
-        self._allowance = min(float(BURST), self._allowance + (now - self._last_arrival) * rate)
+        self._allowance = min(self._burst, self._allowance + (now - self._last_arrival) * self._rate)
         self._last_arrival = now
         if self._allowance < 1.0:
-            raise WallError(f"it sent more than {rate:g} messages a second")
+            raise WallError(f"it sent more than {self._rate:g} messages a second")
         self._allowance -= 1.0
 
     def _check_ready(self, ready: Ready) -> None:

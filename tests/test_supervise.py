@@ -82,6 +82,14 @@ def test_a_recording_ends_its_pipeline(stage: Stage) -> None:
     assert sum(tick.observed for tick in ticks) == pytest.approx(30.0, abs=0.11)
 
 
+def test_a_recording_faster_than_the_wall_keeps_its_rate_by_waiting(stage: Stage) -> None:
+    scene = Synthetic(width=96, height=96, fps=1.0, pace="fast", duration=6000.0)
+    keeper = stage.keep(source=scene, rate=1.0)
+    stage.until(lambda: keeper.done, 60)
+    assert (keeper.state, keeper.restarts, stage.events("wall-broken")) == ("ended", 0, [])
+    assert sum(tick.analysed for _, tick in stage.heard.ticks) == 6000
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -101,6 +101,15 @@ def test_a_recording_has_its_own_clock() -> None:
         assert inspector.inspect(tick(second + 1, float(second), second + 1.0), 100.0 + second / 100.0)
 
 
+def test_a_recordings_ticks_may_wait_for_a_daemon_that_waits_for_its_disk() -> None:
+    inspector = ready_inspector(recorded=True)
+    for second in range(1900):
+        assert inspector.inspect(tick(second + 1, float(second), second + 1.0), 103.0)
+    with pytest.raises(WallError, match="messages a second"):
+        for second in range(1900, 4000):
+            inspector.inspect(tick(second + 1, float(second), second + 1.0), 103.0)
+
+
 @given(st.binary(max_size=wall.LARGEST + 10))
 def test_no_bytes_do_more_than_break_a_rule(packet: bytes) -> None:
     ours, theirs = wall.pair()

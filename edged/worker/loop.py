@@ -184,6 +184,8 @@ class Looker:
         if upto - self._next > 3600.0:
             self._next = math.floor(upto)
         while self._next <= upto:
+            # A small model may run through hours in a second: the wall's rate is kept by waiting.
+            time.sleep(max(0.0, self._told + 2.0 / wall.RECORDED_RATE - time.monotonic()))
             self._tick(self._next)
             self._next += TICK
 

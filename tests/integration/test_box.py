@@ -161,6 +161,19 @@ def test_a_recording_of_long_ago_is_kept_as_long_as_a_new_one(box: Box) -> None:
     assert len(rows(report, "presence")) == 20
 
 
+def test_an_hour_and_a_half_of_seconds_in_moments_is_all_there_and_did_not_wait_in_memory(box: Box) -> None:
+    box.config(SCENE.replace("fps = 10.0", "fps = 1.0") + 'pace = "fast"\nduration = 5400.0\n')
+    process = box.start()
+    held = []
+    while process.poll() is None:
+        if (status := box.status()) is not None:
+            held.append(status["store"]["pending_buckets"])
+        time.sleep(0.2)
+    assert process.returncode == 0
+    assert seconds(box.report("--every", "1h"), "observed_s") == pytest.approx(5400, abs=0.01)
+    assert held and max(held) <= 1100
+
+
 def test_a_live_source_is_counted_until_it_is_told_to_stop_with_the_last_second_committed(box: Box) -> None:
     box.config(SCENE)
     process = box.start()
