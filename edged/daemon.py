@@ -86,6 +86,7 @@ class Daemon:
         self._counted: dict[str, float] = {}
         self._analysed = dict.fromkeys(enabled, 0)
         self._recordings: dict[str, Reading] = {}
+        self._told: dict[str, tuple[str, str]] = {}
         self._behind = False
         self._written = 0.0
         self._zone = zone(config.clock.timezone)
@@ -160,8 +161,15 @@ class Daemon:
         self._journal.say("debug", f"tick {tick.number}: {self._analysed[name]} frames by now", name)
 
     def changed(self, keeper: Keeper, event: str, text: str) -> None:
-        """Note it, say it, and stop when nothing is left to wait for."""
-        self._note(event, text, keeper.name)
+        """Note it, say it, and stop when nothing is left to wait for.
+
+        A camera that stays unplugged is news once, not once a minute for years.
+        """
+        told, self._told[keeper.name] = self._told.get(keeper.name), (event, keeper.why)
+        if event == "replaced" and told == (event, keeper.why):
+            self._journal.say("debug", f"{event}: {text}", keeper.name)
+        else:
+            self._note(event, text, keeper.name)
         if all(one.done for one in self._keepers.values()):
             self._reactor.stop()
 

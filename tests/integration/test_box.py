@@ -248,6 +248,17 @@ def test_the_state_folder_holds_the_key_and_an_encrypted_store_and_nothing_else(
         plain.execute("SELECT * FROM sqlite_master")
 
 
+def test_a_camera_that_stays_away_is_news_once(box: Box) -> None:
+    box.config(SCENE.replace('kind = "synthetic"', 'kind = "file"\npath = "absent.mp4"').split("width")[0])
+    process = box.start()
+    box.until(lambda one: one["pipelines"][0]["restarts"] >= 3)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=10)[1]
+    assert process.returncode == 0
+    assert said.count("absent.mp4") == 1, said
+    assert seconds(box.report("--every", "1s"), "blind_s") > 1.0
+
+
 def test_without_a_key_it_says_how_to_make_one(box: Box) -> None:
     box.config(SCENE)
     done = box.edged("run", "edged.toml")
