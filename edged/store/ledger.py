@@ -117,7 +117,15 @@ class Ledger:
         if newest:
             self._roll_up(max(newest))
         if reading.good:
-            self._drop(reading.now)
+            self._drop(min(reading.now, self._newest()))
+
+    def _newest(self) -> float:
+        """The end of the newest bucket. Age counts back from it: a recording of long ago is not too old to be
+        kept, and a box that was in a drawer for a year forgets nothing before it counts again.
+        """
+        finest = self._chain[0]
+        key = self._database.value(f"SELECT max(key) FROM {finest.name}")
+        return math.inf if key is None else float((key >> SERIES_BITS) + finest.width)
 
     # --- entering
 

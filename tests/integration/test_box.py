@@ -154,11 +154,11 @@ def test_a_recording_is_told_of_even_where_nobody_vouches_for_the_clock(box: Box
 
 
 def test_a_recording_of_long_ago_is_kept_as_long_as_a_new_one(box: Box) -> None:
-    box.config(SCENE + 'pace = "fast"\nduration = 20.0\nstart = 2001-02-03T04:05:06Z\n', second='"1d"')
+    box.config(SCENE + 'pace = "fast"\nduration = 200.0\nstart = 2001-02-03T04:05:06Z\n', second='"1d"')
     assert box.edged("run", "--init-key", "edged.toml").returncode == 0
     report = box.report("--every", "1s")
     assert report["from"].startswith("2001-02-03T04:05")
-    assert len(rows(report, "presence")) == 20
+    assert len(rows(report, "presence")) == 200
 
 
 def test_an_hour_and_a_half_of_seconds_in_moments_is_all_there_and_did_not_wait_in_memory(box: Box) -> None:
