@@ -34,3 +34,13 @@ def stage() -> Iterator[Stage]:
     one = Stage()
     yield one
     one.end()
+
+
+@pytest.fixture(params=["litert", "tflite-runtime"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each TFLite runtime in turn; one that is not installed here is skipped."""
+    from edged.worker.runtime.interpreter import installed
+
+    if request.param not in installed():
+        pytest.skip(f"the runtime {request.param} is not installed here")
+    return str(request.param)

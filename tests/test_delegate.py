@@ -16,15 +16,7 @@ from edged.config.shape import Model
 from edged.errors import RefusedError
 from edged.worker.observation import Classes
 from edged.worker.runtime import open_network
-from edged.worker.runtime.interpreter import Kind, installed
-
-
-@pytest.fixture(params=["litert", "tflite-runtime"])
-def kind(request: pytest.FixtureRequest) -> Kind:
-    if request.param not in installed():
-        pytest.skip(f"the runtime {request.param} is not installed here")
-    found: Kind = request.param
-    return found
+from edged.worker.runtime.interpreter import Kind
 
 
 @pytest.fixture

@@ -19,18 +19,9 @@ from edged.worker.observation import Classes, Detections, Values
 from edged.worker.prepare import Preparation
 from edged.worker.resize import Resizer
 from edged.worker.runtime import Network, open_network
-from edged.worker.runtime.interpreter import Kind, installed
+from edged.worker.runtime.interpreter import Kind
 
 Opened = Callable[..., Network]
-
-
-@pytest.fixture(params=["litert", "tflite-runtime"])
-def kind(request: pytest.FixtureRequest) -> Kind:
-    """Each runtime in turn."""
-    if request.param not in installed():
-        pytest.skip(f"the runtime {request.param} is not installed here")
-    found: Kind = request.param
-    return found
 
 
 @pytest.fixture
