@@ -22,7 +22,8 @@ SIDES = {
     "left": {"worker"},
     # Keeps data, sees nothing raw.
     "right": {"daemon", "supervise", "reactor", "journal", "clock", "aggregate", "store"}
-    | {"control", "control_client", "report", "config", "cli", "service", "__main__"},
+    | {"control", "control_client", "report", "config", "cli", "service", "__main__"}
+    | {"board"},
     # Values and the wire: both may use these.
     "shared": {"", "errors", "nouns", "wall", "series", "config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.
