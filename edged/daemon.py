@@ -39,8 +39,6 @@ MOST_UNWRITTEN: Final = 5000
 #: Buckets of a recording that are held at most: an hour of seconds comes in moments, and is not to wait for
 #: the clock.
 MOST_OPEN: Final = 1000
-#: Events that are worth a warning; the rest are news.
-GRAVE: Final = frozenset({"replaced", "refused", "wall-broken", "clock-lost", "store-behind"})
 
 Status = dict[str, Any]
 
@@ -182,10 +180,10 @@ class Daemon:
             self._recordings[keeper.name] = self._reading.recording(_beginning(keeper, self._reading))
         return self._recordings[keeper.name]
 
-    def _note(self, event: str, text: str, pipeline: str = "") -> None:
-        self._journal.say("warning" if event in GRAVE else "info", f"{event}: {text}", pipeline)
-        if hasattr(self, "_store"):
-            self._store.event(event, text, pipeline=pipeline, reading=self._reading)
+    def _note(self, event: str, text: str, pipeline: str = "", **fields: object) -> None:
+        said = self._journal.event(event, text, pipeline, **fields)
+        if said and hasattr(self, "_store"):
+            self._store.event(event, said, pipeline=pipeline, reading=self._reading)
 
     # --- what is kept
 
@@ -207,17 +205,19 @@ class Daemon:
     def _tell_clock(self) -> None:
         if self._clock_good != self._reading.good:
             self._clock_good = self._reading.good
-            self._note("clock-right" if self._clock_good else "clock-lost", self._reading.because)
+            because = self._reading.because
+            self._note("clock-right" if self._clock_good else "clock-lost", because, reason=because)
 
     def _fall_behind(self, error: StoreError) -> None:
         """Say it once; keep what fits."""
         if not self._behind:
-            self._note("store-behind", f"{error.message}; it is tried again at the next commit")
+            again = "it is tried again at the next commit"
+            self._note("store-behind", f"{error.message}; {again}", reason=error.message)
         self._behind = True
         if len(self._unwritten) > MOST_UNWRITTEN:
             lost = len(self._unwritten) - MOST_UNWRITTEN
             del self._unwritten[:lost]
-            self._journal.say("error", f"{lost} of the oldest buckets are lost: the store cannot be written")
+            self._note("buckets-lost", f"{lost} of the oldest: the store cannot be written", lost=lost)
 
     def _count_blind(self) -> None:
         """A pipeline without a worker is blind, and its buckets must say so while it is."""

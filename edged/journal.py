@@ -9,8 +9,10 @@ import os
 import sys
 from typing import Final
 
+from edged.events import KINDS
+
 #: syslog's numbers; journald takes them from a leading "<n>" (sd-daemon(3)).
-PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3}
+PRIORITIES: Final = {"debug": 7, "info": 6, "notice": 5, "warning": 4, "error": 3}
 
 
 class Journal:
@@ -30,3 +32,11 @@ class Journal:
         clear = "\x1b[K" if sys.stderr.isatty() else ""
         mark = f"<{number}>" if self._prefixed else f"{clear}edged: "
         print(f"{mark}{line}", file=sys.stderr, flush=True)
+
+    def event(self, name: str, text: str, pipeline: str = "", **fields: object) -> str:
+        """One of ``events.KINDS`` has happened. ``fields`` are those that its kind names.
+
+        The text as it is to be kept in the store too; "" when it is held back because it was said too often.
+        """
+        self.say(KINDS[name].priority, f"{name}: {text}", pipeline)
+        return text

@@ -21,7 +21,7 @@ SIDES = {
     # Sees raw data, keeps nothing.
     "left": {"worker"},
     # Keeps data, sees nothing raw.
-    "right": {"daemon", "supervise", "reactor", "journal", "clock", "aggregate", "store"}
+    "right": {"daemon", "supervise", "reactor", "journal", "events", "clock", "aggregate", "store"}
     | {"control", "control_client", "report", "config", "cli", "service", "__main__"}
     | {"board"},
     # Values and the wire: both may use these.
