@@ -158,7 +158,7 @@ class Daemon:
             self._commit(self._aggregator.due(self._reading))
         self._journal.say("debug", f"tick {tick.number}: {self._analysed[name]} frames by now", name)
 
-    def changed(self, keeper: Keeper, event: str, text: str) -> None:
+    def changed(self, keeper: Keeper, event: str, text: str, **fields: object) -> None:
         """Note it, say it, and stop when nothing is left to wait for.
 
         A camera that stays unplugged is news once, not once a minute for years.
@@ -167,7 +167,7 @@ class Daemon:
         if event == "replaced" and told == (event, keeper.why):
             self._journal.say("debug", f"{event}: {text}", keeper.name)
         else:
-            self._note(event, text, keeper.name)
+            self._note(event, text, keeper.name, **fields)
         if all(one.done for one in self._keepers.values()):
             self._reactor.stop()
 

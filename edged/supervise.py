@@ -104,8 +104,10 @@ class Listener(Protocol):
     def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
         """A tick that kept the rules."""
 
-    def changed(self, keeper: Keeper, event: str, text: str) -> None:
-        """Something that the owner may want to know has happened."""
+    def changed(self, keeper: Keeper, event: str, text: str, **fields: object) -> None:
+        """Something that the owner may want to know has happened: a kind of ``edged.events``, its
+        ``fields``.
+        """
 
 
 class Keeper:
@@ -257,7 +259,7 @@ class Keeper:
         except WallError as error:
             self._forget(process)
             self._break(f"it broke a rule of the wall: {error.message}")
-            self._listener.changed(self, "wall-broken", error.message)
+            self._listener.changed(self, "wall-broken", error.message, reason=error.message)
             return False
         return True
 
@@ -283,7 +285,8 @@ class Keeper:
     def _came_up(self, ready: wall.Ready) -> None:
         self.ready, self.state, self.why = ready, "running", ""
         self._watch()
-        self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}")
+        how = {"runtime": ready.runtime, "delegate": ready.delegate}
+        self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}", **how)
         if ready.cpu_because and self._wants_tpu():
             self._after(self._tpu_retry, self._retry_tpu)
             self._tpu_retry = min(TPU_RETRY_MOST, self._tpu_retry * 2)
@@ -317,7 +320,7 @@ class Keeper:
             self._listener.changed(self, "ended", "the recording is over")
         elif trouble is not None and trouble.final:
             self.state, self.why = "refused", _sentence(trouble)
-            self._listener.changed(self, "refused", self.why)
+            self._listener.changed(self, "refused", self.why, reason=self.why)
         elif self.why == "tries the Edge TPU again":
             self.start()
         else:
@@ -333,7 +336,8 @@ class Keeper:
         self.restarts += 1
         self.state, self.why = "backoff", why
         self._after(wait, self.start)
-        self._listener.changed(self, "replaced", f"{why}; a new worker in {wait:g} s")
+        how = {"reason": why, "wait_s": wait, "restarts": self.restarts}
+        self._listener.changed(self, "replaced", f"{why}; a new worker in {wait:g} s", **how)
 
     def _died_of_tpu(self, status: int) -> bool:
         if status not in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS) or self._cpu_because:
