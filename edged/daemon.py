@@ -139,6 +139,7 @@ class Daemon:
         self._reading = self._clock.read()
         self._tell_clock()
         self._count_blind()
+        self._settle()
         self._commit(self._aggregator.due(self._reading))
         self._plan_commit()
 
@@ -184,6 +185,11 @@ class Daemon:
         said = self._journal.event(event, text, pipeline, **fields)
         if said and hasattr(self, "_store"):
             self._store.event(event, said, pipeline=pipeline, reading=self._reading)
+
+    def _settle(self, everything: bool = False) -> None:
+        """Tell what was held back because it happened too often."""
+        for one in self._journal.settle(everything):
+            self._store.event(one.name, one.text, pipeline=one.pipeline, reading=self._reading)
 
     # --- what is kept
 
@@ -231,6 +237,7 @@ class Daemon:
     def _last_commit(self) -> None:
         self._reading = self._clock.read()
         self._count_blind()
+        self._settle(everything=True)
         self._note("stopped", "everything is committed")
         self._commit(self._aggregator.flush())
 
