@@ -76,9 +76,9 @@ _TABLE: Final = (
         "nothing counts until this is mended, or only after a restart",
         "edged cannot go on",
         "The daemon ended by itself: @EDGED_REASON@. What was committed before is safe.",
-        "Do what the hint beside this entry says; `sudo edged doctor` looks for the usual causes. systemd "
-        "tries again in a while in any case.",
-        ("reason", "exit_status"),
+        "What to do: @EDGED_HINT@. `sudo edged doctor` looks for the usual causes. systemd tries again in "
+        "a while in any case.",
+        ("reason", "hint", "exit_status"),
     ),
     # --- pipelines
     Kind(
@@ -139,6 +139,18 @@ _TABLE: Final = (
         "Please report it with this entry and the model's name. If the model is not one you trust, "
         "disable the pipeline (`enabled = false`) and reload.",
         ("reason",),
+    ),
+    Kind(
+        "worker-stuck",
+        "7768be174f134b2fa5068ffb0b4c2995",
+        "error",
+        "the device counts nothing until the board is booted again",
+        "The worker of pipeline @EDGED_PIPELINE@ hangs in the kernel",
+        "It was ended, but the driver it was talking to does not let go of it (process @EDGED_PID@). No "
+        "program can end such a process or free its device.",
+        "`sudo reboot`. If it comes back, see to the device's power supply and cable, and look into the "
+        "kernel's messages (`journalctl -k -b -1`).",
+        ("pid",),
     ),
     # --- the clock
     Kind(
@@ -295,6 +307,16 @@ _TABLE: Final = (
         "If that was you, use sudo. If you do not know that process, take its user out of the group that "
         "may ask edged: `sudo gpasswd -d NAME edged`.",
         ("peer_uid", "peer_pid", "reason"),
+    ),
+    Kind(
+        "control-fault",
+        "1dea9184f9c74d999c5fa6476cd71220",
+        "error",
+        "a fault of edged, which only its makers can mend",
+        "A question could not be answered",
+        "Something went wrong inside edged while it answered: @EDGED_REASON@. Counting was not touched.",
+        "Please report it with this entry and what was asked.",
+        ("reason",),
     ),
     # --- versions
     Kind(
