@@ -1,4 +1,4 @@
-"""The table of events: whole, followed by everything that says one, and what systemd's catalogue is made of."""
+"""The table of events: whole, followed by all that tells one, and what systemd's catalogue is made of."""
 
 from __future__ import annotations
 
