@@ -15,8 +15,11 @@ from edged.config.loading import load
 from edged.errors import EdgedError, fault
 
 
-def main(path: str) -> int:
-    """Run until a signal. The exit status; what is wrong is said on stderr."""
+def main(path: str = "") -> int:
+    """Run until a signal. The exit status; what is wrong is said on stderr. The program ``edged-service``
+    leaves ``path`` to its command line.
+    """
+    path = path or sys.argv[1]
     try:
         return daemon.run(load(Path(path)), Path(path))
     except EdgedError as error:

@@ -1,0 +1,188 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # rooms share variables; a test checks them all in one
+# Switch: from one version to another, in steps that are each written down before the next begins, so that whoever
+# comes after a power cut (edged-trial.service at boot) goes on from there. Each step may be done twice.
+#
+#     begin    -> stop; copy the store beside, if the new version would write another schema
+#     copied   -> system files, /opt/edged/current; start
+#     judging  -> a minute to become healthy
+#     accepted -> forget the copy
+#     back     -> stop; the store, files and version of before; start
+#
+# There is no version before at the first installation: what is not healthy is then left in place, and said.
+
+readonly TRIAL=$HOME_OF_EDGED/trial
+readonly VERDICT=$HOME_OF_EDGED/verdict
+readonly JUDGED_FOR=60     # seconds until a version must be healthy
+readonly HEALTHY_FOR=10    # seconds without a break that count as healthy
+readonly MOST_TRIES=2      # beginnings of a judgement: a version that takes the board down with it is not tried for ever
+
+declare -A trial=()
+
+read_trial() {
+	local line
+	trial=([before]="" [after]="" [phase]="" [tries]=0 [ran]="" [wanted]=yes [store]="" [reason]="")
+	[ -e "$TRIAL" ] || return
+	while IFS= read -r line; do
+		trial[${line%%=*}]=${line#*=}
+	done <"$TRIAL"
+}
+
+write_trial() { # write_trial [KEY=VALUE...]
+	local change key
+	for change; do
+		trial[${change%%=*}]=${change#*=}
+	done
+	for key in before after phase tries ran wanted store reason; do
+		printf '%s=%s\n' "$key" "${trial[$key]}"
+	done | put "$TRIAL" 644
+}
+
+go_on() {
+	read_trial || return 0
+	if ! [ -d "$VERSIONS/${trial[after]}" ]; then
+		write_trial phase=back reason="its folder is gone"
+	fi
+	[ "${trial[phase]}" != begin ] || prepare || give_up "the old version's store could not be copied"
+	[ "${trial[phase]}" != copied ] || change_over || give_up "its files could not be put in place"
+	[ "${trial[phase]}" != judging ] || judge
+	[ "${trial[phase]}" != accepted ] || accept
+	[ "${trial[phase]}" != back ] || go_back
+}
+
+give_up() { # give_up REASON
+	echo "${trial[after]}: $1"
+	write_trial phase=back reason="$1"
+}
+
+# ---- forward -------------------------------------------------------------------------------------------------------
+
+prepare() {
+	systemctl stop "$UNIT" 2>/dev/null
+	copy_store && write_trial phase=copied
+}
+
+change_over() {
+	systemctl stop "$UNIT" 2>/dev/null
+	deploy "${trial[after]}" && withdraw "${trial[before]}" "${trial[after]}" &&
+		point "$CURRENT" "versions/${trial[after]}" && take_notice && write_trial phase=judging
+}
+
+judge() {
+	if [ "${trial[wanted]}" != yes ]; then
+		write_trial phase=accepted reason="not tried: edged.service is disabled and was not at work"
+		return
+	fi
+	write_trial tries=$((trial[tries] + 1))
+	if [ "${trial[tries]}" -gt "$MOST_TRIES" ]; then
+		give_up "the power went or the board restarted each time it was tried"
+		return
+	fi
+	start_service
+	if await_health; then
+		write_trial phase=accepted reason=healthy
+	else
+		give_up "$unhealthy"
+	fi
+}
+
+# Sets unhealthy to what stands against it.
+await_health() {
+	local end=$((SECONDS + JUDGED_FOR)) since=$SECONDS
+	while :; do
+		unhealthy=$(why_unhealthy)
+		[ -z "$unhealthy" ] || since=$SECONDS
+		[ $((SECONDS - since)) -lt "$HEALTHY_FOR" ] || return 0
+		[ "$SECONDS" -lt "$end" ] || break
+		is_lost && break
+		sleep 1
+	done
+	unhealthy=${unhealthy:-it was not healthy for $HEALTHY_FOR s without a break}
+	return 1
+}
+
+# What no waiting mends.
+is_lost() { [ "$(property ActiveState)" = failed ] || [ "$(property NRestarts)" -gt 0 ]; }
+
+why_unhealthy() {
+	local answer name missing=()
+	[ "$(property NRestarts)" = 0 ] || { echo "edged.service was restarted ($(property Result))" && return; }
+	[ "$(property ActiveState)" = active ] || { echo "edged.service is $(property ActiveState) ($(property Result)): $(property StatusText)" && return; }
+	is_of_version "$(property MainPID)" || { echo "edged.service runs another version" && return; }
+	answer=$(ask_status "${trial[after]}") || { echo "edged status has no answer" && return; }
+	[ "${answer%%$'\n'*}" = "$(version_of_id "${trial[after]}")" ] || { echo "edged status answers as version ${answer%%$'\n'*}" && return; }
+	for name in ${trial[ran]}; do
+		grep -qxF -- "$name" <<<"${answer#*$'\n'}" || missing+=("$name")
+	done
+	[ ${#missing[@]} -eq 0 ] || echo "these pipelines ran before, and do not now: ${missing[*]}"
+}
+
+is_of_version() { # is_of_version PID: its interpreter is that of the version on trial
+	tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | head -n 2 | grep -q "^$VERSIONS/${trial[after]}/"
+}
+
+accept() {
+	echo "${trial[after]}: ${trial[reason]}"
+	printf 'good %s %s\n' "${trial[after]}" "${trial[reason]}" | put "$VERDICT" 644
+	drop_copy
+	[ -z "${trial[before]}" ] || point "$HOME_OF_EDGED/before" "versions/${trial[before]}"
+	rm -f "$TRIAL" && sync "$HOME_OF_EDGED"
+}
+
+# ---- back ----------------------------------------------------------------------------------------------------------
+
+go_back() {
+	echo "${trial[after]} is not healthy: ${trial[reason]}"
+	if [ -n "${trial[before]}" ] && [ -d "$VERSIONS/${trial[before]}" ]; then
+		echo "going back to ${trial[before]}"
+		systemctl stop "$UNIT" 2>/dev/null
+		restore_store
+		deploy "${trial[before]}"
+		withdraw "${trial[after]}" "${trial[before]}"
+		point "$CURRENT" "versions/${trial[before]}"
+		point "$HOME_OF_EDGED/installer" "versions/${trial[before]}/share/edged"
+		take_notice
+		[ "${trial[wanted]}" != yes ] || start_service
+		drop_copy
+	fi
+	printf 'bad %s %s\n' "${trial[after]}" "${trial[reason]}" | put "$VERDICT" 644
+	rm -f "$TRIAL" && sync "$HOME_OF_EDGED"
+}
+
+# ---- the store -----------------------------------------------------------------------------------------------------
+# It belongs to the service's user, who may have put anything there: whatever is done to it is done as that user.
+
+as_edged() { setpriv --reuid edged --regid edged --init-groups -- "$@"; }
+
+copy_of_store() { echo "$(dirname "${trial[store]}")/before-${trial[before]}"; }
+
+# Only where the two versions would write different schemas: otherwise either can go on with the other's file.
+copy_store() {
+	[ -n "${trial[store]}" ] && [ -e "${trial[store]}" ] || return 0
+	local copy file
+	copy=$(copy_of_store)
+	as_edged rm -rf "$copy" && as_edged mkdir -m 700 "$copy" || return
+	for file in "${trial[store]}" "${trial[store]}-wal"; do
+		[ ! -e "$file" ] || as_edged cp --reflink=auto --preserve=mode,timestamps -- "$file" "$copy/" || return
+	done
+	as_edged touch "$copy/whole" && sync -f "$copy"
+}
+
+restore_store() {
+	[ -n "${trial[store]}" ] || return 0
+	local copy file
+	copy=$(copy_of_store)
+	as_edged test -e "$copy/whole" || return 0
+	for file in "${trial[store]}-wal" "${trial[store]}-shm"; do
+		as_edged rm -f -- "$file"
+	done
+	for file in "${trial[store]}" "${trial[store]}-wal"; do
+		as_edged test -e "$copy/${file##*/}" || continue
+		as_edged cp --reflink=auto --preserve=mode,timestamps -- "$copy/${file##*/}" "$file.part"
+		as_edged mv -fT -- "$file.part" "$file"
+	done
+	sync -f "$copy"
+}
+
+drop_copy() {
+	[ -z "${trial[store]}" ] || as_edged rm -rf "$(copy_of_store)"
+}

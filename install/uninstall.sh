@@ -1,0 +1,122 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # rooms share variables; a test checks them all in one
+# Uninstall: everything but the data; --purge takes that too. What is not there any more is no failure, so that one
+# that was cut off can be done again.
+
+readonly DATA=(/etc/edged /var/lib/edged)
+
+remove() { # as $job says: uninstall or purge
+	step_count=3
+	[ "$job" = uninstall ] || step_count=4
+	step "This machine"
+	[ -n "$dry" ] || only_one
+	is_anything_here || { note "nothing of edged's is installed here" && return; }
+	[ "$job" = uninstall ] || confirm_purge
+	list_packages
+	step "Service"
+	stop_for_good
+	step "Files of the system, versions"
+	remove_system
+	if [ "$job" = purge ]; then
+		step "Config, key, data, user"
+		remove_data
+	fi
+	list_removed
+}
+
+is_anything_here() {
+	[ -e "$HOME_OF_EDGED" ] || [ -e "/usr/local/lib/systemd/system/$UNIT" ] ||
+		{ [ "$job" = purge ] && { [ -e "${DATA[0]}" ] || [ -e "${DATA[1]}" ] || getent passwd edged >/dev/null; }; }
+}
+
+confirm_purge() {
+	[ -z "$dry" ] && [ "$yes" = 0 ] || return 0
+	[ -t 0 ] || fail "--purge removes everything that was counted, and there is no terminal to ask on." "to do it all the same: --purge --yes"
+	local word
+	printf 'This removes the config, the key and everything that was counted, for ever.\nType "purge" to do it: '
+	read -r word || true
+	[ "$word" = purge ] || fail "nothing was removed."
+}
+
+installed_versions() {
+	local one
+	for one in "$VERSIONS"/*; do
+		[ ! -d "$one" ] || basename "$one"
+	done
+}
+
+stop_for_good() {
+	local unit
+	for unit in edged-trial.service "$UNIT"; do
+		systemctl cat "$unit" >/dev/null 2>&1 || continue
+		would "stop and disable $unit" && continue
+		systemctl stop "$unit"
+		systemctl --quiet disable "$unit"
+		changed disabled "$unit"
+	done
+}
+
+remove_system() {
+	local one tidy
+	mapfile -t tidy < <(sed -n 's/^folder //p' "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null | sort -r)
+	for one in $(installed_versions); do
+		remove_files_of "$one"
+	done
+	if ! would "remove $HOME_OF_EDGED"; then
+		rm -rf "$HOME_OF_EDGED"
+		changed removed "$HOME_OF_EDGED"
+		systemctl daemon-reload
+		systemctl reset-failed "$UNIT" 2>/dev/null || true
+		journalctl --update-catalog
+		remove_empty "${tidy[@]}"
+	fi
+}
+
+remove_files_of() { # remove_files_of ID
+	local file
+	while IFS= read -r file; do
+		[ -e "$file" ] || [ -L "$file" ] || continue
+		would "remove $file" && continue
+		rm -f "$file"
+		changed removed "$file"
+	done < <(files_of "$1")
+}
+
+# Folders that were not there before us, where nobody has put anything since. Deepest first.
+remove_empty() { # remove_empty FOLDER...
+	local one
+	for one; do
+		case $one in "$HOME_OF_EDGED"* | /etc/edged* | /var/lib/edged*) continue ;; esac
+		[ ! -d "$one" ] || rmdir "$one" 2>/dev/null || true
+	done
+}
+
+remove_data() {
+	local one
+	for one in "${DATA[@]}"; do
+		[ -e "$one" ] || continue
+		would "remove $one" && continue
+		rm -rf "$one"
+		changed removed "$one"
+	done
+	if getent passwd edged >/dev/null && ! would "remove the user and group edged"; then
+		userdel edged
+		! getent group edged >/dev/null || groupdel edged
+		changed removed "user edged"
+	fi
+}
+
+list_packages() {
+	mapfile -t packages_left < <(sed -n 's/^package //p' "$HOME_OF_EDGED/manifest" 2>/dev/null)
+}
+
+list_removed() {
+	printf '\n'
+	[ -n "$dry" ] || { echo "Changed:" && printf '  %s\n' "${changes[@]:-nothing}"; }
+	echo "Left:"
+	if [ "$job" = uninstall ]; then
+		printf '  %s\n' "/etc/edged (config and key)" "/var/lib/edged (what was counted)" "the user edged"
+	fi
+	echo "  the journal's lines of edged.service"
+	[ ${#packages_left[@]} -eq 0 ] || echo "  Debian packages that came with it: ${packages_left[*]}"
+	[ "$job" = purge ] || echo "  (./install.sh --purge removes the config, the key, the data and the user too)"
+}
