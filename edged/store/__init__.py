@@ -31,6 +31,7 @@ from edged.store.database import Database
 from edged.store.ledger import Ledger, Noted
 from edged.store.memory import Memory
 from edged.store.queries import Queries
+from edged.store.secret import Key
 
 __all__ = ["Covered", "Event", "Facts", "Filter", "Row", "Store", "Undated"]
 
@@ -50,7 +51,7 @@ class Store:
     def open(
         cls,
         path: Path,
-        key: bytes,
+        key: Key,
         *,
         keep: Keep | None = None,
         zone: datetime.tzinfo = datetime.UTC,
@@ -77,6 +78,14 @@ class Store:
         self._ledger.load()
         with self._database.transaction():
             self._ledger.settle(zone)
+
+    def keep(self, keep: Keep) -> None:
+        """Keep buckets for other lengths of time from now on. When it raises, nothing is otherwise."""
+        ledger = Ledger(self._database, self._catalogue, keep, self._calendar)
+        ledger.load()
+        with self._database.transaction():
+            ledger.settle(str(self._calendar.zone))
+        self._ledger = ledger
 
     def __enter__(self) -> Self:
         return self
