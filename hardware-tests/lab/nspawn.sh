@@ -53,7 +53,7 @@ nspawn() { # nspawn OPTION...
     # What Debian itself has; systemd 257 knows no other.
     export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
     exec systemd-nspawn --quiet --register=no --link-journal=no --console=read-only \
-      --system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self' "$@" </dev/null
+      --system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self adjtimex clock_adjtime add_key' "$@" </dev/null
   ) || status=$?
   leave_groups
   return "$status"
