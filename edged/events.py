@@ -152,6 +152,19 @@ _TABLE: Final = (
         "kernel's messages (`journalctl -k -b -1`).",
         ("pid",),
     ),
+    Kind(
+        "worker-stuck",
+        "1d716a75f360463bb86212de7e6f4af5",
+        "error",
+        "the pipeline counts nothing until somebody restarts the board",
+        "The worker of pipeline @EDGED_PIPELINE@ cannot be ended",
+        "The worker was killed and is still there (process @EDGED_WORKER_PID@): it waits in a driver that does not "
+        "return, as of a camera or a Coral that has crashed. Nobody can end such a process, and its device "
+        "is not free before it has ended. The other pipelines go on.",
+        "Restart the board: `sudo systemctl reboot`. If it happens again, see to the device's cable and "
+        "power, and to updates of the kernel and the board's firmware.",
+        ("worker_pid",),
+    ),
     # --- the clock
     Kind(
         "clock-lost",
