@@ -48,6 +48,10 @@ class Journal:
         self._send = _sender() if self._journald else None
         self._rations: dict[tuple[str, str], Ration] = {}
 
+    def heed(self, level: str) -> None:
+        """From now on."""
+        self._most = PRIORITIES[level]
+
     def say(self, priority: str, text: str, pipeline: str = "") -> None:
         """One line, without an event."""
         self._say(PRIORITIES[priority], _headed(pipeline, text), pipeline)
