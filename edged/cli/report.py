@@ -154,11 +154,13 @@ def own(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
     """The answer out of the store, opened read-only. Raises ``StoreError``."""
     from edged import report
     from edged.clock import zone
-    from edged.store import Store, keys
+    from edged.store import keys, rotation
 
     days = zone(config.clock.timezone)
-    key = keys.load(Path(config.store.key_file))
-    with Store.open(Path(config.store.file), key, keep=config.store.keep, zone=days, read_only=True) as store:
+    with (
+        keys.ring(config) as ring,
+        rotation.reading(Path(config.store.file), ring, keep=config.store.keep, zone=days) as store,
+    ):
         return report.answered(store, asked, days)
 
 

@@ -43,6 +43,7 @@ class Store:
         calendar = Calendar(zone)
         catalogue = Catalogue(database)
         self._database = database
+        self._catalogue, self._calendar = catalogue, calendar
         self._ledger = Ledger(database, catalogue, keep, calendar)
         self._queries = Queries(database, catalogue, calendar)
         self._events: list[Noted] = []

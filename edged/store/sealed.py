@@ -1,0 +1,259 @@
+"""The key as a credential that systemd seals to this machine: made and read by root, lent to the service.
+
+``/etc/edged/credentials`` holds ``key`` and, during a rotation, ``next``, each encrypted by ``systemd-creds``: with
+the machine's host key (``/var/lib/systemd/credential.secret``), and with its TPM 2 too where it has one. The unit
+names the folder (``LoadCredentialEncrypted=``), so systemd loads *every* file in it: whatever is only on its way
+there lies beside it, never in it.
+
+The TPM's part is bound to no PCR. PCRs change with a firmware, boot loader or dbx update, and a sealed key that no
+longer opens is a town's lost year; what they would add is that another operating system on the same board with the
+same card could not ask the TPM, and who has both in hand can boot ours as well (docs/adr/0014).
+
+The key goes to ``systemd-creds`` and comes from it through pipes. No argument, file or environment ever has it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from base64 import b64decode
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from edged.errors import KeyRefusedError
+from edged.store import keys, secret
+from edged.store.keys import KEY, NEXT, PREFIX, Keyring, sync_folder, there
+from edged.store.secret import Key
+
+FOLDER: Final = Path("/etc/edged/credentials")
+TPM: Final = Path("/sys/class/tpmrm")
+SEARCHED: Final = "/usr/local/bin:/usr/bin:/bin"
+PATIENCE: Final = 60.0  # seconds; a TPM on a slow bus takes two
+LARGEST: Final = 64 * 1024  # bytes of a sealed key; a real one has under 2 KiB
+_LEFT: Final = ".edged-sealed-"
+
+#: The first 16 bytes of a sealed credential say by what it was sealed (systemd's creds-util.h).
+_SEALS: Final = {
+    "5a1c6a86df9d4096b1d5a65e0862f19a": "host key",
+    "0c7cc07b117645919c4b0bea08bc20fe": "TPM 2",
+    "93a894094874449090caf2fc93cab553": "TPM 2 and host key",
+    "058469daf6f54324800549da0f8ea2fb": "nothing: whoever has the file has the key",
+}
+
+
+def possible() -> bool:
+    """Whether this machine can seal: systemd's program is there, and this is root."""
+    return os.geteuid() == 0 and _program() is not None
+
+
+def exists(name: str = KEY) -> bool:
+    """Whether there is a sealed key (or next one)."""
+    return there(FOLDER / name)
+
+
+def ring() -> Keyring:
+    """Both keys, unsealed. Raises ``KeyRefusedError``, with systemd's own reason when this machine cannot."""
+    key = unseal(KEY)
+    return Keyring(f"the sealed credential {FOLDER / KEY}", key, unseal(NEXT) if exists(NEXT) else None)
+
+
+def make(name: str, key: Key) -> str:
+    """Seal ``key`` as ``name``; on the disk when this returns. What it was sealed by, with a word why it is no TPM.
+
+    Raises ``KeyRefusedError`` when anything of that name is there already.
+    """
+    _make_folder()
+    if exists(name):
+        raise _already(FOLDER / name)
+    content, seal = _sealed(name, key)
+    made = _written(content)
+    try:
+        # link, not rename: it never takes the place of what is there.
+        os.link(made, FOLDER / name, follow_symlinks=False)
+    except FileExistsError:
+        raise _already(FOLDER / name) from None
+    finally:
+        made.unlink()
+    sync_folder(FOLDER)
+    return seal
+
+
+def promote() -> None:
+    """The next key becomes the key: the old one is gone when this returns.
+
+    The name is within the seal, so the next one is sealed again as ``key``. Between its taking the key's place and
+    ``next`` being removed both are the same key.
+    """
+    with ring() as both:
+        if both.rotating:
+            content, _ = _sealed(KEY, both[NEXT])
+            _written(content).rename(FOLDER / KEY)
+            sync_folder(FOLDER)
+    (FOLDER / NEXT).unlink(missing_ok=True)
+    sync_folder(FOLDER)
+
+
+def sealed_by(name: str = KEY) -> str:
+    """What it takes to unseal it, in words; "" when that cannot be told."""
+    try:
+        content = (FOLDER / name).read_bytes()[:LARGEST]
+        return _SEALS.get(b64decode(content[:24])[:16].hex(), "")
+    except (OSError, ValueError):
+        return ""
+
+
+# --- systemd-creds
+
+
+def unseal(name: str) -> bytearray:
+    """The key of that name. Raises ``KeyRefusedError``."""
+    path = FOLDER / name
+    _check(path)
+    command = [_required(), "decrypt", f"--name={PREFIX}{name}", str(path), "-"]
+    with _started(command) as process:
+        assert process.stdout is not None
+        text = secret.read(process.stdout.fileno())
+        why = _ended(process)
+    if why is not None:
+        secret.wipe(text)
+        raise KeyRefusedError(
+            f"{path} cannot be unsealed on this machine: {why}",
+            "it was sealed on another, or its TPM was changed or cleared: docs/keys.md tells how to bring an escrow "
+            "copy back",
+        )
+    return keys.parsed(text, str(path))
+
+
+def _sealed(name: str, key: Key) -> tuple[bytes, str]:
+    """The sealed key, and by what."""
+    if _has_tpm():
+        content, why = _encrypted(name, key, "--with-key=host+tpm2", "--tpm2-pcrs=")
+        if content:
+            return content, "TPM 2 and host key"
+        word = f"host key (not the TPM as well: {why})"
+    else:
+        word = "host key (this machine has no TPM 2)"
+    content, why = _encrypted(name, key, "--with-key=host")
+    if not content:
+        raise KeyRefusedError(f"the key cannot be sealed: {why}", "systemd-creds setup makes the host key")
+    return content, word
+
+
+def _encrypted(name: str, key: Key, *how: str) -> tuple[bytes, str]:
+    """(the sealed key, ""), or (b"", why not)."""
+    command = [_required(), "encrypt", *how, f"--name={PREFIX}{name}", "-", "-"]
+    text = secret.digits(key)
+    with _started(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(BrokenPipeError):
+            os.write(process.stdin.fileno(), text)  # 65 bytes never block a pipe
+        secret.wipe(text)
+        process.stdin.close()
+        content = process.stdout.read(LARGEST)
+        why = _ended(process)
+    return (b"", why) if why is not None else (content, "")
+
+
+def _started(command: list[str], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": SEARCHED, "LC_ALL": "C"},
+        bufsize=0,
+    )
+
+
+def _ended(process: subprocess.Popen[bytes]) -> str | None:
+    """None when all went well, else the last thing it said. It says nothing of a key."""
+    assert process.stderr is not None
+    said = process.stderr.read(LARGEST) or b""
+    try:
+        code = process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return f"systemd-creds did not end within {PATIENCE:.0f} s"
+    if code == 0:
+        return None
+    lines = said.decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), f"systemd-creds ended with {code}")
+
+
+def _program() -> str | None:
+    return shutil.which("systemd-creds", path=SEARCHED)
+
+
+def _required() -> str:
+    program = _program()
+    if program is None:
+        raise KeyRefusedError(
+            "systemd-creds is not there: systemd 250 or later has it", "edged keys init FILE makes a key file instead"
+        )
+    return program
+
+
+def _has_tpm() -> bool:
+    """Whether the kernel has a TPM 2. What `systemd-creds has-tpm2` wants beside it, firmware that knows of the TPM,
+    no Raspberry Pi has, and sealing does not need it.
+    """
+    try:
+        return any(TPM.iterdir())
+    except OSError:
+        return False
+
+
+# --- files
+
+
+def _make_folder() -> None:
+    try:
+        FOLDER.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise KeyRefusedError(f"{FOLDER} cannot be made: {error.strerror}", "run this as root") from None
+    else:
+        sync_folder(FOLDER.parent)
+    found = FOLDER.stat()
+    if found.st_uid != 0 or found.st_mode & 0o077:
+        raise KeyRefusedError(
+            f"{FOLDER} is not root's alone", f"chown root:root {FOLDER} && chmod 0700 {FOLDER}"
+        )
+
+
+def _written(content: bytes) -> Path:
+    """A new file beside the folder, on the disk; one that was left there by a cut is removed."""
+    for left in FOLDER.parent.glob(f"{_LEFT}*"):
+        left.unlink(missing_ok=True)
+    made, name = tempfile.mkstemp(prefix=_LEFT, dir=FOLDER.parent)  # mode 0600
+    try:
+        if os.write(made, content) != len(content):
+            raise KeyRefusedError(f"{name} cannot be written", "is there room on its disk?")
+        os.fsync(made)
+    except OSError as error:
+        Path(name).unlink()
+        raise KeyRefusedError(f"{name} cannot be written: {error.strerror}", "check its disk") from None
+    finally:
+        os.close(made)
+    return Path(name)
+
+
+def _check(path: Path) -> None:
+    try:
+        found = path.lstat()
+    except OSError as error:
+        raise KeyRefusedError(f"{path} cannot be read: {error.strerror}", "run this as root") from None
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != 0:
+        raise KeyRefusedError(f"{path} is no file of root's", keys.HINT_INIT)
+
+
+def _already(path: Path) -> KeyRefusedError:
+    return KeyRefusedError(
+        f"{path} is there already and is not overwritten",
+        "a store needs the key that it was made with; move that file out of its folder only if you are sure",
+    )
