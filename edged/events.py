@@ -142,25 +142,13 @@ _TABLE: Final = (
     ),
     Kind(
         "worker-stuck",
-        "7768be174f134b2fa5068ffb0b4c2995",
-        "error",
-        "the device counts nothing until the board is booted again",
-        "The worker of pipeline @EDGED_PIPELINE@ hangs in the kernel",
-        "It was ended, but the driver it was talking to does not let go of it (process @EDGED_PID@). No "
-        "program can end such a process or free its device.",
-        "`sudo reboot`. If it comes back, see to the device's power supply and cable, and look into the "
-        "kernel's messages (`journalctl -k -b -1`).",
-        ("pid",),
-    ),
-    Kind(
-        "worker-stuck",
         "1d716a75f360463bb86212de7e6f4af5",
         "error",
         "the pipeline counts nothing until somebody restarts the board",
         "The worker of pipeline @EDGED_PIPELINE@ cannot be ended",
-        "The worker was killed and is still there (process @EDGED_WORKER_PID@): it waits in a driver that does not "
-        "return, as of a camera or a Coral that has crashed. Nobody can end such a process, and its device "
-        "is not free before it has ended. The other pipelines go on.",
+        "The worker was killed and is still there (process @EDGED_WORKER_PID@): it waits in a driver that "
+        "does not return, as of a camera or a Coral that has crashed. Nobody can end such a process, and "
+        "its device is not free before it has ended. The other pipelines go on.",
         "Restart the board: `sudo systemctl reboot`. If it happens again, see to the device's cable and "
         "power, and to updates of the kernel and the board's firmware.",
         ("worker_pid",),
