@@ -76,9 +76,9 @@ _TABLE: Final = (
         "nothing counts until this is mended, or only after a restart",
         "edged cannot go on",
         "The daemon ended by itself: @EDGED_REASON@. What was committed before is safe.",
-        "What to do: @EDGED_HINT@. `sudo edged doctor` looks for the usual causes. systemd tries again in "
-        "a while in any case.",
-        ("reason", "hint", "exit_status"),
+        "The entry itself ends with the next step. `sudo edged doctor` looks for the usual causes. "
+        "systemd tries again in a while in any case.",
+        ("reason", "exit_status"),
     ),
     # --- pipelines
     Kind(
