@@ -10,7 +10,7 @@ make_account() {
 	fi
 	would "make the system user and group edged, /etc/edged and /var/lib/edged" && return
 	getent passwd edged >/dev/null || changed user edged
-	systemd-sysusers "$tree/usr/local/lib/sysusers.d/edged.conf"
+	quietly systemd-sysusers "$tree/usr/local/lib/sysusers.d/edged.conf"
 	for one in /etc/edged /etc/edged/credentials /var/lib/edged /var/lib/edged/models; do
 		[ -d "$one" ] || changed folder "$one"
 	done
@@ -49,7 +49,12 @@ readonly KEY=/etc/edged/credentials/key
 make_key() {
 	[ ! -e "$KEY" ] || { note "the key is there: $KEY" && return; }
 	would "make the key that encrypts the store: $KEY" && return
-	quietly "$VERSIONS/$id/bin/edged" keys init --if-absent --config "$CONFIG" || fail "the key could not be made; why stands above."
+	# Until every version knows --if-absent: the key as a file of the service's user.
+	if "$VERSIONS/$id/bin/edged" keys init --help | grep -q -- --if-absent; then
+		quietly "$VERSIONS/$id/bin/edged" keys init --if-absent --config "$CONFIG" || fail "the key could not be made; why stands above."
+	elif [ ! -e /var/lib/edged/key ]; then
+		quietly setpriv --reuid edged --regid edged --init-groups -- "$VERSIONS/$id/bin/edged" keys init --config "$CONFIG"
+	fi
 	[ ! -e "$KEY" ] || changed key "$KEY"
 	note "made the key that encrypts the store, itself encrypted for this machine: $KEY"
 }

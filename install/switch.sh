@@ -13,7 +13,7 @@
 readonly TRIAL=$HOME_OF_EDGED/trial
 readonly VERDICT=$HOME_OF_EDGED/verdict
 readonly JUDGED_FOR=60     # seconds until a version must be healthy
-readonly HEALTHY_FOR=10    # seconds without a break that count as healthy
+readonly HEALTHY_FOR=10    # seconds without a break that count as healthy, where there is a version to go back to
 readonly MOST_TRIES=2      # beginnings of a judgement: a version that takes the board down with it is not tried for ever
 
 declare -A trial=()
@@ -87,11 +87,12 @@ judge() {
 
 # Sets unhealthy to what stands against it.
 await_health() {
-	local end=$((SECONDS + JUDGED_FOR)) since=$SECONDS
+	local end=$((SECONDS + JUDGED_FOR)) since=$SECONDS enough=$HEALTHY_FOR
+	[ -n "${trial[before]}" ] || enough=0
 	while :; do
 		unhealthy=$(why_unhealthy)
 		[ -z "$unhealthy" ] || since=$SECONDS
-		[ $((SECONDS - since)) -lt "$HEALTHY_FOR" ] || return 0
+		[ -n "$unhealthy" ] || [ $((SECONDS - since)) -lt "$enough" ] || return 0
 		[ "$SECONDS" -lt "$end" ] || break
 		is_lost && break
 		sleep 1
@@ -106,7 +107,7 @@ is_lost() { [ "$(property ActiveState)" = failed ] || [ "$(property NRestarts)" 
 why_unhealthy() {
 	local answer name missing=()
 	[ "$(property NRestarts)" = 0 ] || { echo "edged.service was restarted ($(property Result))" && return; }
-	[ "$(property ActiveState)" = active ] || { echo "edged.service is $(property ActiveState) ($(property Result)): $(property StatusText)" && return; }
+	[ "$(property ActiveState)" = active ] || { say_state && return; }
 	is_of_version "$(property MainPID)" || { echo "edged.service runs another version" && return; }
 	answer=$(ask_status "${trial[after]}") || { echo "edged status has no answer" && return; }
 	[ "${answer%%$'\n'*}" = "$(version_of_id "${trial[after]}")" ] || { echo "edged status answers as version ${answer%%$'\n'*}" && return; }
@@ -114,6 +115,12 @@ why_unhealthy() {
 		grep -qxF -- "$name" <<<"${answer#*$'\n'}" || missing+=("$name")
 	done
 	[ ${#missing[@]} -eq 0 ] || echo "these pipelines ran before, and do not now: ${missing[*]}"
+}
+
+say_state() {
+	local text
+	text=$(property StatusText)
+	echo "edged.service is $(property ActiveState) (result: $(property Result))${text:+: $text}"
 }
 
 is_of_version() { # is_of_version PID: its interpreter is that of the version on trial

@@ -112,9 +112,9 @@ await_trial() { # sets verdict
 
 say_phase() { # say_phase PHASE
 	case $1 in
-	begin) note "stopping the version before" ;;
+	begin) [ -z "$version_before" ] || note "stopping the version before" ;;
 	copied) note "putting the system files in place" ;;
-	judging) note "starting $UNIT; it has $JUDGED_FOR s to become healthy, $HEALTHY_FOR s without a break" ;;
+	judging) note "starting $UNIT; it has $JUDGED_FOR s to become healthy" ;;
 	back) note "not healthy: going back" ;;
 	esac
 }

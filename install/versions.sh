@@ -81,7 +81,10 @@ build_wheel() {
 # ---- making --------------------------------------------------------------------------------------------------------
 
 make_version() {
-	complete "$id" && return
+	if complete "$id"; then
+		note "all there: $VERSIONS/$id"
+		return
+	fi
 	would "make $VERSIONS/$id: a Python environment with edged and what it needs" && return
 	check_room
 	folder "$VERSIONS"
