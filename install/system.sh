@@ -175,7 +175,7 @@ conclude() {
 
 # What is there because of us: the lines of all runs in their order; what was removed takes its line with it.
 write_manifest() {
-	cat "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null | awk '
+	{ cat "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null || true; } | awk '
 		{ which = substr($0, index($0, " ") + 1) }
 		$1 == "removed" { delete line[which]; next }
 		{ if (!(which in place)) { place[which] = ++n; name[n] = which } line[which] = $0 }
