@@ -14,6 +14,9 @@ set -eu
 [ "$(id -u)" = 0 ] || { echo "nspawn.sh: run it as root: it boots a container" >&2; exit 1; }
 command -v systemd-nspawn >/dev/null || { echo "nspawn.sh: install systemd-container first" >&2; exit 1; }
 
+# A process id would not do: several may run in process namespaces of their own.
+unique=$(cut -c1-8 /proc/sys/kernel/random/uuid)
+
 # Without systemd on this machine, two containers would share one control group, and each PID 1 would stop the other's services.
 # So each gets groups of its own, which are removed again afterwards.
 own_groups() {
@@ -26,7 +29,7 @@ own_groups() {
     esac
     mount=$(awk -v type="$type" -v option="$option" '$3 == type && "," $4 "," ~ "," option "[,=]" { print $2; exit }' /proc/mounts)
     [ -n "$mount" ] || continue
-    group=${mount}${path%/}/lab-$$
+    group=${mount}${path%/}/lab-$unique
     if mkdir "$group" 2>/dev/null; then groups="$groups $group"; fi
   done </proc/self/cgroup
 }
@@ -62,7 +65,7 @@ nspawn() { # nspawn OPTION...
 if [ "$1" = --boot ]; then
   root=$2
   shift 2
-  nspawn -D "$root" --machine="box-$$" "$@" --boot
+  nspawn -D "$root" --machine="box-$unique" "$@" --boot
   exit
 fi
 
@@ -81,7 +84,7 @@ StandardError=inherit
 ExecStart=/bin/sh -c 'sh /share/run.sh; systemctl exit $?'
 U
 code=0
-nspawn -D "$root" --machine="box-$$" --volatile=overlay --bind="$share:/share" \
+nspawn -D "$root" --machine="box-$unique" --volatile=overlay --bind="$share:/share" \
   --bind-ro="$share/lab.service:/run/systemd/system/lab.service" \
   --boot systemd.unit=multi-user.target systemd.wants=lab.service >"$share/console" 2>&1 || code=$?
 [ -e "$share/out" ] || { echo "nspawn.sh: it did not come up; its console:" >&2; tail -n 20 "$share/console" >&2; [ "$code" -ne 0 ] || code=1; }
