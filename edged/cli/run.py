@@ -48,7 +48,7 @@ def command(file: Path | None, config_path: Path | None, init_key: bool) -> int:
 
     line = ProgressLine()
     try:
-        return daemon.run(config, path, line)
+        return daemon.run(path, on_status=line)
     finally:
         line.clear()
 
