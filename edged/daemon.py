@@ -138,6 +138,9 @@ class Daemon:
             self._note("key-rotation-begun", "the store is written anew under the next key")
         # The slowest board encrypts and checks far more than 200 pages in a second.
         self._herald.opening(f"the store gets a new key: {what}, {done * 100 // of} %", 60.0 + of / 200)
+        self._reactor.heed_signals()
+        if self._told_to_stop:
+            raise SystemExit(0)  # the next start begins it anew; the store is whole under its old key
 
     def answer(self, stack: ExitStack) -> None:
         """Open the local socket."""

@@ -12,6 +12,7 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 Action = Callable[[], None]
@@ -86,6 +87,11 @@ class Reactor:
         self._signals[number] = action
         before = signal.signal(number, lambda *_: None)
         self._before.setdefault(number, before)
+
+    def heed_signals(self) -> None:
+        """Act on those that came, in the middle of something that lasts."""
+        with suppress(BlockingIOError):
+            self._signalled()
 
     def _signalled(self) -> None:
         assert self._wakeup is not None
