@@ -81,8 +81,9 @@ class Database:
         self._key = bytearray()
 
     def _look_into(self) -> None:
-        """Open the file for a look at its first bytes. For a writer it stays open as long as the connection: a
-        process that closes any descriptor of a file loses all its locks on it, SQLite's too (fcntl(2)).
+        """Open the file for a look at its first bytes. For a writer it stays open as long as the
+        connection: a process that closes any descriptor of a file loses all its locks on it, SQLite's
+        too (fcntl(2)).
         """
         try:
             self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -275,10 +276,12 @@ class Database:
         sync_folder(self.path)
 
     def copy_to(self, path: Path, key: Key, told: Callable[[int, int], None]) -> None:
-        """Write every page into a new file at ``path``, encrypted with ``key``; ``told(done, of)`` hears how many.
+        """Write every page into a new file at ``path``, encrypted with ``key``; ``told(done, of)`` hears
+        how many.
 
-        Pages are what is copied, not rows: nothing that is in the file can be forgotten. Nothing is synced: a
-        copy that was cut short is thrown away, and one that is whole is synced by who puts it in its place.
+        Pages are what is copied, not rows: nothing that is in the file can be forgotten. Nothing is synced:
+        a copy that was cut short is thrown away, and one that is whole is synced by who puts it in its
+        place.
         """
         if not _make(path):
             raise StoreError(f"{path} is there already", "move it away")
@@ -295,12 +298,12 @@ class Database:
                 copy.close()
 
     def summary(self) -> tuple[object, ...]:
-        """What a copy must have in common with the file: its marks, its pages, its tables, how many rows of each."""
+        """What a copy must have in common with the file: its marks, its pages, its tables, how many rows of
+        each.
+        """
         marks = ("user_version", "application_id", "page_size", "page_count", "freelist_count", "auto_vacuum")
         tables = self.rows("SELECT name, type, sql FROM sqlite_master ORDER BY name")
-        counts = [
-            self.value(f'SELECT count(*) FROM "{name}"') for name, kind, _ in tables if kind == "table"
-        ]
+        counts = [self.value(f'SELECT count(*) FROM "{name}"') for name, kind, _ in tables if kind == "table"]
         return (*(self.value(f"PRAGMA {mark}") for mark in marks), tables, counts)
 
     # --- facts
@@ -406,3 +409,13 @@ def sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def cipher_version() -> str:
+    """SQLCipher's version without a file, "" if it is not in this SQLite."""
+    connection = sqlcipher.connect(":memory:")
+    try:
+        found = connection.execute("PRAGMA cipher_version").fetchone()
+    finally:
+        connection.close()
+    return str(found[0]) if found else ""

@@ -2,16 +2,15 @@
 
 The first of these that is there is taken, and nothing is mixed:
 
-1. the file that ``[store] key_file`` names;
-2. the credential ``edged_key`` that systemd lent this service (``$CREDENTIALS_DIRECTORY``);
-3. the file ``key`` in the state directory;
-4. for root alone: the sealed credential that systemd would lend to the service (``sealed``).
+1. the file that ``[store] key_file`` names; 2. the credential ``edged_key`` that systemd lent this service
+(``$CREDENTIALS_DIRECTORY``); 3. the file ``key`` in the state directory; 4. for root alone: the sealed
+credential that systemd would lend to the service (``sealed``).
 
-During a rotation each of them has a second key, the next one: ``<key file>.next``, ``edged_next``. Until it has
-become the key, the store may be under either, so whoever opens it tries both (``rotation``).
+During a rotation each of them has a second key, the next one: ``<key file>.next``, ``edged_next``. Until it
+has become the key, the store may be under either, so whoever opens it tries both (``rotation``).
 
-A key is 64 hexadecimal digits and a newline wherever it lies, so that it can be written down. It is never logged,
-printed or passed as an argument, and no message here holds a part of it.
+A key is 64 hexadecimal digits and a newline wherever it lies, so that it can be written down. It is never
+logged, printed or passed as an argument, and no message here holds a part of it.
 """
 
 from __future__ import annotations
@@ -80,7 +79,9 @@ class Keyring:
 
 
 def ring(config: Config) -> Keyring:
-    """The keys of this config's store. Raises ``KeyRefusedError``: there is none, or none that is ours alone."""
+    """The keys of this config's store. Raises ``KeyRefusedError``: there is none, or none that is ours
+    alone.
+    """
     path, default = Path(config.store.key_file), Path(config.daemon.state_dir) / KEY
     if path == default:
         if (folder := credentials_directory()) is not None:
@@ -109,8 +110,9 @@ def there(path: Path) -> bool:
 def fingerprint(key: Key) -> str:
     """Eight digits to compare two copies of a key by.
 
-    They tell nothing of use about it: 32 bits of a one-way digest of 256 random bits leave 2^224 keys to be tried,
-    and there is nothing to be guessed that people chose. Two keys look alike once in four thousand million.
+    They tell nothing of use about it: 32 bits of a one-way digest of 256 random bits leave 2^224 keys to be
+    tried, and there is nothing to be guessed that people chose. Two keys look alike once in four thousand
+    million.
     """
     return blake2b(key, digest_size=4, person=b"edged key").hexdigest()
 
@@ -138,13 +140,15 @@ def forget_credentials() -> None:
 
 
 def _check_credential(path: Path, found: os.stat_result) -> None:
-    """systemd 252 gives a credential to the service's user, 257 keeps it root's and lets the user read it by an
-    access list, which shows as the group's bits. Neither lets anybody else.
+    """systemd 252 gives a credential to the service's user, 257 keeps it root's and lets the user read it
+    by an access list, which shows as the group's bits. Neither lets anybody else.
     """
     folder = path.parent.stat()
     owners = {0, os.geteuid()}
     if not stat.S_ISREG(found.st_mode) or found.st_uid not in owners or folder.st_uid not in owners:
-        raise KeyRefusedError(f"{path} is not what systemd puts there", "edged.service lends it; is that changed?")
+        raise KeyRefusedError(
+            f"{path} is not what systemd puts there", "edged.service lends it; is that changed?"
+        )
     if found.st_mode & 0o337 or folder.st_mode & 0o027:
         raise KeyRefusedError(
             f"others may read or change {path}: its mode is {found.st_mode & 0o777:04o}",
@@ -175,8 +179,8 @@ def _is_sealed(config: Config) -> bool:
 
 
 def create(path: Path, key: Key | None = None, owner: tuple[int, int] | None = None) -> None:
-    """Make a new key file (mode 0400, its folder 0700 if new) of ``key``, by default a fresh one; on the disk when
-    this returns. ``owner`` (user and group) is for root, who makes one for somebody else.
+    """Make a new key file (mode 0400, its folder 0700 if new) of ``key``, by default a fresh one; on the
+    disk when this returns. ``owner`` (user and group) is for root, who makes one for somebody else.
 
     Raises ``KeyRefusedError`` when anything is there already: a key that is overwritten is a store that is
     lost.
@@ -268,7 +272,9 @@ def parsed(text: bytearray, where: str) -> bytearray:
     key, length = secret.parsed(text), len(text)
     secret.wipe(text)
     if key is None:
-        raise KeyRefusedError(f"{where} holds no key: {length} bytes, not {TEXT} hexadecimal digits", HINT_LOST)
+        raise KeyRefusedError(
+            f"{where} holds no key: {length} bytes, not {TEXT} hexadecimal digits", HINT_LOST
+        )
     return key
 
 

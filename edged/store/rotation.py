@@ -2,18 +2,19 @@
 
 A rotation has four steps, and at each instant the store is one whole file under one key that is on the disk:
 
-1. The next key is made beside the key (``edged keys rotate``). The store is under the key.
-2. Whoever opens the store to write it next finds two keys, writes every page into a new file under the next one,
-   proves that this is whole, and syncs it. Nothing is changed yet, and a cut leaves a file that is thrown away.
-3. The new file takes the old one's name: one ``rename``, then the folder is synced. The store is under the next key.
-4. The next key becomes the key (``edged keys rotate`` again, or what is left of it), only after it was seen to open
-   the store and the folder was synced once more: this is the step that destroys the old key.
+- *Begun*: the next key is made beside the key (``edged keys rotate``). The store is under the key.
+- *Copied*: whoever opens the store to write it next finds two keys, writes every page into a new file under
+  the next one, proves that this is whole, and syncs it. A cut leaves a file that is thrown away.
+- *Exchanged*: the new file takes the old one's name: one ``rename``, then the folder is synced. The store is
+  under the next key.
+- *Promoted*: the next key becomes the key (``edged keys rotate`` again, or what is left of it), only after it
+  was seen to open the store and the folder was synced once more: this step destroys the old key.
 
-The order of what reaches the disk in 2 and 3 is the whole argument:
+The order in which things reach the disk is the whole argument:
 
-- The old file's WAL is folded into it and *removed, and the folder synced*, before the rename: a WAL of the old
-  key's beside the file of the new one would be taken for its own and destroy it.
-- The new file's content is synced before the rename: else the name could be on the disk before what it names.
+- The old file's WAL is folded into it and *removed, and the folder synced*, before the rename: a WAL of the
+  old key's beside the file of the new one would be taken for its own and destroy it.
+- The new file's content is synced before the rename: else its name could be on the disk before its content.
 - The old file stays open, and locked, until the rename is done: no other edged may write into what goes away.
 """
 
@@ -30,7 +31,7 @@ from edged.config.shape import Keep
 from edged.errors import DamagedError, StoreError, WrongKeyError
 from edged.store import Store
 from edged.store.database import PAGE, Database, sync_folder
-from edged.store.diagnosis import first_page_verifies
+from edged.store.diagnosis import any_page_verifies, first_page_verifies
 from edged.store.keys import KEY, NEXT, Keyring
 from edged.store.secret import Key
 
@@ -41,7 +42,9 @@ ROOM: Final = 1 << 20  # bytes beyond a second copy: the WAL of the daemon that 
 
 
 class Opened(NamedTuple):
-    """The store, and the name of the key that it is under. ``rotated``: since just now; ``failed``: why it is not."""
+    """The store, and the name of the key that it is under. ``rotated``: since just now; ``failed``: why it
+    is not.
+    """
 
     store: Store
     which: str
@@ -75,7 +78,8 @@ def reading(
 
 
 def settled(path: Path, ring: Keyring, told: Told = quiet) -> tuple[str, bool, str]:
-    """Finish a rotation: (the name of the key that the store is under, whether that is since now, why it is not).
+    """Finish a rotation: (the name of the key that the store is under, whether that is since now, why it is
+    not).
 
     Raises ``StoreError`` when neither key fits, or another edged has the store.
     """
@@ -90,6 +94,11 @@ def settled(path: Path, ring: Keyring, told: Told = quiet) -> tuple[str, bool, s
         return NEXT, True, ""
     discard(_beside(path))
     return which, False, ""
+
+
+def opens(path: Path, key: Key) -> bool:
+    """Whether the store at ``path`` is under ``key``, whatever else may be wrong with it."""
+    return first_page_verifies(path, key, PAGE) or any_page_verifies(path, key, PAGE)
 
 
 def fitting(path: Path, ring: Keyring) -> str:
@@ -128,17 +137,18 @@ def rekey(path: Path, old: Key, new: Key, told: Told = quiet) -> None:
     refuse_small_disk(path)
     source = Database(path, old, as_it_is=True)
     try:
-        told("folding", 0, 1)
+        pages = max(1, path.stat().st_size // PAGE)
+        told("folding", 0, pages)
         source.fold()
         source.copy_to(fresh, new, lambda done, of: told("writing", done, of))
-        told("checking", 0, 1)
+        told("checking", 0, pages)
         _prove(source, fresh, new)
         _like(fresh, path)
         _sync(fresh)
         sync_folder(fresh)
         fresh.rename(path)
         sync_folder(path)
-        told("checking", 1, 1)
+        told("checking", pages, pages)
     except BaseException as error:
         discard(fresh)
         if isinstance(error, OSError) and not isinstance(error, StoreError):
@@ -149,7 +159,7 @@ def rekey(path: Path, old: Key, new: Key, told: Told = quiet) -> None:
 
 
 def _prove(source: Database, fresh: Path, key: Key) -> None:
-    """Every page of the copy verifies, its trees are whole, and it has all tables and rows of the original."""
+    """Every page of the copy verifies, its trees are whole, and it has every table and row."""
     copy = Database(fresh, key, read_only=True)
     try:
         wrong = copy.verify()
@@ -198,6 +208,12 @@ def _discard_beside(fresh: Path) -> None:
     for end in ("-wal", "-shm", "-journal"):
         with suppress(OSError):
             fresh.with_name(fresh.name + end).unlink()
+
+
+def sync(path: Path) -> None:
+    """The file's content is on the disk, and its name."""
+    _sync(path)
+    sync_folder(path)
 
 
 def _sync(path: Path) -> None:

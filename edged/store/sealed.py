@@ -1,15 +1,17 @@
 """The key as a credential that systemd seals to this machine: made and read by root, lent to the service.
 
-``/etc/edged/credentials`` holds ``key`` and, during a rotation, ``next``, each encrypted by ``systemd-creds``: with
-the machine's host key (``/var/lib/systemd/credential.secret``), and with its TPM 2 too where it has one. The unit
-names the folder (``LoadCredentialEncrypted=``), so systemd loads *every* file in it: whatever is only on its way
-there lies beside it, never in it.
+``/etc/edged/credentials`` holds ``key`` and, during a rotation, ``next``, each encrypted by
+``systemd-creds``: with the machine's host key (``/var/lib/systemd/credential.secret``), and with its TPM 2
+too where it has one. The unit names the folder (``LoadCredentialEncrypted=``), so systemd loads *every*
+file in it: whatever is only on its way there lies beside it, never in it.
 
-The TPM's part is bound to no PCR. PCRs change with a firmware, boot loader or dbx update, and a sealed key that no
-longer opens is a town's lost year; what they would add is that another operating system on the same board with the
-same card could not ask the TPM, and who has both in hand can boot ours as well (docs/adr/0014).
+The TPM's part is bound to no PCR. PCRs change with a firmware, boot loader or dbx update, and a sealed key
+that no longer opens is a town's lost year; what they would add is that another operating system on the same
+board with the same card could not ask the TPM, and who has both in hand can boot ours as well
+(docs/adr/0014).
 
-The key goes to ``systemd-creds`` and comes from it through pipes. No argument, file or environment ever has it.
+The key goes to ``systemd-creds`` and comes from it through pipes. No argument, file or environment ever has
+it.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ def ring() -> Keyring:
 
 
 def make(name: str, key: Key) -> str:
-    """Seal ``key`` as ``name``; on the disk when this returns. What it was sealed by, with a word why it is no TPM.
+    """Seal ``key`` as ``name``; on the disk when this returns. What it was sealed by, with a word why it is
+    no TPM.
 
     Raises ``KeyRefusedError`` when anything of that name is there already.
     """
@@ -85,8 +88,8 @@ def make(name: str, key: Key) -> str:
 def promote() -> None:
     """The next key becomes the key: the old one is gone when this returns.
 
-    The name is within the seal, so the next one is sealed again as ``key``. Between its taking the key's place and
-    ``next`` being removed both are the same key.
+    The name is within the seal, so the next one is sealed again as ``key``. Between its taking the key's
+    place and ``next`` being removed both are the same key.
     """
     with ring() as both:
         if both.rotating:
@@ -122,8 +125,8 @@ def unseal(name: str) -> bytearray:
         secret.wipe(text)
         raise KeyRefusedError(
             f"{path} cannot be unsealed on this machine: {why}",
-            "it was sealed on another, or its TPM was changed or cleared: docs/keys.md tells how to bring an escrow "
-            "copy back",
+            "it was sealed on another, or its TPM was changed or cleared: bring an escrow copy back "
+            "(edged keys restore)",
         )
     return keys.parsed(text, str(path))
 
@@ -181,7 +184,9 @@ def _ended(process: subprocess.Popen[bytes]) -> str | None:
     if code == 0:
         return None
     lines = said.decode(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), f"systemd-creds ended with {code}")
+    return next(
+        (line.strip() for line in reversed(lines) if line.strip()), f"systemd-creds ended with {code}"
+    )
 
 
 def _program() -> str | None:
@@ -192,14 +197,15 @@ def _required() -> str:
     program = _program()
     if program is None:
         raise KeyRefusedError(
-            "systemd-creds is not there: systemd 250 or later has it", "edged keys init FILE makes a key file instead"
+            "systemd-creds is not there: systemd 250 or later has it",
+            "edged keys init FILE makes a key file instead",
         )
     return program
 
 
 def _has_tpm() -> bool:
-    """Whether the kernel has a TPM 2. What `systemd-creds has-tpm2` wants beside it, firmware that knows of the TPM,
-    no Raspberry Pi has, and sealing does not need it.
+    """Whether the kernel has a TPM 2. What `systemd-creds has-tpm2` wants beside it, firmware that knows of
+    the TPM, no Raspberry Pi has, and sealing does not need it.
     """
     try:
         return any(TPM.iterdir())

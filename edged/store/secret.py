@@ -1,8 +1,9 @@
 """Secret bytes: held in as few places as Python allows, and overwritten when they are done with.
 
-A ``bytes`` or ``str`` cannot be overwritten, and whatever makes one (``hex``, ``fromhex``, a slice) leaves a copy
-on the heap until something else happens to lie there. So a key lives in ``bytearray``\\ s, is read into one by
-``readv`` and turned into digits and back by the byte. What this cannot do is told in docs/keys.md.
+A ``bytes`` or ``str`` cannot be overwritten, and whatever makes one (``hex``, ``fromhex``, a slice) leaves
+a copy on the heap until something else happens to lie there. So a key lives in ``bytearray``\\ s, is read
+into one by ``readv`` and turned into digits and back by the byte. What this cannot do is told in
+docs/keys.md.
 """
 
 from __future__ import annotations
