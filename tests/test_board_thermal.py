@@ -97,4 +97,4 @@ def test_the_daemon_can_afford_it() -> None:
         "import edged.board.thermal; print(*set(sys.modules) - before)"
     )
     loaded = check_output([sys.executable, "-c", program], text=True).split()
-    assert set(loaded) <= {"edged.board", "edged.board.thermal"}
+    assert set(loaded) <= {"edged.board", "edged.board.attribute", "edged.board.thermal"}

@@ -15,13 +15,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from edged.board.attribute import number, text
+
 SYS: Final = Path("/sys")
 #: What an industrial-grade part bears; a reading beyond is a broken sensor's.
 COLDEST, HOTTEST = -40.0, 150.0
 #: Zones of the processor, as drivers and device trees call them: cpu-thermal (Raspberry Pi, Allwinner, NXP),
 #: soc-thermal, bigcore0-thermal, littlecore-thermal, center-thermal (Rockchip), cpuss0 (Qualcomm),
-#: x86_pkg_temp,
-#: TCPU (Intel), mtktscpu (MediaTek), imx_thermal_zone.
+#: x86_pkg_temp
+#: and TCPU (Intel), mtktscpu (MediaTek), imx_thermal_zone.
 PROCESSOR: Final = re.compile(r"cpu|soc|core|x86_pkg|center|imx_thermal", re.IGNORECASE)
 #: Zones of something else, which may be hotter or colder without a word on the processor. PMIC-Die of some
 #: boards is a constant 100 °C.
@@ -67,28 +69,18 @@ def zones(sys: Path = SYS, *, with_trips: bool = True) -> Iterator[Zone]:
     folders = (sys / "class/thermal").glob("thermal_zone*")
     for folder in sorted(folders, key=lambda one: int(re.sub(r"\D", "", one.name) or 0)):
         trips = tuple(_trips(folder)) if with_trips else ()
-        yield Zone(folder.name, _text(folder / "type"), _celsius(folder / "temp"), trips)
+        yield Zone(folder.name, text(folder / "type"), _celsius(folder / "temp"), trips)
 
 
 def _trips(folder: Path) -> Iterator[Trip]:
     for file in sorted(folder.glob("trip_point_*_temp"), key=lambda one: int(one.name.split("_")[2])):
         celsius = _celsius(file)
         if celsius is not None:
-            yield Trip(_text(file.with_name(file.name.replace("_temp", "_type"))), celsius)
+            yield Trip(text(file.with_name(file.name.replace("_temp", "_type"))), celsius)
 
 
 def _celsius(file: Path) -> float | None:
     """What a file in milli-degrees says. Exactly 0 is what dead sensors and unset trip points read."""
-    try:
-        value = int(_text(file)) / 1000.0
-    except ValueError:
-        return None
-    return value if value and COLDEST <= value <= HOTTEST else None
-
-
-def _text(file: Path) -> str:
-    """A short file's text, "" when it cannot be read: drivers refuse with any error there is."""
-    try:
-        return file.read_text("ascii", errors="replace").strip()
-    except OSError:
-        return ""
+    read = number(file)
+    celsius = read / 1000.0 if read else None
+    return celsius if celsius is not None and COLDEST <= celsius <= HOTTEST else None

@@ -25,6 +25,7 @@ VERBS: Final = {
     "check": "Check a config and tell everything that is wrong with it",
     "status": "What the running daemon does",
     "top": "The same, live and full-screen",
+    "reload": "Have the running daemon read its config again",
     "doctor": "Look for what is wrong, and say how to mend it",
     "report": "What was counted: tables, plots, JSON, CSV, PNG",
     "models": "Get and look into models",
