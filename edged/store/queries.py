@@ -26,6 +26,10 @@ SHORTEST: Final = (
     0.5  # of a bucket's nominal length: a zone's shortest hour is half of one, its shortest day 23 hours
 )
 AT_ONCE: Final = 64  # slots in memory, all read from one and the same commit
+#: Rows that these are about made of: who asks stops the daemon's loop no longer than reading them takes.
+ROWS_AT_ONCE: Final = 8000
+#: Of a slot that does not begin where an hour does: the rows at its two ends.
+MOST_FINE: Final = 120
 #: Seconds at the end of each table in which a series' newest bucket is looked for; a day is always found.
 RECENT: Final = {schema.SECOND: 120, schema.MINUTE: 7200, schema.HOUR: 2 * 86400, schema.DAY: schema.LAST}
 Slot = tuple[int, int]
@@ -80,7 +84,7 @@ class Queries:
         """Every slot that holds something, with its sums by series; each batch is of one commit."""
         reach, at, end = self._database.consistently(lambda: self._range(start, end_asked, step))
         while at < end:
-            batch = list(islice(self._cut(at, end, step, reach), AT_ONCE))
+            batch = list(islice(self._cut(at, end, step, reach), self._at_once(at, end, step, reach)))
             found = self._database.consistently(lambda batch=batch: self._batch(batch, only))  # type: ignore[misc]
             yield from found
             at = batch[-1][1]
@@ -88,6 +92,14 @@ class Queries:
                 # A gap may be years long (a recording of back then beside today's camera): go on where there
                 # is something.
                 at = max(at, self._database.consistently(lambda at=at: self._next(at, step, reach)))  # type: ignore[misc]
+
+    def _at_once(self, at: int, end: float, step: float, reach: dict[Level, int]) -> int:
+        """How many slots are read together."""
+        self._catalogue.load()
+        first, last = next(self._cut(at, end, step, reach))
+        finest = min(level.width for level in reach)
+        rows = min((last - first) / finest, MOST_FINE) * max(1, len(self._catalogue.by_number))
+        return max(1, min(AT_ONCE, int(ROWS_AT_ONCE / rows)))
 
     def _range(self, start: float, end: float, step: float) -> tuple[dict[Level, int], int, float]:
         """From when on each table is whole, and the asked range as far as there is data, widened to where
