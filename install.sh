@@ -9,6 +9,8 @@ readonly CHECKOUT
 # pip ends in good order when it is interrupted; that must not look like a failure to try again after.
 trap 'exit 130' INT
 trap 'exit 143' TERM
+work=''
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 
 for room in words files machine packages environments jobs versions settings service switch system uninstall collect; do
 	# shellcheck disable=SC1090 # each is checked by itself

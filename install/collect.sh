@@ -9,12 +9,9 @@ collect() { # collect FOLDER
 	[ -n "$python" ] || fail "there is no python3 here to collect with."
 	mkdir -p "$folder" || fail "$folder cannot be made."
 	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
 	step "edged's own wheel"
-	"$python" -m venv "$work/tools"
-	constraints=$CHECKOUT/constraints.txt
-	PIP_CONSTRAINT=$constraints quietly "$work/tools/bin/python" -m pip wheel --no-input --no-deps --wheel-dir "$work" "$CHECKOUT" ||
-		fail "edged's wheel could not be built; what pip says stands above." "is there a network?"
+	constraints=$CHECKOUT/constraints.txt pip_from=()
+	build_wheel "$python" "$work"
 	step "Wheels for Python $collect_python on $collect_arch"
 	fetch_foreign
 	note "$(find "$folder" -name '*.whl' | wc -l) wheels, $(megabytes "$(du -sb "$folder" | cut -f1)") in $folder"

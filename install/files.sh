@@ -54,14 +54,17 @@ deploy() { # deploy ID: its system files in place
 	local tree file
 	tree=$(tree_of "$1")
 	while IFS= read -r file; do
-		folder "$(dirname "$file")" || return
-		if [ -L "$tree$file" ]; then
-			point "$file" "$(readlink "$tree$file")" || return
-		else
-			put "$file" "$(stat -c %a "$tree$file")" <"$tree$file" || return
-		fi
-		changed file "$file"
+		folder "$(dirname "$file")" && place "$tree$file" "$file" && changed file "$file" || return
 	done < <(outdated "$1")
+}
+
+place() { # place SOURCE FILE
+	local mode
+	if [ -L "$1" ]; then
+		point "$2" "$(readlink "$1")"
+	else
+		mode=$(stat -c %a "$1") && put "$2" "$mode" <"$1"
+	fi
 }
 
 withdraw() { # withdraw ID [OTHER]: remove its system files, but those that OTHER has too

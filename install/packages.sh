@@ -71,7 +71,10 @@ readonly SYSTEM_PACKAGES=(python3 python3-venv python3-systemd tzdata ca-certifi
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-is_offered() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
+# Without the caches that apt-cache would write as root: asking changes nothing.
+is_offered() {
+	apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'
+}
 
 not_installed() { # not_installed PACKAGE...
 	local package

@@ -1,15 +1,15 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # rooms share variables; a test checks them all in one
 # Service: edged.service as systemd and edged itself tell of it.
 
-readonly UNIT=edged.service
+readonly SERVICE=edged.service
 readonly CONFIG=/etc/edged/edged.toml
 
-property() { systemctl show --value --property "$1" "$UNIT" 2>/dev/null; } # property NAME
+property() { systemctl show --value --property "$1" "$SERVICE" 2>/dev/null; } # property NAME
 
-is_active() { systemctl --quiet is-active "$UNIT"; }
+is_active() { systemctl --quiet is-active "$SERVICE"; }
 
 # Whether the owner wants it to run: what is neither enabled nor at work was stopped on purpose.
-is_wanted() { systemctl --quiet is-enabled "$UNIT" 2>/dev/null || is_active; }
+is_wanted() { systemctl --quiet is-enabled "$SERVICE" 2>/dev/null || is_active; }
 
 edged_of() { "$VERSIONS/$1/bin/edged" "${@:2}"; } # edged_of ID ARGUMENT...
 
@@ -48,8 +48,8 @@ schema_of() { # schema_of ID: of the store that this version makes; nothing when
 version_of_id() { echo "${1%-*}"; } # version_of_id ID
 
 start_service() {
-	systemctl reset-failed "$UNIT" 2>/dev/null
-	systemctl start --no-block "$UNIT"
+	systemctl reset-failed "$SERVICE" 2>/dev/null
+	systemctl start --no-block "$SERVICE"
 }
 
 # After new files: units, the journal's catalogue, the user and the folders.

@@ -11,7 +11,7 @@
 # There is no version before at the first installation: what is not healthy is then left in place, and said.
 
 readonly TRIAL=$HOME_OF_EDGED/trial
-readonly VERDICT=$HOME_OF_EDGED/verdict
+readonly VERDICT_FILE=$HOME_OF_EDGED/verdict
 readonly JUDGED_FOR=60     # seconds until a version must be healthy
 readonly HEALTHY_FOR=10    # seconds without a break that count as healthy, where there is a version to go back to
 readonly MOST_TRIES=2      # beginnings of a judgement: a version that takes the board down with it is not tried for ever
@@ -57,12 +57,12 @@ give_up() { # give_up REASON
 # ---- forward -------------------------------------------------------------------------------------------------------
 
 prepare() {
-	systemctl stop "$UNIT" 2>/dev/null
+	systemctl stop "$SERVICE" 2>/dev/null
 	copy_store && write_trial phase=copied
 }
 
 change_over() {
-	systemctl stop "$UNIT" 2>/dev/null
+	systemctl stop "$SERVICE" 2>/dev/null
 	deploy "${trial[after]}" && withdraw "${trial[before]}" "${trial[after]}" &&
 		point "$CURRENT" "versions/${trial[after]}" && take_notice && write_trial phase=judging
 }
@@ -129,7 +129,7 @@ is_of_version() { # is_of_version PID: its interpreter is that of the version on
 
 accept() {
 	echo "${trial[after]}: ${trial[reason]}"
-	printf 'good %s %s\n' "${trial[after]}" "${trial[reason]}" | put "$VERDICT" 644
+	printf 'good %s %s\n' "${trial[after]}" "${trial[reason]}" | put "$VERDICT_FILE" 644
 	drop_copy
 	[ -z "${trial[before]}" ] || point "$HOME_OF_EDGED/before" "versions/${trial[before]}"
 	rm -f "$TRIAL" && sync "$HOME_OF_EDGED"
@@ -141,7 +141,7 @@ go_back() {
 	echo "${trial[after]} is not healthy: ${trial[reason]}"
 	if [ -n "${trial[before]}" ] && [ -d "$VERSIONS/${trial[before]}" ]; then
 		echo "going back to ${trial[before]}"
-		systemctl stop "$UNIT" 2>/dev/null
+		systemctl stop "$SERVICE" 2>/dev/null
 		restore_store
 		deploy "${trial[before]}"
 		withdraw "${trial[after]}" "${trial[before]}"
@@ -151,7 +151,7 @@ go_back() {
 		[ "${trial[wanted]}" != yes ] || start_service
 		drop_copy
 	fi
-	printf 'bad %s %s\n' "${trial[after]}" "${trial[reason]}" | put "$VERDICT" 644
+	printf 'bad %s %s\n' "${trial[after]}" "${trial[reason]}" | put "$VERDICT_FILE" 644
 	rm -f "$TRIAL" && sync "$HOME_OF_EDGED"
 }
 

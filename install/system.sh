@@ -45,14 +45,14 @@ serve() {
 	elif [ -n "$(outdated "$id")" ]; then
 		mend
 	elif is_active; then
-		note "$UNIT is at work with version $id"
+		note "$SERVICE is at work with version $id"
 	else
 		bring_up
 	fi
 }
 
 switch_version() {
-	would "stop $UNIT, switch${version_before:+ from $version_before} to $id, start it, and judge it for a minute" && return
+	would "stop $SERVICE, switch${version_before:+ from $version_before} to $id, start it, and judge it for a minute" && return
 	if [ -n "$version_before" ]; then
 		note "from $version_before to $id"
 	fi
@@ -70,7 +70,7 @@ begin_trial() {
 	same "$(tree_of "$id")$unit" "$unit" || { put "$unit" 644 <"$(tree_of "$id")$unit" && changed file "$unit"; }
 	systemctl daemon-reload
 	enable edged-trial.service
-	rm -f "$VERDICT"
+	rm -f "$VERDICT_FILE"
 	read_trial || true
 	write_trial before="$version_before" after="$id" phase=begin wanted="$(wanted)" store="$(store_to_copy)" ran="$(ran_before)"
 }
@@ -107,20 +107,22 @@ await_trial() { # sets verdict
 			[ ! -e "$TRIAL" ] || fail "edged-trial.service ended before it was done." "see: journalctl -u edged-trial.service" "then run this again."
 		sleep 0.3
 	done
-	verdict=$(cat "$VERDICT")
+	verdict=$(cat "$VERDICT_FILE")
 }
 
 say_phase() { # say_phase PHASE
 	case $1 in
 	begin) [ -z "$version_before" ] || note "stopping the version before" ;;
 	copied) note "putting the system files in place" ;;
-	judging) note "starting $UNIT; it has $JUDGED_FOR s to become healthy" ;;
+	judging) note "starting $SERVICE; it has $JUDGED_FOR s to become healthy" ;;
 	back) note "not healthy: going back" ;;
 	esac
 }
 
 say_bad() {
 	if [ -n "$version_before" ]; then
+		prune
+		write_manifest
 		fail "version $id is not healthy (${verdict#bad * }): rolled back to $version_before, the config and the data are untouched." \
 			"what it said: journalctl -u edged.service -u edged-trial.service --since -5min"
 	fi
@@ -134,27 +136,26 @@ mend() {
 	note "putting back: $(outdated "$id" | tr '\n' ' ')"
 	deploy "$id"
 	take_notice
-	! is_active || systemctl restart "$UNIT"
+	! is_active || systemctl restart "$SERVICE"
 }
 
 bring_up() {
 	if [ -e "$HOME_OF_EDGED/manifest" ] && ! is_wanted; then
-		note "$UNIT was stopped and disabled by its owner: left so (sudo systemctl enable --now edged)"
+		note "$SERVICE was stopped and disabled by its owner: left so (sudo systemctl enable --now edged)"
 		return
 	fi
-	would "start $UNIT" && return
-	systemctl reset-failed "$UNIT" 2>/dev/null || true
-	systemctl start "$UNIT" || fail "$UNIT does not start." "what it said: journalctl -u edged.service"
-	note "started $UNIT"
+	would "start $SERVICE" && return
+	systemctl reset-failed "$SERVICE" 2>/dev/null || true
+	systemctl start "$SERVICE" || fail "$SERVICE does not start." "what it said: journalctl -u edged.service"
+	note "started $SERVICE"
 }
 
 tidy_up() {
 	if [ -z "$dry" ]; then
-		[ -e "$HOME_OF_EDGED/manifest" ] || enable "$UNIT"
+		[ -e "$HOME_OF_EDGED/manifest" ] || enable "$SERVICE"
 	fi
 	[ -z "$id" ] || place_new_default "${version_before:-}"
 	prune
-	[ -z "${work:-}" ] || rm -rf "$work"
 }
 
 conclude() {

@@ -2,8 +2,6 @@
 # Uninstall: everything but the data; --purge takes that too. What is not there any more is no failure, so that one
 # that was cut off can be done again.
 
-readonly DATA=(/etc/edged /var/lib/edged)
-
 remove() { # as $job says: uninstall or purge
 	step_count=3
 	[ "$job" = uninstall ] || step_count=4
@@ -24,8 +22,8 @@ remove() { # as $job says: uninstall or purge
 }
 
 is_anything_here() {
-	[ -e "$HOME_OF_EDGED" ] || [ -e "/usr/local/lib/systemd/system/$UNIT" ] ||
-		{ [ "$job" = purge ] && { [ -e "${DATA[0]}" ] || [ -e "${DATA[1]}" ] || getent passwd edged >/dev/null; }; }
+	[ -e "$HOME_OF_EDGED" ] || [ -e "/usr/local/lib/systemd/system/$SERVICE" ] ||
+		{ [ "$job" = purge ] && { [ -e /etc/edged ] || [ -e /var/lib/edged ] || getent passwd edged >/dev/null; }; }
 }
 
 confirm_purge() {
@@ -37,16 +35,17 @@ confirm_purge() {
 	[ "$word" = purge ] || fail "nothing was removed."
 }
 
-installed_versions() {
+# Of all versions: which of them had been put in place when a run was cut off is not known.
+files_of_all() {
 	local one
 	for one in "$VERSIONS"/*; do
-		[ ! -d "$one" ] || basename "$one"
-	done
+		files_of "$(basename "$one")"
+	done | LC_ALL=C sort -u
 }
 
 stop_for_good() {
 	local unit
-	for unit in edged-trial.service "$UNIT"; do
+	for unit in edged-trial.service "$SERVICE"; do
 		systemctl cat "$unit" >/dev/null 2>&1 || continue
 		would "stop and disable $unit" && continue
 		systemctl stop "$unit"
@@ -56,29 +55,24 @@ stop_for_good() {
 }
 
 remove_system() {
-	local one tidy
-	mapfile -t tidy < <(sed -n 's/^folder //p' "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null | sort -r)
-	for one in $(installed_versions); do
-		remove_files_of "$one"
-	done
-	if ! would "remove $HOME_OF_EDGED"; then
-		rm -rf "$HOME_OF_EDGED"
-		changed removed "$HOME_OF_EDGED"
-		systemctl daemon-reload
-		systemctl reset-failed "$UNIT" 2>/dev/null || true
-		journalctl --update-catalog
-		remove_empty "${tidy[@]}"
-	fi
+	local file emptied
+	mapfile -t emptied < <(sed -n 's/^folder //p' "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null | sort -r)
+	while IFS= read -r file; do
+		remove_one "$file"
+	done < <(files_of_all)
+	remove_one "$HOME_OF_EDGED"
+	[ -z "$dry" ] || return 0
+	systemctl daemon-reload
+	systemctl reset-failed "$SERVICE" 2>/dev/null || true
+	journalctl --update-catalog
+	remove_empty "${emptied[@]}"
 }
 
-remove_files_of() { # remove_files_of ID
-	local file
-	while IFS= read -r file; do
-		[ -e "$file" ] || [ -L "$file" ] || continue
-		would "remove $file" && continue
-		rm -f "$file"
-		changed removed "$file"
-	done < <(files_of "$1")
+remove_one() { # remove_one FILE
+	[ -e "$1" ] || [ -L "$1" ] || return 0
+	would "remove $1" && return
+	rm -rf "$1"
+	changed removed "$1"
 }
 
 # Folders that were not there before us, where nobody has put anything since. Deepest first.
@@ -91,13 +85,8 @@ remove_empty() { # remove_empty FOLDER...
 }
 
 remove_data() {
-	local one
-	for one in "${DATA[@]}"; do
-		[ -e "$one" ] || continue
-		would "remove $one" && continue
-		rm -rf "$one"
-		changed removed "$one"
-	done
+	remove_one /etc/edged
+	remove_one /var/lib/edged
 	if getent passwd edged >/dev/null && ! would "remove the user and group edged"; then
 		userdel edged
 		! getent group edged >/dev/null || groupdel edged

@@ -14,14 +14,22 @@ python_version() { "$SYSTEM_PYTHON" -c 'import sys; print("%d.%d" % sys.version_
 
 # ---- which ---------------------------------------------------------------------------------------------------------
 
-choose_version() { # sets id, wheel and constraints
-	constraints=$CHECKOUT/constraints.txt
-	if [ -n "$offline" ]; then
+choose_version() { # sets id, wheel, constraints, and source where it is built from this checkout
+	constraints=$CHECKOUT/constraints.txt source='' pip_from=()
+	[ -z "$offline" ] || pip_from=(--no-index --find-links "$offline")
+	if [ -n "$offline" ] && ! can_build_from "$offline"; then
 		choose_collected
 	else
 		choose_checkout
 	fi
-	[ -z "$id" ] || note "version $id$(complete "$id" && echo ", which is here already")"
+	[ -n "$id" ] || return 0
+	if complete "$id"; then note "version $id, which is here already"; else note "version $id"; fi
+}
+
+# A folder with what it takes to build a wheel, but without edged's own, is meant for this checkout.
+can_build_from() { # can_build_from FOLDER
+	[ -e "$CHECKOUT/pyproject.toml" ] && [ -n "$(find "$1" -maxdepth 1 -name 'hatchling-*.whl')" ] &&
+		[ -z "$(find "$1" -maxdepth 1 -name 'edged-*.whl')" ]
 }
 
 choose_collected() {
@@ -35,26 +43,45 @@ choose_collected() {
 
 # A build fetches the tools to build with. Where the checkout is what the version here was built from, none is needed.
 choose_checkout() {
-	local now source
+	local now
 	now=$(current)
 	source=$(digest_of_checkout)
 	if complete "$now" && [ "$(cat "$VERSIONS/$now/share/edged/source" 2>/dev/null)" = "$source" ]; then
-		wheel=$(wheel_of "$now")
+		wheel=$(wheel_in "$VERSIONS/$now/share/edged")
 		id=$(identify)
 	elif would "build edged's wheel from this checkout, and install it as a new version"; then
-		id=
+		id=''
 	else
-		build_wheel
+		note "building edged's wheel from this checkout"
+		work=$(mktemp -d)
+		build_wheel "$SYSTEM_PYTHON" "$work"
+		wheel=$(wheel_in "$work")
 		id=$(identify)
 	fi
 }
 
-wheel_of() { echo "$VERSIONS/$1"/share/edged/edged-*.whl; } # wheel_of ID
+wheel_in() { # wheel_in FOLDER
+	local found=("$1"/edged-*.whl)
+	echo "${found[0]}"
+}
+
+build_wheel() { # build_wheel PYTHON FOLDER: with the tools of constraints.txt
+	"$1" -m venv "$2/tools"
+	# pip takes a space in this variable for the end of a path.
+	cp "$constraints" "$2/constraints.txt"
+	PIP_CONSTRAINT=$2/constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 quietly "$2/tools/bin/python" -m pip wheel --no-input --no-deps \
+		"${pip_from[@]}" --wheel-dir "$2" "$CHECKOUT" ||
+		fail "edged's wheel could not be built; what pip says stands above." "is there a network? Without one: ./install.sh --help, --offline"
+}
 
 # What goes into the wheel, and what it is built with.
 digest_of_checkout() {
-	(cd "$CHECKOUT" && find edged config systemd install install.sh man pyproject.toml constraints.txt README.md LICENSE \
-		-name __pycache__ -prune -o -type f -print0 2>/dev/null | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
+	local parts=() one
+	for one in edged config systemd install install.sh man pyproject.toml constraints.txt README.md LICENSE; do
+		[ ! -e "$CHECKOUT/$one" ] || parts+=("$one")
+	done
+	(cd "$CHECKOUT" && find "${parts[@]}" -name __pycache__ -prune -o -type f -print0 | LC_ALL=C sort -z |
+		xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
 }
 
 # The same wheel under another Python or systemd is another version: its environment or its units are.
@@ -66,16 +93,6 @@ identify() {
 		python_version
 		systemd_version
 	} | sha256sum | cut -c1-12)"
-}
-
-build_wheel() {
-	work=$(mktemp -d)
-	note "building edged's wheel from this checkout"
-	"$SYSTEM_PYTHON" -m venv "$work/build"
-	PIP_CONSTRAINT=$constraints quietly "$work/build/bin/python" -m pip wheel --no-input --no-deps --wheel-dir "$work" "$CHECKOUT" ||
-		fail "edged's wheel could not be built; what pip says stands above." "is there a network? Without: ./install.sh --help, --offline"
-	wheel=$(echo "$work"/edged-*.whl)
-	rm -rf "$work/build"
 }
 
 # ---- making --------------------------------------------------------------------------------------------------------
@@ -103,10 +120,9 @@ make_version() {
 
 # --ignore-installed: what the distribution has of the same name may leave or change; a version stands by itself.
 fetch_wheels() {
-	local from=() log=$VERSIONS/$id/pip.log
-	[ -z "$offline" ] || from=(--no-index --find-links "$offline")
+	local log=$VERSIONS/$id/pip.log
 	if PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$VERSIONS/$id/bin/python" -m pip install --no-input \
-		--progress-bar off --ignore-installed --only-binary=:all: --no-compile "${from[@]}" -c "$constraints" "$wheel" 2>&1 |
+		--progress-bar off --ignore-installed --only-binary=:all: --no-compile "${pip_from[@]}" -c "$constraints" "$wheel" 2>&1 |
 		tee "$log" | pip_progress; then
 		# Here, where it may take its time: at the first start it would count as one that is slow.
 		quietly "$VERSIONS/$id/bin/python" -m compileall -q -j 0 "$VERSIONS/$id/lib" || true
@@ -135,7 +151,7 @@ keep_along() {
 	cp "$wheel" "$constraints" "$share"
 	cp "$package/edged.toml" "$package/edged.schema.json" "$share"
 	cp -r "$package/install.sh" "$package/install" "$share"
-	[ -n "$offline" ] || digest_of_checkout >"$share/source"
+	[ -z "$source" ] || echo "$source" >"$share/source"
 }
 
 # The tree of system files as they go below /.
