@@ -108,6 +108,10 @@ case ${1:-} in
 	case $job in
 	collect) collect "$collected" ;;
 	*)
+		# A strict umask would hide the files from the service, other languages the answers that are read here.
+		umask 022
+		export LC_ALL=C.UTF-8
+		unset PYTHONPATH PYTHONHOME
 		check_system
 		check_root "$@"
 		if [ "$job" = install ]; then install_system; else remove; fi

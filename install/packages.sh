@@ -73,7 +73,7 @@ is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" 
 
 # Without the caches that apt-cache would write as root: asking changes nothing.
 is_offered() {
-	apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'
+	apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy "$1" 2>/dev/null | grep '^  Candidate: [^(]' >/dev/null
 }
 
 not_installed() { # not_installed PACKAGE...
@@ -103,6 +103,7 @@ system_packages() {
 		note_packages "${missing[@]}"
 	fi
 	say_camera
+	say_coral
 }
 
 note_packages() {
@@ -135,7 +136,12 @@ extra_packages() {
 	has_edgetpu || ! is_offered libedgetpu1-std || echo libedgetpu1-std
 }
 
-has_edgetpu() { ldconfig -p 2>/dev/null | grep -q 'libedgetpu\.so\.1'; }
+say_coral() {
+	! has_edgetpu || at_least "$(python_version)" "$NEWEST_FOR_TFLITE_RUNTIME" ||
+		note "a Coral's library is here, but tflite-runtime, which drives it, was never built for Python $(python_version): models run on the CPU"
+}
+
+has_edgetpu() { ldconfig -p 2>/dev/null | grep 'libedgetpu\.so\.1' >/dev/null; }
 
 say_camera() {
 	is_installed python3-picamera2 || is_offered python3-picamera2 ||

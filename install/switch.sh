@@ -124,7 +124,7 @@ say_state() {
 }
 
 is_of_version() { # is_of_version PID: its interpreter is that of the version on trial
-	tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | head -n 2 | grep -q "^$VERSIONS/${trial[after]}/"
+	tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep "^$VERSIONS/${trial[after]}/" >/dev/null
 }
 
 accept() {
@@ -152,7 +152,16 @@ go_back() {
 		drop_copy
 	fi
 	printf 'bad %s %s\n' "${trial[after]}" "${trial[reason]}" | put "$VERDICT_FILE" 644
+	[ -z "${trial[before]}" ] || await_the_old
 	rm -f "$TRIAL" && sync "$HOME_OF_EDGED"
+}
+
+# Nothing depends on it; whoever waits learns how it went.
+await_the_old() {
+	local end=$((SECONDS + JUDGED_FOR))
+	while [ "${trial[wanted]}" = yes ] && ! is_active && [ "$SECONDS" -lt "$end" ]; do
+		sleep 1
+	done
 }
 
 # ---- the store -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 readonly SYSTEM_STEPS=9
 
 install_system() {
+	version_before='' id=''
 	step_count=$SYSTEM_STEPS
 	step "This machine"
 	note "$(release PRETTY_NAME), $(uname -m), systemd $(systemd_version)"
@@ -14,7 +15,7 @@ install_system() {
 	step "Version"
 	choose_version
 	step "Python environment and system files of this version"
-	[ -n "$id" ] && make_version
+	if [ -n "$id" ]; then make_version; fi
 	step "User and folders"
 	make_account
 	step "Config"
@@ -34,7 +35,7 @@ finish_earlier_trial() {
 	would "finish the switch between versions that was interrupted" && return
 	note "a switch between versions was interrupted: it is brought to its end first"
 	await_trial
-	note "$verdict"
+	note "${verdict#* * }"
 }
 
 serve() {
@@ -64,6 +65,9 @@ switch_version() {
 
 # The machinery first: it is what edged-trial.service runs. From its start on, this process only watches.
 begin_trial() {
+	local store
+	store=$(store_to_copy)
+	[ -z "$store" ] || check_room_for "$store"
 	point "$HOME_OF_EDGED/installer" "versions/$id/share/edged"
 	local unit=/usr/local/lib/systemd/system/edged-trial.service
 	folder "$(dirname "$unit")"
@@ -72,7 +76,7 @@ begin_trial() {
 	enable edged-trial.service
 	rm -f "$VERDICT_FILE"
 	read_trial || true
-	write_trial before="$version_before" after="$id" phase=begin wanted="$(wanted)" store="$(store_to_copy)" ran="$(ran_before)"
+	write_trial before="$version_before" after="$id" phase=begin wanted="$(wanted)" store="$store" ran="$(ran_before)"
 }
 
 enable() { # enable UNIT
@@ -93,20 +97,30 @@ ran_before() {
 
 store_to_copy() {
 	[ -n "$version_before" ] && [ "$(schema_of "$version_before")" != "$(schema_of "$id")" ] || return 0
-	ask_config "$version_before" | head -n 1
+	ask_config "$id" | head -n 1
+}
+
+check_room_for() { # check_room_for STORE: its copy beside it
+	[ -e "$1" ] || return 0
+	local needed free
+	needed=$(($(cat "$1" "$1-wal" 2>/dev/null | wc -c) + 16777216))
+	free=$(df --output=avail -B 1 "$(dirname "$1")" | tail -n 1)
+	[ "$free" -ge "$needed" ] || fail "$(dirname "$1") has $(megabytes "$free") free; the copy of the store that going back needs takes $(megabytes "$needed")." \
+		"make room, then run this again."
 }
 
 await_trial() { # sets verdict
-	local phase='' now
-	systemctl start --no-block edged-trial.service
-	while [ -e "$TRIAL" ]; do
-		now=$(sed -n 's/^phase=//p' "$TRIAL" 2>/dev/null)
+	local phase='' now waiter
+	systemctl start edged-trial.service 9<&- &
+	waiter=$!
+	while kill -0 "$waiter" 2>/dev/null; do
+		now=$(sed -n 's/^phase=//p' "$TRIAL" 2>/dev/null || true)
 		[ "$now" = "$phase" ] || [ -z "$now" ] || say_phase "$now"
-		phase=$now
-		systemctl --quiet is-active edged-trial.service || [ "$(systemctl show --value -p ActiveState edged-trial.service)" = activating ] ||
-			[ ! -e "$TRIAL" ] || fail "edged-trial.service ended before it was done." "see: journalctl -u edged-trial.service" "then run this again."
-		sleep 0.3
+		phase=${now:-$phase}
+		sleep 0.2
 	done
+	wait "$waiter" || true
+	[ ! -e "$TRIAL" ] || fail "edged-trial.service ended before it was done." "see: journalctl -u edged-trial.service" "then run this again."
 	verdict=$(cat "$VERDICT_FILE")
 }
 
@@ -154,7 +168,7 @@ tidy_up() {
 	if [ -z "$dry" ]; then
 		[ -e "$HOME_OF_EDGED/manifest" ] || enable "$SERVICE"
 	fi
-	[ -z "$id" ] || place_new_default "${version_before:-}"
+	if [ -n "$id" ]; then tell_new_default; fi
 	prune
 }
 

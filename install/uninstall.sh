@@ -92,9 +92,23 @@ remove_data() {
 		! getent group edged >/dev/null || groupdel edged
 		changed removed "user edged"
 	fi
+	remove_groups "${groups_made[@]}"
+}
+
+# Of those that came with the user, such as apex: where nobody else is in them.
+remove_groups() { # remove_groups GROUP...
+	local one found
+	for one; do
+		found=$(getent group "$one" || true)
+		# name:password:number:members
+		[[ -n $found && $found == *: ]] || continue
+		would "remove the group $one" && continue
+		quietly groupdel "$one" && changed removed "group $one"
+	done
 }
 
 list_packages() {
+	mapfile -t groups_made < <(sed -n 's/^group //p' "$HOME_OF_EDGED/manifest" 2>/dev/null)
 	mapfile -t packages_left < <(sed -n 's/^package //p' "$HOME_OF_EDGED/manifest" 2>/dev/null)
 }
 

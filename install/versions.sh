@@ -44,6 +44,8 @@ choose_collected() {
 # A build fetches the tools to build with. Where the checkout is what the version here was built from, none is needed.
 choose_checkout() {
 	local now
+	[ -e "$CHECKOUT/pyproject.toml" ] || fail "$CHECKOUT holds no source to install from." \
+		"run the install.sh of a checkout, or install from a folder of wheels: --offline DIR"
 	now=$(current)
 	source=$(digest_of_checkout)
 	if complete "$now" && [ "$(cat "$VERSIONS/$now/share/edged/source" 2>/dev/null)" = "$source" ]; then
@@ -85,14 +87,25 @@ digest_of_checkout() {
 }
 
 # The same wheel under another Python or systemd is another version: its environment or its units are.
+# A Coral is driven by tflite-runtime, which there is for Python 3.11 at most (docs/adr/0011).
+extra() {
+	if has_edgetpu && at_least "$(python_version)" "$NEWEST_FOR_TFLITE_RUNTIME"; then echo '[tflite-runtime]'; fi
+}
+
 identify() {
 	local version
 	version=$(basename "$wheel" | cut -d- -f2)
 	printf '%s-%s\n' "$version" "$({
 		cat "$wheel" "$constraints"
+		extra
 		python_version
 		systemd_version
 	} | sha256sum | cut -c1-12)"
+}
+
+# tflite-runtime needs NumPy 1 and what goes with it: the extra says which, where the constraints would forbid it.
+constraints_for() { # constraints_for EXTRA
+	if [ -n "$1" ]; then grep -vE '^(numpy|ml-dtypes)=' "$constraints"; else cat "$constraints"; fi
 }
 
 # ---- making --------------------------------------------------------------------------------------------------------
@@ -122,9 +135,11 @@ make_version() {
 fetch_wheels() {
 	local log=$VERSIONS/$id/pip.log
 	if PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$VERSIONS/$id/bin/python" -m pip install --no-input \
-		--progress-bar off --ignore-installed --only-binary=:all: --no-compile "${pip_from[@]}" -c "$constraints" "$wheel" 2>&1 |
+		--progress-bar off --ignore-installed --only-binary=:all: --no-compile "${pip_from[@]}" \
+		-c <(constraints_for "$(extra)") "$wheel$(extra)" 2>&1 |
 		tee "$log" | pip_progress; then
 		# Here, where it may take its time: at the first start it would count as one that is slow.
+		note "compiling"
 		quietly "$VERSIONS/$id/bin/python" -m compileall -q -j 0 "$VERSIONS/$id/lib" || true
 		return
 	fi
