@@ -25,6 +25,7 @@ from edged.config.loading import load
 from edged.config.shape import Config
 from edged.control import Control, Verb
 from edged.errors import RefusedError
+from edged.exchange import Nothing
 from edged.health import Outlook, summary
 from edged.herald import Herald
 from edged.journal import Journal
@@ -145,11 +146,11 @@ class Daemon:
     def answer(self, stack: ExitStack) -> None:
         """Open the local socket."""
         verbs = {
-            "status": Verb(lambda _: self.status()),
+            "status": Verb(lambda _: self.status(), takes=Nothing),
             "report": Verb(self._report),
-            "reload": Verb(lambda _: self._reload(), changes=True),
+            "reload": Verb(lambda _: self._reload(), changes=True, takes=Nothing),
         }
-        control = Control(self._reactor, Path(self._config.daemon.runtime_dir), verbs)
+        control = Control(self._reactor, Path(self._config.daemon.runtime_dir), verbs, self._note)
         stack.callback(control.close)
 
     def tell(self, on_status: Callable[[Status], None] | None) -> None:
@@ -284,4 +285,4 @@ class Daemon:
     def _report(self, request: dict[str, Any]) -> object:
         from edged import report
 
-        return report.answered(self._store, request, self._zone)
+        return report.told(self._store, request, self._zone)

@@ -22,7 +22,7 @@ SIDES = {
     "left": {"worker"},
     # Keeps data, sees nothing raw.
     "right": {"daemon", "supervise", "reactor", "journal", "events", "clock", "aggregate", "store"}
-    | {"control", "control_client", "report", "config", "cli", "service", "__main__"}
+    | {"control", "control_client", "exchange", "report", "config", "cli", "service", "__main__"}
     | {"board", "doctor", "changes", "facts", "health", "herald", "notify", "reload", "roster", "tally"},
     # Values and the wire: both may use these.
     "shared": {"", "errors", "nouns", "wall", "series", "config.shape"},
