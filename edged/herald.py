@@ -51,7 +51,8 @@ class Herald:
         if self._notifier.listened_to:
             self._celsius = temperature()
             self._notifier.status(str(self._line()))
-            self._reactor.every(min(PERIOD, (self._notifier.watchdog or PERIOD) * FEED), self._pulse)
+            watchdog = self._notifier.watchdog
+            self._reactor.every(min(PERIOD, watchdog * FEED) if watchdog else PERIOD, self._pulse)
 
     def changed(self) -> bool:
         """A pipeline has another state. True when this makes the daemon ready, at first or again."""
@@ -92,10 +93,10 @@ class Herald:
     def _feed(self, now: float) -> None:
         """Only progress feeds the watchdog. Why it starves is said once."""
         why = stalled(self._look(), now)
-        if not why:
+        if not why and self._notifier.watchdog:
             self._notifier.alive()
-        elif why != self._stalled:
-            self._journal.say("error", f"the watchdog is not fed: {why}")
+        if why and why != self._stalled:
+            self._journal.say("error", f"no progress, so the watchdog is not fed: {why}")
         self._stalled = why
 
     def _measure(self, now: float) -> None:
@@ -106,7 +107,7 @@ class Herald:
 
     def _line(self) -> Line:
         outlook = self._look()
-        starving = (f"the watchdog is not fed: {self._stalled}",) if self._stalled else ()
+        starving = (f"no progress: {self._stalled}",) if self._stalled else ()
         return line(outlook._replace(remarks=outlook.remarks + starving), self._fps, self._celsius)
 
     def _tell_ready(self) -> None:

@@ -97,7 +97,7 @@ class Reloader:
             self._journal.say("info", f"{self._path} is as it was before it was refused; nothing has changed")
         if what.waiting and what.waiting != self._waiting:
             keys = ", ".join(what.waiting)
-            self._note("needs-restart", f"these keys are not in force before: {keys}", keys=keys)
+            self._note("needs-restart", f"not in force before a restart: {keys}", keys=keys)
 
     def _answer(self, what: Changes) -> Answer:
         return {
