@@ -32,8 +32,8 @@ class Account(msgspec.Struct, frozen=True):
     groups: tuple[int, ...] = ()
 
     def may(self, about: os.stat_result, want: int) -> bool:
-        """Whether the mode lets the account do ``want`` (4 read, 2 write); lists of access are not looked
-        at.
+        """Whether the mode lets the account do ``want`` (4 read, 2 write, 1 search); lists of access are
+        not looked at.
         """
         if self.uid == 0:
             return True
@@ -152,6 +152,40 @@ class Case:
         """Whether the caller can try things as the service would: it is the service's user, or root."""
         return self.caller.uid in (0, self.account.uid)
 
+    def account_may(self, path: Path, want: int) -> bool:
+        """Whether the service's user may do ``want`` to ``path`` by the modes of it and of every folder
+        above.
+        """
+        try:
+            above = all(self.account.may(one.stat(), os.X_OK) for one in path.absolute().parents)
+            return above and self.account.may(path.stat(), want)
+        except OSError:
+            return False
+
+    @property
+    def silent(self) -> bool:
+        """A daemon that seems to run, and that does not answer or not this caller."""
+        from edged.control_client import NotRunning
+
+        return self.status is None and not isinstance(self.status_error, NotRunning)
+
+    # --- what to type
+
+    @property
+    def reload(self) -> str:
+        """Brings a changed config into force."""
+        return "sudo systemctl reload edged" if self.unit.installed else "edged reload"
+
+    @property
+    def restart(self) -> str:
+        """Starts the daemon anew."""
+        return "sudo systemctl restart edged" if self.unit.installed else "stop edged run and start it again"
+
+    @property
+    def log(self) -> str:
+        """Where the daemon says why."""
+        return "journalctl -u edged -e" if self.unit.installed else "what edged run prints tells why"
+
     @property
     def interpreter(self) -> str:
         """The Python that the service's workers run."""
@@ -162,7 +196,7 @@ class Case:
 
     @property
     def again(self) -> str:
-        """How to be shown what this caller cannot see."""
+        """Shows what this caller cannot see."""
         return "sudo edged doctor" + (f" --config {self.config_path}" if self.config_path else "")
 
 

@@ -126,7 +126,7 @@ def process(proc: Path, pid: int) -> Process | None:
         text = (proc / f"{pid}/status").read_text("utf-8", errors="replace")
     except OSError:
         return None
-    found = Process(pid, dict(re.findall(r"^(\w+):\s*(.*?)\s*$", text, re.MULTILINE)))
+    found = Process(pid, dict(re.findall(r"^(\w+):[ \t]*(.*?)[ \t]*$", text, re.MULTILINE)))
     return found if found["Uid"] and found["Gid"] else None
 
 

@@ -80,7 +80,7 @@ def _in_force(case: Case) -> Finding:
     """The daemon tells when it last read the file, and what of it waits or was refused."""
     assert case.status is not None and case.config_path is not None
     told = case.status.get("config", {})
-    fix = "sudo systemctl reload edged" if case.unit.pid else "edged reload"
+    fix = case.reload
     if told.get("file", str(case.config_path.absolute())) != str(case.config_path.absolute()):
         return Finding(
             "note",
@@ -102,7 +102,7 @@ def _in_force(case: Case) -> Finding:
             "warning",
             f"in force only after a restart: {', '.join(waiting)}",
             "in force",
-            fix="sudo systemctl restart edged",
+            fix=case.restart,
             facts={"waits_for_restart": waiting},
         )
     read_age = told.get("read_age_s", told.get("loaded_age_s", case.status["uptime_s"]))

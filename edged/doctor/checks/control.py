@@ -39,7 +39,7 @@ def examine(case: Case) -> Iterator[Finding]:
         yield _outside(case, path, facts)
     elif case.status is None:
         said = case.status_error.message if case.status_error else "it does not answer"
-        yield Finding("failed", said, fix="sudo systemctl restart edged; journalctl -u edged -e", facts=facts)
+        yield Finding("failed", said, fix=f"{case.restart}; {case.log}", facts=facts)
     elif mode & 0o007:
         yield Finding(
             "failed",
@@ -52,7 +52,8 @@ def examine(case: Case) -> Iterator[Finding]:
 
 
 def _who(case: Case, about: os.stat_result, group: str) -> str:
-    may = f"the group {group} may ask, root and {case.account.name} may change things"
+    others = f"root and {case.account.name}" if case.account.uid else "root"
+    may = f"the group {group} may ask, {others} may change things"
     if case.caller.uid == 0:
         return may
     return (
@@ -84,8 +85,10 @@ def _outside(case: Case, path: Path, facts: dict[str, object]) -> Finding:
     joined = name and case.caller.name in _members(name)
     if joined:
         fix = f"you are in the group {name}, but not since you logged in: log out and in, or: newgrp {name}"
+    elif name in ("", "root"):
+        fix = case.again
     else:
-        fix = f"sudo adduser {case.caller.name} {name or 'edged'}, then log out and in; or {case.again}"
+        fix = f"sudo adduser {case.caller.name} {name}, then log out and in; or {case.again}"
     return Finding(
         "cannot tell",
         f"this user ({case.caller.name}) may not ask the daemon",

@@ -10,7 +10,6 @@ from edged.doctor.finding import Finding
 from edged.doctor.words import several, span
 from edged.errors import ControlError
 
-LOG: Final = "journalctl -u edged -e"
 RESTARTS: Final = 3  # of one worker, from which on it is worth a word
 
 
@@ -18,7 +17,7 @@ def examine(case: Case) -> Iterator[Finding]:
     """One finding for the service, one for each pipeline of it that does not run."""
     yield _service(case)
     for one in (case.status or {}).get("pipelines", ()):
-        if trouble := _pipeline(one):
+        if trouble := _pipeline(case, one):
             yield trouble
 
 
@@ -37,6 +36,9 @@ def _service(case: Case) -> Finding:
         return _silent(case, facts)
     if case.unit.installed:
         return _stopped(case, facts)
+    if case.silent:
+        error = case.status_error.message if case.status_error else ""
+        return Finding("cannot tell", f"a daemon seems to run: {error}", fix=case.again, facts=facts)
     why = "there is no service edged.service here" if case.unit.systemd else "systemd does not run here"
     return Finding(
         "note",
@@ -55,7 +57,7 @@ def _running(case: Case, status: dict[str, Any], facts: dict[str, Any]) -> Findi
     facts |= {"uptime_s": status["uptime_s"], "pipelines": len(pipelines), "at_work": at_work}
     if facts["restarts"]:
         found += f"; systemd has restarted it {several(facts['restarts'], 'time')}"
-        return Finding("warning", found, fix=LOG, facts=facts)
+        return Finding("warning", found, fix=case.log, facts=facts)
     if case.unit.installed and case.unit["NeedDaemonReload"] == "yes":
         return Finding(
             "warning",
@@ -81,7 +83,7 @@ def _silent(case: Case, facts: dict[str, Any]) -> Finding:
     if mine:
         return Finding("ok", said, facts=facts)
     return Finding(
-        "failed", f"{said}; but {error.message}", fix=f"{LOG}; then sudo systemctl restart edged", facts=facts
+        "failed", f"{said}; but {error.message}", fix=f"{case.log}; then {case.restart}", facts=facts
     )
 
 
@@ -89,7 +91,7 @@ def _stopped(case: Case, facts: dict[str, Any]) -> Finding:
     state = case.unit["ActiveState"]
     if state == "failed" or case.unit["SubState"] == "auto-restart":
         said = f"edged.service fails: {case.unit['Result']}, exit status {case.unit['ExecMainStatus']}"
-        return Finding("failed", said, fix=LOG, facts=facts)
+        return Finding("failed", said, fix=case.log, facts=facts)
     if case.unit["UnitFileState"] == "enabled":
         return Finding("warning", "edged.service is stopped", fix="sudo systemctl start edged", facts=facts)
     return Finding(
@@ -100,7 +102,7 @@ def _stopped(case: Case, facts: dict[str, Any]) -> Finding:
     )
 
 
-def _pipeline(one: dict[str, Any]) -> Finding | None:
+def _pipeline(case: Case, one: dict[str, Any]) -> Finding | None:
     """What is wrong with a pipeline, None when nothing is."""
     facts = {"state": one["state"], "why": one["why"], "restarts": one["restarts"]}
     if one["state"] == "refused":
@@ -108,7 +110,7 @@ def _pipeline(one: dict[str, Any]) -> Finding | None:
             "failed",
             f"refused: {one['why']}",
             one["name"],
-            fix="mend that, then sudo systemctl reload edged",
+            fix=f"mend that, then {case.reload}",
             facts=facts,
         )
     if one["state"] == "backoff":
@@ -117,14 +119,14 @@ def _pipeline(one: dict[str, Any]) -> Finding | None:
             f"has no worker now: {one['why']}",
             one["name"],
             facts=facts,
-            fix=f"edged doctor source model; {LOG}",
+            fix=f"edged doctor source model; {case.log}",
         )
     if one["restarts"] >= RESTARTS:
         return Finding(
             "warning",
             f"its worker was replaced {several(one['restarts'], 'time')}",
             one["name"],
-            fix=LOG,
+            fix=case.log,
             facts=facts,
         )
     if one["state"] == "running" and one["fps"] is not None and one["fps"] < 0.8 * one["expected_fps"]:

@@ -32,7 +32,11 @@ HARMLESS: Final = frozenset(
 
 def examine(case: Case) -> Iterator[Finding]:
     """One finding for the processes, one for the unit's files, one for systemd's own judgement."""
-    if case.daemon is None:
+    if case.daemon is None and case.silent:
+        yield Finding(
+            "cannot tell", "which processes are the daemon's is not for this user to know", fix=case.again
+        )
+    elif case.daemon is None:
         yield Finding(
             "note",
             "no daemon runs, so nothing is in force",
@@ -56,9 +60,7 @@ def _in_force(case: Case, daemon: Process) -> Finding:
     details = tuple(f"{name}: {', '.join(lacks)}" for name, lacks in lacking.items() if lacks)
     if not case.unit.pid or daemon.pid != case.unit.pid:
         said = f"runs in the foreground as {case.account.name}, without the unit's hardening"
-        return Finding(
-            "note", said, fix="run it as the service: sudo ./install.sh", details=details, facts=facts
-        )
+        return Finding("note", said, fix="run it as the service: sudo ./install.sh", facts=facts)
     if details:
         return Finding(
             "failed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -66,9 +67,14 @@ def _loaded(case: Case, name: str, model: Model, facts: dict[str, Any]) -> Findi
             fix="a lower rate, more threads, or a smaller model",
             facts=facts,
         )
-    if remark := whose(case):
+    if (remark := whose(case)) and not _readable(case, model.file):
         return Finding("note", f"{found}; {remark}", name, fix=case.again, facts=facts)
     return Finding("ok", found, name, facts=facts)
+
+
+def _readable(case: Case, file: str) -> bool:
+    """Whether the modes let the service's user read it."""
+    return file.startswith("builtin:") or case.account_may(case.host.place(file), os.R_OK)
 
 
 def known_as(sha256: str) -> str:

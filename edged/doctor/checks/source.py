@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from typing import Final
 
@@ -84,7 +85,7 @@ def _file(case: Case, name: str, source: File) -> Finding:
         if found.facts.get("folder")
         else size(found.facts.get("size", 0))
     )
-    return _tried(case, name, f"{source.path}: readable, {what}", facts)
+    return _tried(case, name, f"{source.path}: readable, {what}", facts, source.path, os.R_OK)
 
 
 # --- cameras of the kernel's own kind
@@ -121,7 +122,14 @@ def _device(case: Case, name: str, source: V4l2) -> Finding:
             facts=facts,
         )
     formats = ", ".join(found.facts["formats"]) or "no format it tells of"
-    return _tried(case, name, f"{source.device}: {found.facts['name']} ({formats})", facts)
+    return _tried(
+        case,
+        name,
+        f"{source.device}: {found.facts['name']} ({formats})",
+        facts,
+        source.device,
+        os.R_OK | os.W_OK,
+    )
 
 
 def _nodes(case: Case) -> str:
@@ -194,8 +202,10 @@ def _refused(case: Case, name: str, what: str, found: Answer, facts: dict[str, o
     return Finding("failed", f"{what}: {said}{who}", name, fix=found.hint or fix, facts=facts)
 
 
-def _tried(case: Case, name: str, found: str, facts: dict[str, object]) -> Finding:
-    """It works for whoever tried it."""
-    if remark := whose(case):
+def _tried(
+    case: Case, name: str, found: str, facts: dict[str, object], path: str = "", want: int = 0
+) -> Finding:
+    """It works for whoever tried it; for the service too where the modes of ``path`` say so."""
+    if (remark := whose(case)) and not (path and case.account_may(case.host.place(path), want)):
         return Finding("note", f"{found}; {remark}", name, fix=case.again, facts=facts)
     return Finding("ok", found, name, facts=facts)

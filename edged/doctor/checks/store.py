@@ -57,7 +57,7 @@ def _absent(case: Case, path: Path) -> Finding:
         return Finding(
             "failed",
             f"the daemon runs, and its store {path} is not there",
-            fix="journalctl -u edged -e",
+            fix=case.log,
             facts=facts,
         )
     return Finding("ok", f"there is no store yet: {path} is made at the first start", facts=facts)
@@ -126,7 +126,7 @@ def _freshness(case: Case, told: dict[str, Any]) -> Finding:
             f"{said}, of one every {span(every)}; {waiting}",
             "commits",
             facts=facts,
-            fix="edged doctor card; journalctl -u edged -e",
+            fix=f"edged doctor card; {case.log}",
         )
     return Finding(
         "ok",
