@@ -71,6 +71,7 @@ class Box:
         #: be there.
         self.before: dict[str, str] = {}
         self.keys: set[str] = set()
+        self.install_said = ""
         self.committed: dict[str, float] = {}
         self.run, self.read, self.write = machine.run, machine.read, machine.write
 
@@ -123,6 +124,9 @@ class Box:
         if status is None or [one["rate"] for one in status["pipelines"]] != [5.0, 4.0]:
             self.run("systemctl restart edged")
         self.counting()
+        # What was said up to here is not lost in a power cut that comes later; what is said from now on
+        # may be.
+        self.run("journalctl --sync")
 
     def can_be_cut(self) -> None:
         """Skip where nobody can take the power away."""
@@ -309,20 +313,45 @@ class Box:
 #: The facts have no spaces, paths may. Journals, logs and what any boot makes are not edged's.
 LISTING = r"""
 tell='for f; do echo "$(stat -c %a:%u:%g "$f"):$(md5sum <"$f" | cut -c1-12) $f"; done'
-find /etc /opt /usr /var /root /home /srv \( -path /var/log/journal -o -path /var/cache/apt -o -path /var/lib/apt \
-  -o -path /var/tmp -o -path /var/lib/systemd/timers -o -path /var/lib/systemd/timesync -o -name __pycache__ \
-  \) -prune -o -type f -path '/etc/*' -exec sh -c "$tell" sh {} + -o -printf '%y%m:%U:%G %p\n' | sort
+find /etc /opt /usr /var /root /home /srv \( -path /var/log/journal -o -path /var/tmp -o -name __pycache__ \
+  -o -path /var/cache/apt -o -path /var/lib/apt -o -path '/var/lib/systemd/time*' \) -prune \
+  -o -type f -path '/etc/*' -exec sh -c "$tell" sh {} + -o -printf '%y%m:%U:%G %p\n' | sort
 """
+
+#: What a system keeps that has once had a service: the host's own secret for credentials, the copies that
+#: shadow's and systemd's tools leave of the files they change, and databases that are made anew.
+SYSTEMS_OWN = (
+    "/var/lib/systemd/credential.secret",
+    "/etc/passwd-",
+    "/etc/group-",
+    "/etc/shadow-",
+    "/etc/gshadow-",
+    "/etc/subuid-",
+    "/etc/subgid-",
+    "/etc/.pwd.lock",
+    "/var/lib/systemd/catalog/database",
+    "/var/cache/man",
+)
+
+
+def told(said: str, *words: str, what: str = "it does not say") -> None:
+    """Fails with what was said when a word is not in it."""
+    missing = [word for word in words if word not in said]
+    if missing:
+        raise AssertionError(f"{what} {', '.join(missing)}:\n{said}")
 
 
 VERIFY = """
 import json
 from pathlib import Path
 from edged.config.loading import load
-from edged.store import Store, keys
+from edged.store import Store, keys, rotation
 config = load(Path("/etc/edged/edged.toml"))
-with keys.ring(config) as ring, Store.open(Path(config.store.file), ring.key, read_only=True) as store:
-    print(json.dumps(store.verify()))
+file = Path(config.store.file)
+with keys.ring(config) as ring:
+    # In the middle of a rotation there are two keys.
+    with Store.open(file, ring[rotation.fitting(file, ring)], read_only=True) as store:
+        print(json.dumps(store.verify()))
 """
 OPENS = """
 import json

@@ -96,7 +96,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     try:
         said = found.run(
             "systemctl status --no-pager --lines=0 edged.service edged-trial.service;"
-            "journalctl --no-pager -o short-monotonic -n 40 -u edged.service -u edged-trial.service",
+            "journalctl --no-pager -o short-monotonic -n 25 -u edged.service -u edged-trial.service",
             check=False,
             limit=20.0,
         ).said

@@ -3,23 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from box import CHECKOUT, CONFIG, STORE, Box
-
-#: What a system keeps that has once had a service: the host's own secret for credentials, the copies that
-#: shadow's and
-#: systemd's tools leave of the files they change, and databases that are made anew.
-STAYS = (
-    "/var/lib/systemd/credential.secret",
-    "/etc/passwd-",
-    "/etc/group-",
-    "/etc/shadow-",
-    "/etc/gshadow-",
-    "/etc/subuid-",
-    "/etc/subgid-",
-    "/etc/.pwd.lock",
-    "/var/lib/systemd/catalog/database",
-    "/var/cache/man",
-)
+from box import CHECKOUT, CONFIG, STORE, SYSTEMS_OWN, Box, told
 
 
 def test_uninstalling_keeps_the_data(box: Box) -> None:
@@ -30,7 +14,7 @@ def test_uninstalling_keeps_the_data(box: Box) -> None:
     assert box.run("command -v edged", check=False).status != 0, "the command is still there"
     assert box.run("pgrep -u edged", check=False).out == "", "a process of edged's is still there"
     box.run(f"test -s {STORE} && test -s {CONFIG} && test -s /etc/edged/credentials/key")
-    assert str(STORE.parent) in done.out, f"it does not say what stays:\n{done.out}"
+    told(done.out, str(STORE.parent), what="it does not say what stays:")
 
 
 def test_installing_again_finds_the_data(box: Box) -> None:
@@ -48,7 +32,7 @@ def test_purging_asks_first(box: Box) -> None:
 
 def test_purging_leaves_nothing(box: Box) -> None:
     box.purge()
-    left = [line for line in box.changes() if not line.split(" ", 2)[1].startswith(STAYS)]
+    left = [line for line in box.changes() if not line.split(" ", 2)[1].startswith(SYSTEMS_OWN)]
     assert left == [], "purging left or changed something"
     for database in ("passwd", "group"):
         assert box.run(f"getent {database} edged", check=False).status != 0, f"edged is still in {database}"
