@@ -53,7 +53,7 @@ class Client:
             parts, answer = self._hear()
         except TimeoutError:
             raise ControlError("the daemon does not answer", "is the machine overloaded? try again") from None
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError) as error:
             raise ControlError(f"the daemon hung up ({error})", "look into its log") from None
         if not answer.get("ok"):
             raise ControlError(str(answer.get("error", "the daemon refused")), str(answer.get("hint", "")))
@@ -68,9 +68,15 @@ class Client:
 
     def _hear(self) -> tuple[list[Part], dict[str, Any]]:
         parts = []
-        while "part" in (answer := json.loads(self._line())):
+        while "part" in (answer := self._object()):
             parts.append(answer["part"])
         return parts, answer
+
+    def _object(self) -> dict[str, Any]:
+        answer = json.loads(self._line())
+        if not isinstance(answer, dict):
+            raise ValueError("that is no answer")
+        return answer
 
     def _line(self) -> bytes:
         while b"\n" not in self._buffer:
