@@ -1,8 +1,8 @@
 """What edged.service's sandbox refuses and what it must let through, tried from inside.
 
-``unit.sh`` runs it in a copy of the installed unit, with the service's own interpreter, user, devices and credentials.
-Nothing but the standard library. With ``--without`` it runs as the same user without the sandbox, and every refusal must be
-missing: a claim that holds in any case would prove nothing.
+``unit.sh`` runs it in a copy of the installed unit, with the service's own interpreter, user, devices and
+credentials. Nothing but the standard library. With ``--without`` it runs as the same user without the
+sandbox, and every refusal must be missing: a claim that holds in any case would prove nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 
 STATE, RUNTIME = Path("/var/lib/edged"), Path("/run/edged")
-#: Sockets that a process in the sandbox may reach. Any other is a way out: systemd-resolved's answers questions
+#: Sockets that a process in the sandbox may reach. Any other is a way out: systemd-resolved's answers
+#: questions
 #: about names, and those are packets on the network.
 SOCKETS = {"/run/systemd/notify", "/run/edged/control.sock"}
 JOURNAL = Path("/run/systemd/journal")
@@ -302,11 +303,11 @@ def telling_how_busy_the_machine_is() -> None:
 @let
 def looking_for_devices_and_sensors() -> None:
     for folder in ("/sys/class", "/sys/bus", "/sys/devices", "/sys/dev/char"):
-        assert os.listdir(folder), folder
+        assert any(Path(folder).iterdir()), folder
     for path in Path("/sys/class").glob("thermal/thermal_zone*/temp"):
         with suppress(OSError):  # a sensor may have nothing to say
             path.read_text()
-    assert os.listdir("/dev")
+    assert any(Path("/dev").iterdir())
 
 
 @let
@@ -349,7 +350,7 @@ def writing_its_state() -> None:
 
 @let
 def callbacks_of_foreign_functions() -> None:
-    """libffi makes these without memory that is written and run; NumPy and picamera2's libraries need some."""
+    """libffi makes these without memory that is both written and run."""
     kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
     numbers = (ctypes.c_int * 3)(3, 1, 2)
     order = kind(lambda a, b: ctypes.c_int.from_address(a).value - ctypes.c_int.from_address(b).value)
