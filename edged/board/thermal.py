@@ -58,10 +58,14 @@ def hottest(found: Iterable[Zone]) -> Zone | None:
     """The zone that stands for the board: the hottest readable one of the processor, else of what may be
     it.
     """
+    return max(candidates(found), key=lambda one: one.celsius or 0.0, default=None)
+
+
+def candidates(found: Iterable[Zone]) -> list[Zone]:
+    """The readable zones of the processor; where none is named so, those of what may be it."""
     readable = [one for one in found if one.celsius is not None]
-    candidates = [one for one in readable if PROCESSOR.search(one.kind)]
-    candidates = candidates or [one for one in readable if not ELSEWHERE.search(one.kind)]
-    return max(candidates, key=lambda one: one.celsius or 0.0, default=None)
+    named = [one for one in readable if PROCESSOR.search(one.kind)]
+    return named or [one for one in readable if not ELSEWHERE.search(one.kind)]
 
 
 def zones(sys: Path = SYS, *, with_trips: bool = True) -> Iterator[Zone]:

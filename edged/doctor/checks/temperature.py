@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edged.board.host import Host
-from edged.board.thermal import Zone, hottest, zones
+from edged.board.thermal import Zone, candidates, hottest, zones
 from edged.doctor.case import Case
 from edged.doctor.finding import Finding
 
@@ -25,7 +25,7 @@ def examine(case: Case) -> Iterator[Finding]:
     if zone is None or zone.celsius is None:
         yield _blind(found)
         return
-    limit, why = limit_of(case.host, zone)
+    limit, why = limit_of(case.host, candidates(found))
     facts = {
         "celsius": zone.celsius,
         "zone": zone.kind,
@@ -46,10 +46,13 @@ def examine(case: Case) -> Iterator[Finding]:
         yield Finding("ok", f"{where}, {left:.0f} °C below the limit: {bounds}", facts=facts)
 
 
-def limit_of(host: Host, zone: Zone) -> tuple[float | None, str]:
-    """Where the board acts against heat, and how."""
-    passive = [one.celsius for one in zone.trips if one.kind == "passive"]
-    grave = [one.celsius for one in zone.trips if one.kind in ("hot", "critical")]
+def limit_of(host: Host, found: list[Zone]) -> tuple[float | None, str]:
+    """Where the board acts against heat first, and how. A Rock's hottest zone has no trip points, its
+    others have.
+    """
+    trips = [trip for zone in found for trip in zone.trips]
+    passive = [one.celsius for one in trips if one.kind == "passive"]
+    grave = [one.celsius for one in trips if one.kind in ("hot", "critical")]
     limits = [(PI_LIMIT, "the firmware slows it down")] if host.pi() else []
     if "3 Model B Plus" in host.model() or "3 Model A Plus" in host.model():
         limits.append((PI3_SOFT_LIMIT, "the firmware lowers its frequency"))
