@@ -38,6 +38,14 @@ TRIES: Final = 100
 COPIED_AT_ONCE: Final = 2048  # pages between two words of a copy's progress: half a second on a Pi Zero
 
 BUSY, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 8, 10, 11, 13, 14, 26
+#: What a copy (``backup``) fails with has no code, only SQLite's own words for it.
+_CODES: Final = {
+    "attempt to write a readonly database": READONLY,
+    "disk I/O error": IOERR,
+    "database disk image is malformed": CORRUPT,
+    "database or disk is full": FULL,
+    "file is not a database": NOTADB,
+}
 HINT_OWNER: Final = "run this as the user that owns it, or name another [store] file"
 HINT_DAMAGED: Final = (
     "stop edged, move the file away (edged then makes a new one) and check the card or disk that it lies on"
@@ -320,8 +328,11 @@ class Database:
         """Read all of the file; a sentence for each page that does not verify and each tree that is not
         whole.
         """
+        # This looks at the file alone. A page that a cut left torn there is whole in the WAL, from which
+        # the next
+        # writer mends it and any reader reads it: while there is one, what is read through it decides.
         pages = [str(row[0]) for row in self.rows("PRAGMA cipher_integrity_check")]
-        if pages:
+        if pages and not _length(self._files()[1]):
             return pages
         return [str(row[0]) for row in self.rows("PRAGMA integrity_check(20)") if row[0] != "ok"]
 
@@ -338,7 +349,7 @@ class Database:
             raise self._sentence(error) from None
 
     def _sentence(self, error: Any) -> StoreError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF or _CODES.get(str(error), 0)
         if code == NOTADB and self._key:
             return self._wrong_or_damaged()
         if code in (CORRUPT, NOTADB):
@@ -385,6 +396,13 @@ def _unlock(connection: Any, key: Key) -> None:
     connection.execute("PRAGMA temp_store = MEMORY")  # nothing in the clear on the disk
     connection.execute("PRAGMA mmap_size = 0")
     connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _make(path: Path) -> bool:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from edged.errors import KeyRefusedError
-from edged.store import secret
+from edged.store import files, secret
 from edged.store.secret import TEXT, Key
 
 if TYPE_CHECKING:
@@ -189,8 +189,11 @@ def create(path: Path, key: Key | None = None, owner: tuple[int, int] | None = N
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise KeyRefusedError(f"{path.parent} cannot be made: {error.strerror}", HINT_FOLDER) from None
+    own = secret.fresh() if key is None else bytearray(key)
+    text = secret.digits(own)
+    secret.wipe(own)
     try:
-        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+        files.make(path, text, MODE, owner)
     except FileExistsError:
         raise KeyRefusedError(
             f"{path} is there already and is not overwritten",
@@ -198,38 +201,8 @@ def create(path: Path, key: Key | None = None, owner: tuple[int, int] | None = N
         ) from None
     except OSError as error:
         raise KeyRefusedError(f"{path} cannot be made: {error.strerror}", HINT_FOLDER) from None
-    try:
-        _fill(made, path.parent, key, owner)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise KeyRefusedError(f"{path} cannot be written: {error.strerror}", HINT_FOLDER) from None
-
-
-def _fill(made: int, folder: Path, key: Key | None, owner: tuple[int, int] | None) -> None:
-    """Write the key and have it on the disk, its name in the folder too."""
-    own = secret.fresh() if key is None else bytearray(key)
-    text = secret.digits(own)
-    secret.wipe(own)
-    try:
-        os.fchmod(made, MODE)  # whatever the umask was
-        if owner is not None:
-            os.fchown(made, *owner)
-        if os.write(made, text) != len(text):
-            raise OSError("a part of it is missing")
-        os.fsync(made)
     finally:
         secret.wipe(text)
-        os.close(made)
-    sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """A file's name is on the disk only once its folder is."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def next_of(path: Path) -> Path:

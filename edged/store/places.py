@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edged.errors import KeyRefusedError
-from edged.store import keys, sealed, secret
+from edged.store import files, keys, sealed, secret
 from edged.store.keys import KEY, NEXT, Keyring
 from edged.store.secret import Key
 
@@ -86,7 +86,7 @@ class FilePlace:
         """See ``Place``."""
         if self.exists(NEXT):
             keys.next_of(self.where).rename(self.where)
-        keys.sync_folder(self.where.parent)
+        files.sync_folder(self.where.parent)
 
     def protected_by(self) -> str:
         """See ``Place``."""

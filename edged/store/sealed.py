@@ -20,23 +20,23 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
 from base64 import b64decode
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from edged.errors import KeyRefusedError
-from edged.store import keys, secret
-from edged.store.keys import KEY, NEXT, PREFIX, Keyring, sync_folder, there
+from edged.store import files, keys, secret
+from edged.store.keys import KEY, NEXT, PREFIX, Keyring, there
 from edged.store.secret import Key
 
 FOLDER: Final = Path("/etc/edged/credentials")
 TPM: Final = Path("/sys/class/tpmrm")
 SEARCHED: Final = "/usr/local/bin:/usr/bin:/bin"
+ENVIRONMENT: Final = {"PATH": SEARCHED, "LC_ALL": "C"}  # of systemd-creds, and nothing else
 PATIENCE: Final = 60.0  # seconds; a TPM on a slow bus takes two
+MODE: Final = 0o600
 LARGEST: Final = 64 * 1024  # bytes of a sealed key; a real one has under 2 KiB
-_LEFT: Final = ".edged-sealed-"
 
 #: The first 16 bytes of a sealed credential say by what it was sealed (systemd's creds-util.h).
 _SEALS: Final = {
@@ -73,15 +73,12 @@ def make(name: str, key: Key) -> str:
     if exists(name):
         raise _already(FOLDER / name)
     content, seal = _sealed(name, key)
-    made = _written(content)
     try:
-        # link, not rename: it never takes the place of what is there.
-        os.link(made, FOLDER / name, follow_symlinks=False)
+        files.make(FOLDER / name, content, MODE)
     except FileExistsError:
         raise _already(FOLDER / name) from None
-    finally:
-        made.unlink()
-    sync_folder(FOLDER)
+    except OSError as error:
+        raise KeyRefusedError(f"{FOLDER / name} cannot be made: {error.strerror}", "check its disk") from None
     return seal
 
 
@@ -94,10 +91,11 @@ def promote() -> None:
     with ring() as both:
         if both.rotating:
             content, _ = _sealed(KEY, both[NEXT])
-            _written(content).rename(FOLDER / KEY)
-            sync_folder(FOLDER)
+            # By way of the folder above: systemd loads whatever it finds in this one.
+            files.replace(FOLDER / KEY, content, MODE, FOLDER.parent / ".sealed")
+            files.sync_folder(FOLDER.parent)
     (FOLDER / NEXT).unlink(missing_ok=True)
-    sync_folder(FOLDER)
+    files.sync_folder(FOLDER)
 
 
 def sealed_by(name: str = KEY) -> str:
@@ -167,7 +165,7 @@ def _started(command: list[str], stdin: int = subprocess.DEVNULL) -> subprocess.
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={"PATH": SEARCHED, "LC_ALL": "C"},
+        env=ENVIRONMENT,
         bufsize=0,
     )
 
@@ -224,29 +222,12 @@ def _make_folder() -> None:
     except OSError as error:
         raise KeyRefusedError(f"{FOLDER} cannot be made: {error.strerror}", "run this as root") from None
     else:
-        sync_folder(FOLDER.parent)
+        files.sync_folder(FOLDER.parent)
     found = FOLDER.stat()
     if found.st_uid != 0 or found.st_mode & 0o077:
         raise KeyRefusedError(
             f"{FOLDER} is not root's alone", f"chown root:root {FOLDER} && chmod 0700 {FOLDER}"
         )
-
-
-def _written(content: bytes) -> Path:
-    """A new file beside the folder, on the disk; one that was left there by a cut is removed."""
-    for left in FOLDER.parent.glob(f"{_LEFT}*"):
-        left.unlink(missing_ok=True)
-    made, name = tempfile.mkstemp(prefix=_LEFT, dir=FOLDER.parent)  # mode 0600
-    try:
-        if os.write(made, content) != len(content):
-            raise KeyRefusedError(f"{name} cannot be written", "is there room on its disk?")
-        os.fsync(made)
-    except OSError as error:
-        Path(name).unlink()
-        raise KeyRefusedError(f"{name} cannot be written: {error.strerror}", "check its disk") from None
-    finally:
-        os.close(made)
-    return Path(name)
 
 
 def _check(path: Path) -> None:
