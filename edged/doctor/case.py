@@ -20,6 +20,7 @@ from edged.doctor.service import Process, Unit
 from edged.errors import ConfigError, ControlError, EdgedError
 
 INSTALLED = Path("/opt/edged")
+INSTALLED_CONFIG = Path("/etc/edged/edged.toml")
 PATIENCE = 3.0  # seconds that the daemon may take to answer
 
 
@@ -197,7 +198,8 @@ class Case:
     @property
     def again(self) -> str:
         """Shows what this caller cannot see."""
-        return "sudo edged doctor" + (f" --config {self.config_path}" if self.config_path else "")
+        named = self.config_path if self.config_path != INSTALLED_CONFIG else None
+        return "sudo edged doctor" + (f" --config {named}" if named else "")
 
 
 def _defaults() -> Config:

@@ -15,34 +15,30 @@ ESCROW: Final = "keep a copy where the board is not: sudo edged keys export --to
 
 def examine(case: Case) -> Iterator[Finding]:
     """One finding. Of the key itself nothing is told, not even to programs."""
-    from edged.store import keys
+    from edged.store import places
 
     try:
-        with keys.ring(case.config) as ring:
-            where, rotating = ring.where, ring.rotating
+        place = places.in_force(case.config)
+        with place.ring() as ring:
+            rotating = ring.rotating
     except KeyRefusedError as error:
         yield _refused(case, error)
         return
-    seal = _seal(where)
-    facts = {"where": where, "rotating": rotating, "sealed_by": seal or None}
+    said = f"{place.where}, protected by {place.protected_by()}"
+    facts = {"where": str(place.where), "kind": place.kind, "rotating": rotating}
     if rotating:
-        yield Finding(
-            "warning",
-            f"{where}: a rotation is under way; the store may be under either of two keys",
-            fix="sudo edged keys rotate finishes it",
-            facts=facts,
-        )
-    elif on_same_disk(case) and not seal:
-        said = f"{where} is right; it lies beside the store, so whoever takes the disk can read both"
+        said = f"{place.where}: a rotation is under way; the store may be under either of two keys"
+        yield Finding("warning", said, fix="sudo edged keys rotate finishes it", facts=facts)
+    elif place.kind == "file" and on_same_disk(case):
+        said = f"{place.where} lies beside the store: whoever takes the disk can read both"
         yield Finding(
             "note",
             said,
-            fix=f"a sealed key (docs/keys.md), or key_file on another medium; {ESCROW}",
+            fix=f"let install.sh seal one, or put key_file on another medium; {ESCROW}",
             facts=facts,
         )
     else:
-        sealed = f", sealed by {seal}" if seal else ""
-        yield Finding("ok", f"{where} is right{sealed}. {ESCROW.capitalize()}", facts=facts)
+        yield Finding("ok", f"{said}; have a copy elsewhere: edged keys export", facts=facts)
 
 
 def _refused(case: Case, error: KeyRefusedError) -> Finding:
@@ -59,15 +55,6 @@ def _refused(case: Case, error: KeyRefusedError) -> Finding:
         fix=case.again,
         facts=facts,
     )
-
-
-def _seal(where: str) -> str:
-    """What it takes to unseal the key, "" for one that lies in the clear."""
-    if "sealed" not in where:
-        return ""
-    from edged.store import sealed
-
-    return sealed.sealed_by()
 
 
 def on_same_disk(case: Case) -> bool:

@@ -19,7 +19,9 @@ ARENA: Final = 3  # a model in memory is so many times its file: weights, packed
 SMALLER: Final = (
     "a smaller model, fewer pipelines, or a board with more memory; `edged models list` has sizes"
 )
-CGROUP: Final = "add cgroup_enable=memory to the line in /boot/firmware/cmdline.txt and reboot"
+CGROUP: Final = (
+    "cgroup_enable=memory on the kernel's command line: on a Pi the one in /boot/firmware/cmdline.txt; reboot"
+)
 
 
 def examine(case: Case) -> Iterator[Finding]:
