@@ -5,8 +5,8 @@ kernel's word for who has connected (``SO_PEERCRED``) decides what they may do. 
 silent or hostile costs a small buffer and nobody's time:
 
 - Nothing blocks. Requests and lines of an answer are bounded; a part is made when the one before it is taken.
-- Whoever comes is let in. Of a user who has too many connections, and of all when they are too many, the one
-  that has been idle for longest goes. Root and the daemon's own user have places of their own.
+- Whoever comes is let in. Of a user who has too many connections, and of the one with the most when all are
+  too many, the one that has been idle for longest goes. Root and the daemon's own user have their own places.
 - The first request of a newcomer is answered at once; everything else takes turns, one part or request for
   each round of the loop, root first. When that takes most of the time for long, it is slowed down.
 """
@@ -17,8 +17,9 @@ import os
 import socket
 import struct
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import GeneratorType
 from typing import Any, Final
@@ -203,17 +204,25 @@ class Control:
         if len(same) >= MOST_OF_A_USER:
             self._send_off(same, f"one user has {len(same)} connections")
         elif len(alike) >= MOST_OF_OTHERS:
-            self._send_off(alike, f"there are {len(alike)} connections")
+            (uid, _), *_ = Counter(one.uid for one in alike).most_common(1)
+            self._send_off([one for one in alike if one.uid == uid], f"there are {len(alike)} connections")
 
     def _send_off(self, some: list[Client], why: str) -> None:
         client = min(some, key=lambda one: one.active)
-        if not client.answers and client.telling is None:
-            client.answers += _refusal(ControlError(f"{why}: this one was idle for longest", "ask again"))
-            client.take()
-        self._drop(client)
+        self._dismiss(client, ControlError(f"{why}: this one was idle for longest", "ask again"))
         self._refuse(client, f"{why}; the one that was idle for longest was closed")
 
+    def _dismiss(self, client: Client, why: EdgedError) -> None:
+        """Hang up, with a word unless it would stand in the middle of an answer."""
+        if not client.answers and client.telling is None:
+            client.answers += _refusal(why)
+            with suppress(OSError):
+                client.take()
+        self._drop(client)
+
     def _refuse(self, client: Client, why: str) -> None:
+        if client.privileged:
+            return  # it is the owner's own doing, and was told
         who = f"process {client.pid} of user {client.uid}"
         self._tell("control-refused", f"{who}: {why}", peer_uid=client.uid, peer_pid=client.pid, reason=why)
 
@@ -239,20 +248,14 @@ class Control:
             elif not client.hear():
                 self._drop(client)
             elif client.endless:
-                self._cut_off(client)
+                error = f"the request is longer than {LONGEST_REQUEST} bytes"
+                self._dismiss(client, ControlError(error, "ask for less at once"))
             elif client.wants and client.telling is None and client not in self._waiting:
                 self._attend(client)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self._drop(client)
-
-    def _cut_off(self, client: Client) -> None:
-        if client.telling is None:
-            error = f"the request is longer than {LONGEST_REQUEST} bytes"
-            client.answers += _refusal(ControlError(error, "ask for less at once"))
-            client.take()
-        self._drop(client)
 
     def _attend(self, client: Client) -> None:
         """A request was heard: answer it at once, unless answering has taken too much of the loop lately."""
