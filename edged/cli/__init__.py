@@ -12,12 +12,15 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from edged import __version__
 from edged.errors import EdgedError, fault
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: What `edged --help` says, without importing a single one.
 VERBS: Final = {
@@ -63,6 +66,12 @@ class Verbs(click.Group):
             hint = f"; did you mean `edged {near[0]}`?" if near else ""
             raise click.UsageError(f'there is no command "{args[0]}"{hint}', ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """For a shell: without importing any."""
+        from edged.cli import candidates
+
+        return candidates.verbs(self, VERBS, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list below the help text."""

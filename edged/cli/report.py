@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edged.cli import candidates
 from edged.cli.options import command as make
 from edged.cli.options import config_option, json_option, loaded, print_json
 
@@ -32,7 +33,10 @@ def _span(ctx: click.Context, param: click.Parameter, text: str | None) -> float
 
 
 def _several(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(f"--{name}", f"{name}s", multiple=True, metavar="NAME", help=text)
+    names = getattr(candidates, f"{name}s")
+    return click.option(
+        f"--{name}", f"{name}s", multiple=True, metavar="NAME", help=text, shell_complete=names
+    )
 
 
 @make(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: What ``edged keys --help`` says, without importing a single one.
 VERBS: Final = {
@@ -31,6 +34,12 @@ class Verbs(click.Group):
         command = import_module(f"edged.cli.keys.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """For a shell: without importing any."""
+        from edged.cli import candidates
+
+        return candidates.verbs(self, VERBS, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list below the help text."""
