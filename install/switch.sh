@@ -13,7 +13,7 @@
 readonly TRIAL=$HOME_OF_EDGED/trial
 readonly VERDICT_FILE=$HOME_OF_EDGED/verdict
 readonly JUDGED_FOR=60     # seconds until a version must be healthy
-readonly HEALTHY_FOR=10    # seconds without a break that count as healthy, where there is a version to go back to
+readonly HEALTHY_FOR=20    # seconds without a break that count as healthy, where there is a version to go back to
 readonly MOST_TRIES=2      # beginnings of a judgement: a version that takes the board down with it is not tried for ever
 
 declare -A trial=()
