@@ -24,7 +24,7 @@ from edged.clock import Clock, boot_id, zone
 from edged.config.loading import load
 from edged.config.shape import Config
 from edged.control import Control, Verb
-from edged.errors import RefusedError
+from edged.errors import ControlError, RefusedError
 from edged.exchange import Nothing
 from edged.health import Outlook, summary
 from edged.herald import Herald
@@ -78,7 +78,7 @@ class Daemon:
         self._herald = Herald(reactor, notifier, self._journal, self._outlook)
         self._roster = Roster(reactor, self)
         self._told: dict[str, tuple[str, str]] = {}
-        self._told_to_stop = self._open = self._reload_wanted = self._was_ready = False
+        self._told_to_stop = self._ending = self._open = self._reload_wanted = self._was_ready = False
         self._config: Config
         self._tally: Tally
         self._reloader: Reloader
@@ -157,7 +157,7 @@ class Daemon:
         """The manager from now on, and whoever watches once a second."""
         self._herald.begin()
         self._reactor.every(SETTLED_EVERY, self._settle)
-        if self._reload_wanted:
+        if self._reload_wanted and not self._ending:
             self._reload()
         self._judge()
         if on_status is not None:
@@ -166,25 +166,28 @@ class Daemon:
     # --- what the owner wants
 
     def _end(self) -> None:
-        self._told_to_stop = True
+        self._told_to_stop = self._ending = True
         self._reactor.stop()
 
     def _hang_up(self) -> None:
         """SIGHUP means reload; but when a terminal closes it means that nobody watches any more."""
         if self._on_terminal and not sys.stderr.isatty():
             self._end()
-        elif self._open:
+        elif self._open and not self._ending:
             self._reload()
         else:
             self._reload_wanted = True
 
     def _reload(self) -> dict[str, Any]:
+        if self._ending:
+            raise ControlError("the daemon is stopping", "start it again: it reads its config then")
         answer = self._reloader.reload()
         self._judge()
         return answer
 
     def stop(self) -> None:
         """Say that the end has begun; ``ExitStack`` makes it."""
+        self._ending = True
         self._herald.stopping("stopping: workers tell their last second")
 
     # --- what workers tell

@@ -91,7 +91,7 @@ def line(outlook: Outlook, fps: float | None = None, celsius: float | None = Non
 
 def summary(outlook: Outlook) -> str:
     """How many count, and who does not: for the journal, which has heard each reason already."""
-    others = (f"{one.name}: {one.state}" for one in _others(outlook))
+    others = (f"{one.name}: {_state(one)}" for one in _others(outlook))
     at_work = len(outlook.pipelines) - len(_others(outlook))
     return "; ".join((_count(outlook.pipelines, at_work), *others))
 
@@ -110,9 +110,12 @@ def _others(outlook: Outlook) -> list[Condition]:
 
 def _trouble(one: Condition) -> str:
     why = one.why if len(one.why) <= LONGEST_WHY else f"{one.why[: LONGEST_WHY - 1]}…"
-    # A worker that is tried again starts and fails, starts and fails: that is one state, not news each time.
-    state = "backoff" if one.state == "starting" and one.settled else one.state
-    return f"{one.name}: {state}: {why}" if why else f"{one.name}: {state}"
+    return f"{one.name}: {_state(one)}: {why}" if why else f"{one.name}: {_state(one)}"
+
+
+def _state(one: Condition) -> str:
+    """A worker that is tried again starts and fails, starts and fails: one state, not news each time."""
+    return "backoff" if one.state == "starting" and one.settled else one.state
 
 
 def budget(at_work: Iterable[Condition]) -> int | None:

@@ -143,7 +143,7 @@ def test_a_frozen_worker_does_not_keep_its_successor_waiting(
 def test_what_hangs_in_the_kernel_is_named_and_waited_for_by_nobody(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing here can be killed in vain, so the kill itself is left out: the process stays, as in a driver."""
+    """Nothing here hangs in the kernel, so the kill itself is left out: the process stays, as in a driver."""
     monkeypatch.setattr(supervise, "STOP_PATIENCE", 0.1)
     monkeypatch.setattr(supervise, "KILL_PATIENCE", 0.1)
     monkeypatch.setattr(supervise, "STUCK", 0.1)

@@ -21,7 +21,7 @@ from edged import tally as tallying
 from edged.clock import Clock
 from edged.config.shape import File, Keep, Measure, Model, Pipeline, Source, Synthetic, V4l2
 from edged.errors import StoreError
-from edged.nouns import Bucket, Entry, Series
+from edged.nouns import Entry, Series
 from edged.reactor import Reactor
 from edged.series import series_of
 from edged.store import Store
@@ -31,7 +31,7 @@ from edged.wall import Tick
 
 FOREVER = Keep(second=0.0, minute=float("inf"), hour=float("inf"), day=float("inf"))
 LIVE = V4l2()
-#: What a pipeline may be asked for: another number of series, the same number but others, and the first again.
+#: What a pipeline may be asked for: one series, another one, several.
 MEASURES = (
     (Measure(kind="occupancy", labels=("person",)),),
     (Measure(kind="occupancy", labels=("car",)),),
@@ -80,7 +80,7 @@ class Books:
         self.tally.left(self.keepers.pop(name), None)
 
     def tick(self, name: str, value: int, start: float | None = None) -> None:
-        """A second in which every series of the pipeline was ``value``, the second one ``value + 1`` and so on."""
+        """A second in which the first series of the pipeline was ``value``, the next ``value + 1`` ..."""
         keeper = self.keepers[name]
         if start is None:
             start, self.now = self.now, self.now + 1.0
