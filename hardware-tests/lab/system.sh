@@ -3,7 +3,8 @@
 # on each: ../system tells it. A table of figures at the end, then pytest's closing line; its exit status is the answer.
 #
 # Kept in ${EDGED_CACHE:-~/.cache/edged}/lab: the root folders, the wheels, pytest. Each run works on a disk of its own,
-# which is thrown away (KEEP=1 keeps it and says where). --probe says whether containers can be started here, and why not.
+# which is thrown away (KEEP=1 keeps it and says where). --probe says why containers cannot be started here, if so.
+# --environment prints the Python that plays it.
 # needs: root, mmdebstrap, debian-archive-keyring, systemd-container, e2fsprogs
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -32,16 +33,22 @@ environment() { # prints a Python that has pytest and hatchling
 	if [ ! -e "$folder/complete" ]; then
 		rm -rf "$lab"/story-????????????
 		python3 -m venv "$folder"
-		PIP_DISABLE_PIP_VERSION_CHECK=1 "$folder/bin/python" -m pip install --quiet -c "$checkout/constraints.txt" pytest hatchling >&2
+		PIP_DISABLE_PIP_VERSION_CHECK=1 "$folder/bin/python" -m pip install --quiet --quiet -c "$checkout/constraints.txt" pytest hatchling >&2
 		touch "$folder/complete"
 	fi
 	echo "$folder/bin/python"
 }
 
-if [ "${1:-}" = --probe ]; then
+case ${1:-} in
+--probe)
 	probe
 	exit
-fi
+	;;
+--environment)
+	environment
+	exit
+	;;
+esac
 suites=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	suites+=("$1")

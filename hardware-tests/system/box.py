@@ -74,6 +74,7 @@ class Box:
         self.install_said = ""
         self.committed: dict[str, float] = {}
         self.run, self.read, self.write = machine.run, machine.read, machine.write
+        self.began = int(self.now())
 
     # --- what the owner types
 
@@ -213,11 +214,14 @@ class Box:
         return self.journal(f"EDGED_EVENT={name}", *arguments)
 
     def tracebacks(self) -> list[str]:
-        """Every line of any boot that looks like one, with its unit."""
-        said = self.run(
-            "journalctl --quiet --no-pager -o short-iso --grep Traceback", check=False, limit=120
-        ).out
-        return said.splitlines()
+        """Every line of any boot since the story began that looks like one, with its unit.
+
+        Of a container all of it; on a board others have their say too.
+        """
+        whose = " ".join(UNITS) if self.machine.name == "board" else ""
+        said = self.run(f"journalctl --quiet --no-pager -o short-iso --since @{self.began} {whose}", limit=120).out
+        assert "edged" in said, "the journal has nothing of the story"
+        return [line for line in said.splitlines() if "Traceback" in line]
 
     def listing(self) -> dict[str, str]:
         """Everything that edged could leave behind: path to mode, owner and, in /etc, contents."""
