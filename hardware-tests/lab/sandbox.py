@@ -27,6 +27,8 @@ STATE, RUNTIME = Path("/var/lib/edged"), Path("/run/edged")
 #: about names, and those are packets on the network.
 SOCKETS = {"/run/systemd/notify", "/run/edged/control.sock"}
 JOURNAL = Path("/run/systemd/journal")
+#: A device that anybody may open.
+FUSE = Path("/dev/fuse")
 REFUSALS = {errno.EPERM, errno.EACCES, errno.EROFS, errno.EAFNOSUPPORT, errno.ENOSYS}
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -110,6 +112,15 @@ def sockets_of_the_kernel_and_of_virtual_machines() -> None:
 def local_sockets_of_other_services() -> None:
     found = {str(path) for path in tree(Path("/run")) if path.is_socket() and JOURNAL not in path.parents}
     assert found <= SOCKETS, f"within reach: {', '.join(sorted(found - SOCKETS))}"
+
+
+# --- devices
+
+if FUSE.exists():  # a container has none
+
+    @refused
+    def devices_of_other_classes() -> None:
+        fails(lambda: os.close(os.open(FUSE, os.O_RDWR)))
 
 
 # --- files

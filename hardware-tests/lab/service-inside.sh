@@ -102,8 +102,9 @@ if [ -e "$group/memory.max" ] && [ "$(systemd-detect-virt)" != systemd-nspawn ];
   echo "       tasks: $(cat "$group/pids.current") of $(cat "$group/pids.max"), memory: $(($(cat "$group/memory.peak") >> 20)) MiB at most"
   daemon=$(systemctl show -p MainPID --value edged.service)
   worker=$(fact "p['pid']")
-  # So little that something has to go: the largest is the worker.
-  systemctl set-property --runtime edged.service MemoryHigh=infinity MemoryMax=$(($(cat "$group/memory.current") * 7 / 10))
+  # So little that something has to go: the largest is the worker. What is cached of files could go first, so that does not count.
+  anonymous=$(sed -n 's/^anon //p' "$group/memory.stat")
+  systemctl set-property --runtime edged.service MemoryHigh=infinity MemoryMax=$((anonymous * 8 / 10))
   sleep 5
   systemctl set-property --runtime edged.service MemoryMax=60%
   expect "out of memory, a worker is ended" test "$(grep -c '^oom_kill [1-9]' "$group/memory.events")" = 1
