@@ -40,6 +40,7 @@ HINT_FOLDER: Final = "choose a folder that this user may write, or [store] key_f
 #: colon, "_", the file's own.
 PREFIX: Final = "edged_"
 KEY, NEXT = "key", "next"
+SEALED: Final = Path("/etc/edged/credentials")
 
 
 class Keyring:
@@ -167,6 +168,13 @@ def _unsealed() -> Keyring | None:
     return sealed.ring() if sealed.exists() else None
 
 
+def absent(path: Path) -> KeyRefusedError:
+    """There is no key file; where the service has a sealed key, it is root's."""
+    if os.geteuid() != 0 and SEALED.is_dir():
+        return KeyRefusedError(f"the key in {SEALED} is for root and the service alone", "use sudo")
+    return KeyRefusedError(f"there is no key file {path}", HINT_INIT)
+
+
 def _is_sealed(config: Config) -> bool:
     if os.geteuid() != 0 or Path(config.store.key_file) != Path(config.daemon.state_dir) / KEY:
         return False
@@ -228,7 +236,7 @@ def _read(path: Path, check: Check) -> bytearray:
     try:
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise KeyRefusedError(f"there is no key file {path}", HINT_INIT) from None
+        raise absent(path) from None
     except OSError as error:
         raise KeyRefusedError(f"the key file {path} cannot be read: {error.strerror}", _hint(error)) from None
     try:

@@ -140,7 +140,7 @@ def in_force(config: Config) -> Place:
     seal = SealedPlace() if os.geteuid() == 0 and _by_default(config) else None
     if seal is None or not seal.exists():
         if not file.exists():
-            raise KeyRefusedError(f"there is no key file {file.where}", keys.HINT_INIT)
+            raise keys.absent(file.where)
         return file
     if file.exists():
         raise KeyRefusedError(

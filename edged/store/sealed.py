@@ -30,7 +30,7 @@ from edged.store import files, keys, secret
 from edged.store.keys import KEY, NEXT, PREFIX, Keyring, there
 from edged.store.secret import Key
 
-FOLDER: Final = Path("/etc/edged/credentials")
+FOLDER: Final = keys.SEALED
 TPM: Final = Path("/sys/class/tpmrm")
 SEARCHED: Final = "/usr/local/bin:/usr/bin:/bin"
 ENVIRONMENT: Final = {"PATH": SEARCHED, "LC_ALL": "C"}  # of systemd-creds, and nothing else

@@ -54,8 +54,9 @@ def command(config_path: Path | None, no_restart: bool) -> None:
     if not written(config, place) and not write(config, place, service, no_restart):
         return
     fingerprint = finish(config, place)
-    click.echo(f"the store is under its new key (fingerprint {fingerprint}); the old one is gone")
-    click.echo("copies of the old key do not open it any more: edged keys export --to-recipient age1...")
+    what = "the store is under its" if Path(config.store.file).exists() else "there is no store yet; it has a"
+    click.echo(f"{what} new key (fingerprint {fingerprint}); the old one is gone")
+    click.echo("escrow copies of the old key open nothing new: edged keys export --to-recipient age1...")
 
 
 def tidied(place: Place) -> bool:
