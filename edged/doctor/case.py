@@ -38,11 +38,12 @@ class Account(msgspec.Struct, frozen=True):
         """
         if self.uid == 0:
             return True
+        shift = 0
         if about.st_uid == self.uid:
-            return bool(about.st_mode >> 6 & want)
-        if about.st_gid in (self.gid, *self.groups):
-            return bool(about.st_mode >> 3 & want)
-        return bool(about.st_mode & want)
+            shift = 6
+        elif about.st_gid in (self.gid, *self.groups):
+            shift = 3
+        return about.st_mode >> shift & want == want
 
 
 class Case:
@@ -169,6 +170,21 @@ class Case:
         from edged.control_client import NotRunning
 
         return self.status is None and not isinstance(self.status_error, NotRunning)
+
+    @property
+    def socket(self) -> Path:
+        """Where the daemon is asked."""
+        return self.host.place(self.config.daemon.runtime_dir) / "control.sock"
+
+    @property
+    def shut_out(self) -> bool:
+        """The daemon is there, and not for this caller to ask."""
+        try:
+            return not self.caller.may(self.socket.stat(), os.W_OK)
+        except PermissionError:
+            return True
+        except OSError:
+            return False
 
     # --- what to type
 

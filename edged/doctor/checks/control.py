@@ -17,7 +17,7 @@ MODE: Final = 0o660
 
 def examine(case: Case) -> Iterator[Finding]:
     """One finding."""
-    path = Path(case.config.daemon.runtime_dir) / "control.sock"
+    path = case.socket
     facts: dict[str, object] = {"path": str(path), "answers": case.status is not None}
     try:
         about = path.stat()
@@ -35,7 +35,7 @@ def examine(case: Case) -> Iterator[Finding]:
         "owner": about.st_uid,
         "member": _member(case, about.st_gid),
     }
-    if case.status is None and case.status_error is not None and not case.caller.may(about, 2):
+    if case.status is None and case.shut_out:
         yield _outside(case, path, facts)
     elif case.status is None:
         said = case.status_error.message if case.status_error else "it does not answer"

@@ -12,6 +12,7 @@ from edged.config.shape import Model
 from edged.doctor.case import Case
 from edged.doctor.finding import Finding, Progress
 from edged.doctor.trial import ask, whose
+from edged.doctor.unconfigured import unconfigured
 from edged.doctor.visibility import MOVE, hidden
 from edged.doctor.words import size
 
@@ -22,7 +23,7 @@ DECODERS: Final = {"Detections": "detector", "Classes": "classifier", "Values": 
 def examine(case: Case) -> Iterator[Finding | Progress]:
     """One finding for each model that an enabled pipeline uses."""
     if not case.models():
-        yield Finding("note", "no pipeline is configured, so no model is tried", fix="edged doctor config")
+        yield unconfigured(case, "no model is tried")
     for name, model in case.models().items():
         yield Progress(f"model {name}")
         yield _model(case, name, model)
@@ -89,7 +90,7 @@ def _changed(file: str, facts: dict[str, Any]) -> str:
     from edged.models.catalogue import catalogue
 
     meant = next((name for name, one in catalogue().items() if one.file == file.rpartition("/")[2]), "")
-    if not meant or facts["catalogue"]:
+    if meant in ("", facts["catalogue"]):
         return ""
     facts["meant"] = meant
     return f"{file} is not the catalogue's {meant}: it has other bytes (SHA-256 {facts['sha256'][:12]}…)"

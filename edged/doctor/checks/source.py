@@ -11,6 +11,7 @@ from edged.config.shape import Camera, File, Pipeline, Synthetic, V4l2
 from edged.doctor.case import Case
 from edged.doctor.finding import Finding, Progress
 from edged.doctor.trial import Answer, ask, whose
+from edged.doctor.unconfigured import unconfigured
 from edged.doctor.visibility import MOVE, hidden
 from edged.doctor.words import several, size
 
@@ -21,7 +22,7 @@ CLASSES: Final = {"v4l2": ("char-video4linux", "char-81"), "camera": ("char-medi
 def examine(case: Case) -> Iterator[Finding | Progress]:
     """One finding for each enabled pipeline."""
     if not case.pipelines():
-        yield Finding("note", "no pipeline is configured, so nothing is looked at", fix="edged doctor config")
+        yield unconfigured(case, "nothing is looked at")
     for name, pipeline in case.pipelines().items():
         yield Progress(f"source {name}")
         yield _source(case, name, pipeline)

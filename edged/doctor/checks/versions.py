@@ -236,8 +236,16 @@ def known_bad(versions: Versions, tpu: bool) -> Iterator[Pair]:
     if not old:
         what = f"libedgetpu {library} with LiteRT alone"
         yield Pair("warning", what, "no LiteRT is known to work with it", PAGE)
-    elif numbers(old) >= (2, 12) and numbers(library) <= (16,):
-        what = f"libedgetpu {library} with tflite-runtime {old}"
-        yield Pair(
-            "warning", what, "Coral's own library is known to work with runtimes below 2.12 only", PAGE
-        )
+    elif wrong := _mismatch(library, old):
+        yield Pair("warning", f"libedgetpu {library} with tflite-runtime {old}", wrong, PAGE)
+
+
+def _mismatch(library: str, runtime: str) -> str:
+    """Why the Edge TPU's library and the runtime do not go together. The community's builds say in their
+    version for which runtime they are: 16.0tf2.17.1.
+    """
+    if built_for := re.search(r"tf(\d+(?:\.\d+)*)", library):
+        return "" if numbers(built_for[1]) == numbers(runtime) else f"it was built for {built_for[1]}"
+    if numbers(runtime) >= (2, 12):
+        return "Coral's own library is known to work with runtimes below 2.12 only"
+    return ""
