@@ -46,6 +46,7 @@ place_config() {
 # has been given or told of is kept: one that was told of and removed does not come again.
 tell_new_default() {
 	local default=$VERSIONS/$id/share/edged/edged.toml told=$HOME_OF_EDGED/default now
+	[ -e "$default" ] || return 0 # --dry-run: it has not been made
 	now=$(sha256sum <"$default" | cut -d' ' -f1)
 	[ "$(cat "$told" 2>/dev/null)" != "$now" ] || return 0
 	if ! cmp -s "$default" "$CONFIG"; then

@@ -87,10 +87,12 @@ judge() {
 
 # Sets unhealthy to what stands against it.
 await_health() {
-	local end=$((SECONDS + JUDGED_FOR)) since=$SECONDS enough=$HEALTHY_FOR
+	local end=$((SECONDS + JUDGED_FOR)) since=$SECONDS enough=$HEALTHY_FOR said=nothing
 	[ -n "${trial[before]}" ] || enough=0
 	while :; do
 		unhealthy=$(why_unhealthy)
+		[ "$unhealthy" = "$said" ] || echo "${trial[after]}: ${unhealthy:-healthy since now}"
+		said=$unhealthy
 		[ -z "$unhealthy" ] || since=$SECONDS
 		[ -n "$unhealthy" ] || [ $((SECONDS - since)) -lt "$enough" ] || return 0
 		[ "$SECONDS" -lt "$end" ] || break
@@ -106,7 +108,7 @@ is_lost() { [ "$(property ActiveState)" = failed ] || [ "$(property NRestarts)" 
 
 why_unhealthy() {
 	local answer name missing=()
-	[ "$(property NRestarts)" = 0 ] || { echo "edged.service was restarted ($(property Result))" && return; }
+	[ "$(property NRestarts)" = 0 ] || { echo "edged.service ended by itself and was started again" && return; }
 	[ "$(property ActiveState)" = active ] || { say_state && return; }
 	is_of_version "$(property MainPID)" || { echo "edged.service runs another version" && return; }
 	answer=$(ask_status "${trial[after]}") || { echo "edged status has no answer" && return; }

@@ -2,6 +2,8 @@
 # Uninstall: everything but the data; --purge takes that too. What is not there any more is no failure, so that one
 # that was cut off can be done again.
 
+readonly GROUPS_MADE=/etc/edged/.groups
+
 remove() { # as $job says: uninstall or purge
 	step_count=3
 	[ "$job" = uninstall ] || step_count=4
@@ -9,7 +11,7 @@ remove() { # as $job says: uninstall or purge
 	[ -n "$dry" ] || only_one
 	is_anything_here || { note "nothing of edged's is installed here" && return; }
 	[ "$job" = uninstall ] || confirm_purge
-	list_packages
+	list_what_came
 	step "Service"
 	stop_for_good
 	step "Files of the system, versions"
@@ -55,6 +57,7 @@ stop_for_good() {
 }
 
 remove_system() {
+	[ -n "$dry" ] || remember_groups
 	local file emptied
 	mapfile -t emptied < <(sed -n 's/^folder //p' "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null | sort -r)
 	while IFS= read -r file; do
@@ -107,17 +110,28 @@ remove_groups() { # remove_groups GROUP...
 	done
 }
 
-list_packages() {
-	mapfile -t groups_made < <(sed -n 's/^group //p' "$HOME_OF_EDGED/manifest" 2>/dev/null)
+# The user's groups outlive --uninstall, and a later --purge has to know which were made for it.
+remember_groups() {
+	[ ${#groups_made[@]} -gt 0 ] && [ -d /etc/edged ] || return 0
+	printf '%s\n' "${groups_made[@]}" | put "$GROUPS_MADE" 644
+}
+
+list_what_came() {
+	mapfile -t groups_made < <(sed -n 's/^group //p' "$HOME_OF_EDGED/manifest" 2>/dev/null; cat "$GROUPS_MADE" 2>/dev/null)
 	mapfile -t packages_left < <(sed -n 's/^package //p' "$HOME_OF_EDGED/manifest" 2>/dev/null)
 }
 
 list_removed() {
 	printf '\n'
-	[ -n "$dry" ] || { echo "Changed:" && printf '  %s\n' "${changes[@]:-nothing}"; }
+	if [ -z "$dry" ]; then
+		echo "Changed:"
+		printf '  %s\n' "${changes[@]:-nothing}"
+	fi
 	echo "Left:"
 	if [ "$job" = uninstall ]; then
-		printf '  %s\n' "/etc/edged (config and key)" "/var/lib/edged (what was counted)" "the user edged"
+		[ ! -e /etc/edged ] || echo "  /etc/edged (config and key)"
+		[ ! -e /var/lib/edged ] || echo "  /var/lib/edged (what was counted)"
+		! getent passwd edged >/dev/null || echo "  the user edged"
 	fi
 	echo "  the journal's lines of edged.service"
 	[ ${#packages_left[@]} -eq 0 ] || echo "  Debian packages that came with it: ${packages_left[*]}"

@@ -148,7 +148,8 @@ fetch_wheels() {
 
 say_what_is_missing() { # say_what_is_missing LOG
 	local missing
-	missing=$(sed -n 's/^ERROR: No matching distribution found for //p' "$1" | tail -n 1)
+	# A requirement that a constraint holds to one version counts as a conflict where that version is not there.
+	missing=$(sed -n 's/^ERROR: No matching distribution found for //p; s/^ *The user requested (constraint) //p' "$1" | tail -n 1)
 	if [ -n "$offline" ] && [ -n "$missing" ]; then
 		fail "$offline lacks a wheel of $missing for Python $(python_version) on $(uname -m)." \
 			"fill it where there is a network: ./install.sh --collect DIR --arch $(uname -m) --python $(python_version)"
