@@ -12,7 +12,7 @@
 
 readonly TRIAL=$HOME_OF_EDGED/trial
 readonly VERDICT_FILE=$HOME_OF_EDGED/verdict
-readonly JUDGED_FOR=60     # seconds until a version must be healthy
+readonly JUDGED_FOR=60     # seconds until a version must have become healthy
 readonly HEALTHY_FOR=20    # seconds without a break that count as healthy, where there is a version to go back to
 readonly MOST_TRIES=2      # beginnings of a judgement: a version that takes the board down with it is not tried for ever
 
@@ -54,6 +54,20 @@ give_up() { # give_up REASON
 	write_trial phase=back reason="$1"
 }
 
+# An event as edged/events.py has it, which a test holds this to.
+tell_journal() { # tell_journal NAME MESSAGE-ID PRIORITY TEXT
+	logger --journald <<-FIELDS || true
+		MESSAGE=$1: $4
+		MESSAGE_ID=$2
+		PRIORITY=$3
+		SYSLOG_IDENTIFIER=edged-trial
+		EDGED_EVENT=$1
+		EDGED_OLD=${trial[before]}
+		EDGED_NEW=${trial[after]}
+		EDGED_REASON=${trial[reason]}
+	FIELDS
+}
+
 # ---- forward -------------------------------------------------------------------------------------------------------
 
 prepare() {
@@ -93,14 +107,14 @@ await_health() {
 		unhealthy=$(why_unhealthy)
 		[ "$unhealthy" = "$said" ] || echo "${trial[after]}: ${unhealthy:-healthy since now}"
 		said=$unhealthy
-		[ -z "$unhealthy" ] || since=$SECONDS
-		[ -n "$unhealthy" ] || [ $((SECONDS - since)) -lt "$enough" ] || return 0
-		[ "$SECONDS" -lt "$end" ] || break
-		is_lost && break
+		if [ -n "$unhealthy" ]; then
+			since=$SECONDS
+			if [ "$SECONDS" -ge "$end" ] || is_lost; then return 1; fi
+		elif [ $((SECONDS - since)) -ge "$enough" ]; then
+			return 0
+		fi
 		sleep 1
 	done
-	unhealthy=${unhealthy:-it was not healthy for $HEALTHY_FOR s without a break}
-	return 1
 }
 
 # What no waiting mends.
@@ -131,6 +145,8 @@ is_of_version() { # is_of_version PID: its interpreter is that of the version on
 
 accept() {
 	echo "${trial[after]}: ${trial[reason]}"
+	[ -z "${trial[before]}" ] ||
+		tell_journal upgraded 653c3e1ff72a422298c4953991fafa9a 5 "${trial[before]} is replaced by ${trial[after]} (${trial[reason]})"
 	printf 'good %s %s\n' "${trial[after]}" "${trial[reason]}" | put "$VERDICT_FILE" 644
 	drop_copy
 	[ -z "${trial[before]}" ] || point "$HOME_OF_EDGED/before" "versions/${trial[before]}"
@@ -152,6 +168,7 @@ go_back() {
 		take_notice
 		[ "${trial[wanted]}" != yes ] || start_service
 		drop_copy
+		tell_journal rolled-back d095a39d4f5b48668e446404897d7882 3 "${trial[after]} is taken back, ${trial[before]} is put back: ${trial[reason]}"
 	fi
 	printf 'bad %s %s\n' "${trial[after]}" "${trial[reason]}" | put "$VERDICT_FILE" 644
 	[ -z "${trial[before]}" ] || await_the_old
