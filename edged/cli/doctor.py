@@ -156,6 +156,8 @@ def shown(name: str, one: Finding) -> str:
     mark = click.style(f"{one.verdict:<{WIDE}}", fg=COLOURS[one.verdict], bold=one.verdict == "failed")
     what = f"{one.subject}: {one.found}" if one.subject else one.found
     first, *further = _wrapped(what)
+    if one.subject and first.startswith(f"{one.subject}: "):
+        first = click.style(one.subject, bold=True) + first.removeprefix(one.subject)
     left = " " * (WIDE + NAME + 6)
     lines = [f"  {mark}  {name:<{NAME}}  {first}", *(left + line for line in further)]
     for detail in one.details:

@@ -54,7 +54,7 @@ def _loaded(case: Case, name: str, model: Model, facts: dict[str, Any]) -> Findi
     threads = f", {model.threads} threads" if model.threads > 1 else ""
     labels = f", {facts['labels']} labels" if facts["labels"] else ""
     pace = f"{milliseconds:.3g} ms a frame on the CPU ({facts['runtime']}{threads})"
-    found = f"{decoder}{labels}: {pace}, {size(facts['memory'])} of memory"
+    found = f"{pace}, {decoder}{labels}, {size(facts['memory'])} of memory"
     facts |= {"decoder": decoder, "catalogue": known_as(facts["sha256"])}
     if wrong := _changed(model.file, facts):
         return Finding("failed", wrong, name, fix=f"edged models get {facts['meant']}", facts=facts)
