@@ -11,7 +11,6 @@ import datetime
 import math
 import time
 from collections.abc import Generator, Iterable, Iterator
-from itertools import islice
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -126,7 +125,7 @@ def _rows(
     """
     only = Filter(question.pipelines, question.measures, question.labels, question.zones)
     found, number = set[str](), 0
-    for rows in _some(store.report(*slots, only)) if slots[1] > slots[0] else ():
+    for rows in _some(store.report_pieces(*slots, only)) if slots[1] > slots[0] else ():
         number += len(rows)
         if number > MOST_ROWS:
             raise ControlError(
@@ -134,7 +133,7 @@ def _rows(
                 "ask for a coarser --every, a shorter time, or fewer series (--pipeline, --measure)",
             )
         found |= {row.series.pipeline for row in rows}
-        yield {"series": _by_series(rows, zone)}
+        yield {"series": _by_series(rows, zone)} if rows else None
     named = question.measures or question.labels or question.zones
     return (tuple(sorted(found)) or question.pipelines) if named else question.pipelines
 
@@ -144,16 +143,17 @@ def _coverage(
 ) -> Generator[Part | None, None, int]:
     """Tell the coverage; the length of the narrowest slot, 0 if there is none."""
     narrowest = math.inf
-    for covered in _some(store.coverage(*slots, pipelines)) if slots[1] > slots[0] else ():
-        narrowest = min(narrowest, *(one.end - one.start for one in covered))
-        yield {"coverage": _by_pipeline(covered, zone)}
+    for covered in _some(store.coverage_pieces(*slots, pipelines)) if slots[1] > slots[0] else ():
+        narrowest = min([narrowest, *(one.end - one.start for one in covered)])
+        yield {"coverage": _by_pipeline(covered, zone)} if covered else None
     return 0 if narrowest == math.inf else int(narrowest)
 
 
-def _some(items: Iterator[T]) -> Iterator[list[T]]:
-    """As they come, some at once."""
-    while some := list(islice(items, ROWS_AT_ONCE)):
-        yield some
+def _some(pieces: Iterator[list[T]]) -> Iterator[list[T]]:
+    """Neither more at once than a part may hold, nor less than it takes the store to look once."""
+    for piece in pieces:
+        for first in range(0, max(1, len(piece)), ROWS_AT_ONCE):
+            yield piece[first : first + ROWS_AT_ONCE]
 
 
 def _step(question: Question, start: float, end: float) -> float:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -144,12 +145,24 @@ class Store:
         to whole slots; they are wider where finer buckets were dropped by age. ``step`` infinity is one slot.
         A slot in which a series was never observed has no row; ``coverage`` tells why.
         """
+        return chain.from_iterable(self.report_pieces(start, end, step, only))
+
+    def report_pieces(
+        self, start: float, end: float, step: float, only: Filter | None = None
+    ) -> Iterator[list[Row]]:
+        """As ``report``, some rows at a time, perhaps none: whoever must not wait for long waits for one."""
         return self._queries.report(start, end, step, only or Filter())
 
     def coverage(
         self, start: float, end: float, step: float = math.inf, pipelines: tuple[str, ...] = ()
     ) -> Iterator[Covered]:
         """How the pipelines (all if none is named) were observed, in ``report``'s slots; blind ones too."""
+        return chain.from_iterable(self.coverage_pieces(start, end, step, pipelines))
+
+    def coverage_pieces(
+        self, start: float, end: float, step: float = math.inf, pipelines: tuple[str, ...] = ()
+    ) -> Iterator[list[Covered]]:
+        """As ``coverage``, some at a time, perhaps none."""
         return self._queries.coverage(start, end, step, pipelines)
 
     def latest(self, only: Filter | None = None) -> list[Row]:
