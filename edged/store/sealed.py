@@ -32,11 +32,18 @@ from edged.store.secret import Key
 
 FOLDER: Final = keys.SEALED
 TPM: Final = Path("/sys/class/tpmrm")
+#: Ways to seal with the TPM, the best first. systemd 252 seals without a PCR and then cannot unseal that
+#: ("TPM2 PCR
+#: bank invalid"); PCR 16 is for debugging, nothing measures into it, and it is zero at every boot.
+WITH_TPM: Final = (
+    ("--with-key=host+tpm2", "--tpm2-pcrs="),
+    ("--with-key=host+tpm2", "--tpm2-pcrs=16"),
+)
 SEARCHED: Final = "/usr/local/bin:/usr/bin:/bin"
 ENVIRONMENT: Final = {"PATH": SEARCHED, "LC_ALL": "C"}  # of systemd-creds, and nothing else
 PATIENCE: Final = 60.0  # seconds; a TPM on a slow bus takes two
 MODE: Final = 0o600
-LARGEST: Final = 64 * 1024  # bytes of a sealed key; a real one has under 2 KiB
+LARGEST: Final = 16 * 1024  # bytes of a sealed key, and within a pipe's; a real one has under 2 KiB
 
 #: The first 16 bytes of a sealed credential say by what it was sealed (systemd's creds-util.h).
 _SEALS: Final = {
@@ -114,13 +121,8 @@ def unseal(name: str) -> bytearray:
     """The key of that name. Raises ``KeyRefusedError``."""
     path = FOLDER / name
     _check(path)
-    command = [_required(), "decrypt", f"--name={PREFIX}{name}", str(path), "-"]
-    with _started(command) as process:
-        assert process.stdout is not None
-        text = secret.read(process.stdout.fileno())
-        why = _ended(process)
-    if why is not None:
-        secret.wipe(text)
+    text, why = _decrypted(name, path.read_bytes()[:LARGEST])
+    if why:
         raise KeyRefusedError(
             f"{path} cannot be unsealed on this machine: {why}",
             "it was sealed on another, or its TPM was changed or cleared: bring an escrow copy back "
@@ -130,39 +132,73 @@ def unseal(name: str) -> bytearray:
 
 
 def _sealed(name: str, key: Key) -> tuple[bytes, str]:
-    """The sealed key, and by what."""
-    if _has_tpm():
-        content, why = _encrypted(name, key, "--with-key=host+tpm2", "--tpm2-pcrs=")
+    """The sealed key, and by what. Never one that was not seen to open again."""
+    ways = WITH_TPM if _has_tpm() else ()
+    refused = ""
+    for how in ways:
+        content, refused = _proven(name, key, *how)
         if content:
             return content, "TPM 2 and host key"
-        word = f"host key (not the TPM as well: {why})"
-    else:
-        word = "host key (this machine has no TPM 2)"
-    content, why = _encrypted(name, key, "--with-key=host")
+    content, why = _proven(name, key, "--with-key=host")
     if not content:
         raise KeyRefusedError(f"the key cannot be sealed: {why}", "systemd-creds setup makes the host key")
-    return content, word
+    return (
+        content,
+        f"host key ({f'not the TPM as well: {refused}' if refused else 'this machine has no TPM 2'})",
+    )
+
+
+def _proven(name: str, key: Key, *how: str) -> tuple[bytes, str]:
+    """(the sealed key, ""), or (b"", why not). What does not open again now never will."""
+    content, why = _encrypted(name, key, *how)
+    if not content:
+        return b"", why
+    text, why = _decrypted(name, content)
+    found = secret.parsed(text)
+    secret.wipe(text)
+    same = found is not None and found == key
+    secret.wipe(found)
+    return (content, "") if same else (b"", why or "what was sealed did not open again")
 
 
 def _encrypted(name: str, key: Key, *how: str) -> tuple[bytes, str]:
     """(the sealed key, ""), or (b"", why not)."""
-    command = [_required(), "encrypt", *how, f"--name={PREFIX}{name}", "-", "-"]
     text = secret.digits(key)
-    with _started(command, stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stdout is not None
-        with suppress(BrokenPipeError):
-            os.write(process.stdin.fileno(), text)  # 65 bytes never block a pipe
+    command = [_required(), "encrypt", *how, f"--name={PREFIX}{name}", "-", "-"]
+    with _started(command) as process:
+        _give(process, text)
         secret.wipe(text)
-        process.stdin.close()
+        assert process.stdout is not None
         content = process.stdout.read(LARGEST)
         why = _ended(process)
-    return (b"", why) if why is not None else (content, "")
+    return (b"", why) if why else (content, "")
 
 
-def _started(command: list[str], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+def _decrypted(name: str, content: bytes) -> tuple[bytearray, str]:
+    """(what was sealed, ""), or (nothing, why not)."""
+    with _started([_required(), "decrypt", f"--name={PREFIX}{name}", "-", "-"]) as process:
+        _give(process, content)
+        assert process.stdout is not None
+        text = secret.read(process.stdout.fileno())
+        why = _ended(process)
+    if why:
+        secret.wipe(text)
+        text.clear()
+    return text, why
+
+
+def _give(process: subprocess.Popen[bytes], content: bytes | bytearray) -> None:
+    """On its standard input; so little never blocks a pipe."""
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        os.write(process.stdin.fileno(), content)
+    process.stdin.close()
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
-        stdin=stdin,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=ENVIRONMENT,
@@ -170,8 +206,8 @@ def _started(command: list[str], stdin: int = subprocess.DEVNULL) -> subprocess.
     )
 
 
-def _ended(process: subprocess.Popen[bytes]) -> str | None:
-    """None when all went well, else the last thing it said. It says nothing of a key."""
+def _ended(process: subprocess.Popen[bytes]) -> str:
+    """ "" when all went well, else the last thing it said. It says nothing of a key."""
     assert process.stderr is not None
     said = process.stderr.read(LARGEST) or b""
     try:
@@ -180,7 +216,7 @@ def _ended(process: subprocess.Popen[bytes]) -> str | None:
         process.kill()
         return f"systemd-creds did not end within {PATIENCE:.0f} s"
     if code == 0:
-        return None
+        return ""
     lines = said.decode(errors="replace").split("\n")
     return next(
         (line.strip() for line in reversed(lines) if line.strip()), f"systemd-creds ended with {code}"

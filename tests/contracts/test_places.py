@@ -257,3 +257,21 @@ def test_a_cut_leaves_nothing_where_systemd_would_load_it(seal: SealedPlace) -> 
     seal.promote()
     assert not (seal.where.parent.parent / ".sealed").exists()
     assert keys.fingerprint(held(seal)[0])
+
+
+def test_what_does_not_open_again_is_never_kept(
+    seal: SealedPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd 252 seals with a TPM and no PCR, and says all is well; only unsealing it fails."""
+    program = tmp_path / "bin" / "systemd-creds"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in *tpm2*) echo Zm9yZ2VkCg==; cat >/dev/null ;; '
+        f'*) exec {shutil.which("systemd-creds")} "$@" ;; esac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sealed, "SEARCHED", str(program.parent))
+    (tmp_path / "tpms" / "tpmrm0").mkdir(parents=True)
+    monkeypatch.setattr(sealed, "TPM", tmp_path / "tpms")
+    assert seal.make(bytes(range(32))).startswith("host key (not the TPM as well: ")
+    assert held(seal)[0] == bytes(range(32))
