@@ -1,5 +1,5 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench lint test-fresh test-v4l2 test-camera clean
+.PHONY: demo test bench lint test-fresh test-v4l2 test-camera test-system test-arm hardware-tests clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
@@ -16,6 +16,16 @@ test-v4l2:
 
 test-camera:
 	hardware-tests/lab/camera.sh $(ARGS)
+
+test-system:
+	hardware-tests/lab/system.sh $(ARGS)
+
+test-arm:
+	hardware-tests/lab/arm.sh $(ARGS)
+
+# On a board: installs, stops and purges edged on this very machine. It asks for EDGED_MAY_HARM first.
+hardware-tests:
+	hardware-tests/system/board.sh $(ARGS)
 
 clean:
 	rm -rf .venv .venv-tflite .mypy_cache .ruff_cache .pytest_cache

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install.sh: everything that has to be set up, then one job. Bash, because lists of packages and paths with
-# spaces need arrays, and every Debian has it. All Python lives inside the checkout (.venv, .venv-tflite);
-# outside of it only missing Debian packages are installed.
+# install.sh: edged as a system service, or everything that has to be set up inside this checkout and then one job.
+# Bash, because lists of packages and paths with spaces need arrays, and every Debian has it. This is the list; how
+# each is done is in install/, a file for a room. docs/install.md tells what an installed system looks like.
 set -euo pipefail
 
 CHECKOUT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -9,13 +9,34 @@ readonly CHECKOUT
 # pip ends in good order when it is interrupted; that must not look like a failure to try again after.
 trap 'exit 130' INT
 trap 'exit 143' TERM
-readonly OLDEST_PYTHON=3.11
-readonly NEWEST_FOR_TFLITE_RUNTIME=3.11 # its last wheels are of 2023
+work=''
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+
+for room in words files machine packages environments jobs versions settings service switch system uninstall collect; do
+	# shellcheck disable=SC1090 # each is checked by itself
+	. "$CHECKOUT/install/$room.sh"
+done
 
 usage() {
 	cat <<'TEXT'
-usage: ./install.sh --demo | --test [PYTEST ARGUMENTS] | --bench [ARGUMENTS] | --help
+usage: sudo ./install.sh [--offline DIR] [--dry-run]          install or upgrade the service
+       sudo ./install.sh --uninstall [--dry-run]              remove it; config, key, data and user stay
+       sudo ./install.sh --purge [--yes] [--dry-run]          remove those too, after asking
+       ./install.sh --collect DIR [--arch ARCH] [--python V]  fill DIR for --offline
+       ./install.sh --demo | --test [PYTEST ARGUMENTS] | --bench [ARGUMENTS] | --help
 
+The service, on Raspberry Pi OS and Debian 12 and 13 (64-bit Arm and x86, booted with systemd):
+  (no job)       install what is missing, upgrade what is older. A second run changes nothing. One that was cut off
+                 goes on. An upgrade that is not healthy within a minute is rolled back by itself
+  --offline DIR  from a folder of wheels, without a network. Debian's packages must be there already
+  --uninstall    remove everything but the config, the key, the data and the user
+  --purge        remove those too. It asks first; --yes is for scripts
+  --dry-run      say what would be done, and change nothing
+  --collect DIR  where there is a network: all that --offline needs, this program too
+    --arch ARCH    aarch64 or x86_64 (default: this machine's)
+    --python V     3.11 (Debian 12) or 3.13 (Debian 13; default: this machine's)
+
+Inside this checkout; only missing Debian packages are installed outside of it:
   --demo    set up what is needed inside this checkout, then run `edged demo`
   --test    set up, then run every test: lint, types, layers, docs, both runtimes.
             Further arguments go to pytest (and the main environment alone is tested)
@@ -24,300 +45,57 @@ usage: ./install.sh --demo | --test [PYTEST ARGUMENTS] | --bench [ARGUMENTS] | -
 Missing Debian packages are installed with apt-get: as root, or through sudo where it is there.
 Without either, the command to install them is printed. Everything else stays inside the checkout.
 
-Environment: PYTHON   the interpreter to use (default: /usr/bin/python3, else python3; 3.11 or newer)
+Examples:
+  sudo ./install.sh                                        install, or upgrade to this checkout
+  sudo ./install.sh --dry-run                              see what that would do
+  ./install.sh --collect stick --arch aarch64 --python 3.13    fill a folder for a board without a network,
+  sudo stick/install.sh --offline stick                        and there install from it
+
+Environment: PYTHON   the interpreter to use for --demo, --test, --bench, --collect
+                      (default: /usr/bin/python3, else python3; 3.11 or newer)
              PIP_*    pip's own settings are honoured, as is its configuration file
 TEXT
 }
 
-# ---- words --------------------------------------------------------------------------------------------------------
+job=install offline='' yes=0 collected='' collect_arch='' collect_python=''
 
-step_now=0
-step_count=0
-
-step() {
-	step_now=$((step_now + 1))
-	printf 'install %d/%d: %s\n' "$step_now" "$step_count" "$*"
+choose() { # choose JOB: only one
+	[ "$job" = install ] || misused "--$job and --$1 do not go together."
+	job=$1
 }
 
-note() { printf '      %s\n' "$*"; }
-
-fail() { # fail MESSAGE [HINT...]
-	printf 'install.sh: %s\n' "$1" >&2
-	shift
-	[ $# -eq 0 ] || printf '  %s\n' "$@" >&2
-	exit 1
+needs_value() { # needs_value OPTION [VALUE]
+	[[ -n ${2:-} && $2 != -* ]] || misused "$1 needs a value."
 }
 
-# ---- Debian packages ----------------------------------------------------------------------------------------------
-
-# What is missing is found by trying the thing itself, not by asking for a package: a Python of another origin,
-# or clang for cc, is as good.
-has() {
-	case $1 in
-	python3) [ -n "$(find_python)" ] ;;
-	python3-venv) [ -z "$(find_python)" ] || ! old_enough "$(find_python)" || "$(find_python)" -c 'import ensurepip, venv' 2>/dev/null ;;
-	ca-certificates) [ -s "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" ] ;;
-	tzdata) [ -e /usr/share/zoneinfo/Europe/Berlin ] ;;
-	gcc) command -v cc >/dev/null ;;
-	shellcheck) command -v shellcheck >/dev/null ;;
-	libc6-dev) [ -e /usr/include/stdio.h ] ;;
-	esac
-}
-
-need_packages() { # need_packages PACKAGE...
-	local missing=() package
-	for package; do
-		has "$package" || missing+=("$package")
-	done
-	# Debian's Python comes without the module that makes environments.
-	if [[ " ${missing[*]} " == *" python3 "* && " ${missing[*]} " != *" python3-venv "* ]]; then
-		missing+=(python3-venv)
-	fi
-	if [ ${#missing[@]} -eq 0 ]; then
-		note "all there: $*"
-		return
-	fi
-	note "missing: ${missing[*]}"
-	install_packages "${missing[@]}"
-	for package in "${missing[@]}"; do
-		has "$package" || fail "$package was installed, but what it should bring is still missing."
-	done
-}
-
-install_packages() {
-	local command="apt-get install --yes --no-install-recommends $*"
-	command -v apt-get >/dev/null || fail "these are missing, and there is no apt-get to install them: $*" \
-		"install what your system calls them, then run this again."
-	local root=()
-	if [ "$(id -u)" -ne 0 ]; then
-		command -v sudo >/dev/null || cannot_install "you are not root and there is no sudo" "$command"
-		root=(sudo)
-		# Without a terminal nobody could answer its question for a password.
-		[ -t 0 ] || root+=(-n)
-		note "sudo is asked for leave to install them"
-		"${root[@]}" true || cannot_install "sudo refused" "$command"
-	fi
-	local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
-	local fetch=("${apt[@]}" install --yes --no-install-recommends "$@")
-	if apt-cache show "$@" >/dev/null 2>&1; then
-		note "apt-get install $*"
-		quietly "${fetch[@]}" 2>/dev/null && return
-		note "that failed: once more with fresh lists of packages"
-	fi
-	note "apt-get update"
-	quietly "${apt[@]}" update || fail "apt-get update failed; what it says stands above." "is there a network?"
-	note "apt-get install $*"
-	quietly "${fetch[@]}" || fail "these packages could not be installed: $*" "what apt-get says stands above."
-}
-
-quietly() { # quietly COMMAND...: what it says is shown only when it fails
-	local said status=0
-	said=$(mktemp)
-	"$@" >"$said" 2>&1 || status=$?
-	[ "$status" -eq 0 ] || cat "$said" >&2
-	rm -f "$said"
-	return "$status"
-}
-
-cannot_install() { # cannot_install REASON COMMAND
-	fail "Debian packages are missing, and $1." "As root, run:" "    apt-get update && $2" "then run this again."
-}
-
-# With sudo the packages are installed as root, and then the checkout's owner goes on: nothing in it shall belong to root.
-continue_as_owner() {
-	[ "$(id -u)" -eq 0 ] && [ -n "${SUDO_UID:-}" ] && [ "$SUDO_UID" -ne 0 ] || return 0
-	[ "$(stat -c %u "$CHECKOUT")" = "$SUDO_UID" ] || return 0
-	local user home
-	user=$(id -nu "$SUDO_UID")
-	home=$(getent passwd "$SUDO_UID" | cut -d: -f6)
-	note "going on as $user, who owns the checkout"
-	exec runuser -u "$user" -- env HOME="$home" SUDO_UID= "$CHECKOUT/install.sh" "$@"
-}
-
-# ---- Python environments ------------------------------------------------------------------------------------------
-
-find_python() {
-	if [ -n "${PYTHON:-}" ]; then
-		command -v -- "$PYTHON" || true
-	elif [ -x /usr/bin/python3 ]; then
-		echo /usr/bin/python3
-	else
-		command -v python3 || true
-	fi
-}
-
-version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
-
-at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; } # at_least LEAST VERSION
-
-old_enough() { at_least "$OLDEST_PYTHON" "$(version_of "$1")"; }
-
-check_machine() {
-	case $(uname -m) in
-	x86_64 | aarch64) ;;
-	*) fail "this machine is $(uname -m); the TFLite runtimes exist for 64-bit Arm and x86 only." \
-		"on a Raspberry Pi 3 or newer, use the 64-bit Raspberry Pi OS." ;;
-	esac
-	[ "$(getconf LONG_BIT)" = 64 ] || fail "this system is 32-bit on a 64-bit processor." "use the 64-bit Raspberry Pi OS."
-	[ -z "${PYTHON:-}" ] || command -v -- "$PYTHON" >/dev/null || fail "PYTHON is $PYTHON, and there is no such program."
-	[ -w "$CHECKOUT" ] || fail "$CHECKOUT is not writable for $(id -nu), and everything is set up inside it."
-}
-
-check_python() {
-	python=$(find_python)
-	old_enough "$python" || fail "$python is Python $(version_of "$python"); edged needs $OLDEST_PYTHON or newer." \
-		"Debian 12, Raspberry Pi OS of the same age, and newer ones have it; or set PYTHON to one you have."
-}
-
-# Whether an environment's Python works and is of the version that it would be made with now.
-same_python() { "$1" -c 'import pip' 2>/dev/null && [ "$(version_of "$1")" = "$(version_of "$2")" ]; }
-
-# What an environment was made from. When that changes, it is brought up to date.
-fingerprint() { # fingerprint WHAT...
-	{
-		printf '%s\n' "$@" "$CHECKOUT"
-		"$python" -c 'import sys; print(sys.version, sys.executable)'
-		cat "$CHECKOUT/pyproject.toml" "$CHECKOUT/constraints.txt"
-	} | sha256sum | cut -d' ' -f1
-}
-
-make_environment() { # make_environment FOLDER CONSTRAINTS REQUIREMENT...
-	local folder=$CHECKOUT/$1 constraints=$2
-	shift 2
-	local stamp want
-	stamp=$folder/set-up-$(printf '%s' "$*" | sha256sum | cut -c1-12)
-	want=$(fingerprint "$@")
-	if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
-		note "up to date: ${folder##*/}"
-		return
-	fi
-	if [ -e "$folder" ] && [ ! -w "$folder" ]; then
-		fail "$folder belongs to $(stat -c %U "$folder")." "remove it, or run this as that user."
-	fi
-	if [ -e "$folder/unfinished" ] || ! same_python "$folder/bin/python" "$python"; then
-		note "a new environment with $("$python" --version) in ${folder##*/}"
-		"$python" -m venv --clear "$folder"
-	fi
-	rm -f "$stamp"
-	touch "$folder/unfinished"
-	pip_install "$folder" -c "$constraints" "$@"
-	printf '%s\n' "$want" >"$stamp"
-	rm "$folder/unfinished"
-}
-
-# A set-up that was cut off may have left half a package, which pip would take for a whole one: then it begins anew,
-# from what pip has kept of its downloads.
-pip_install() { # pip_install FOLDER ARGUMENT...
-	local folder=$1 attempt
-	shift
-	for attempt in 1 2 3; do
-		if (cd "$CHECKOUT" && PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$folder/bin/python" -m pip install \
-			--no-input --progress-bar off "$@" 2>&1) | tee "$folder/pip.log" | pip_progress; then
-			return
-		fi
-		[ "$attempt" -eq 3 ] || { note "pip did not finish; again in $((attempt * 5)) s" && sleep $((attempt * 5)); }
-	done
-	tail -n 15 "$folder/pip.log" >&2
-	fail "the Python packages could not be installed; pip's last words stand above, all of them in $folder/pip.log." \
-		"is there a network, and is there room on the disk? Then run this again."
-}
-
-pip_progress() {
-	local line
-	while IFS= read -r line; do
-		case $line in
-		*Downloading*.whl* | *Downloading*.tar.gz*) line=${line##*Downloading } && note "downloading ${line##*/}" ;;
-		*Using\ cached*.whl*) line=${line##*Using cached } && note "kept: ${line##*/}" ;;
-		Installing\ collected*) note "installing" ;;
+understand() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--uninstall) choose uninstall ;;
+		--purge) choose purge ;;
+		--dry-run) dry=1 ;;
+		--yes) yes=1 ;;
+		--offline) needs_value "$@" && offline=$2 && shift ;;
+		--collect) choose collect && needs_value "$@" && collected=$2 && shift ;;
+		--arch) needs_value "$@" && collect_arch=$2 && shift ;;
+		--python) needs_value "$@" && collect_python=$2 && shift ;;
+		--demo | --test | --bench) misused "$1 comes first, and further arguments go to it." ;;
+		*) misused "there is no $1." ;;
 		esac
-	done
-}
-
-set_up() { # set_up EXTRAS
-	step "Python environment"
-	make_environment .venv constraints.txt -e ".$1"
-}
-
-# One set-up at a time in a checkout; the lock is on the folder itself, so it leaves nothing behind.
-lock() {
-	exec 9<"$CHECKOUT"
-	flock -n 9 || { note "another install.sh is at work in this checkout: waiting" && flock 9; }
-}
-
-unlock() { exec 9<&-; }
-
-# ---- jobs ---------------------------------------------------------------------------------------------------------
-
-begin() { # begin STEPS PACKAGES... -- the command line, for going on as the owner
-	step_count=$1
-	shift
-	local packages=()
-	while [ "$1" != -- ]; do
-		packages+=("$1")
 		shift
 	done
-	shift
-	check_machine
-	step "Debian packages"
-	need_packages "${packages[@]}"
-	check_python
-	continue_as_owner "$@"
-	lock
+	check_together
 }
 
-demo() {
-	begin 3 python3 python3-venv ca-certificates tzdata -- --demo "$@"
-	set_up ""
-	unlock
-	step "edged demo"
-	exec "$CHECKOUT/.venv/bin/python" -m edged demo "$@"
-}
-
-bench() {
-	begin 3 python3 python3-venv ca-certificates tzdata -- --bench "$@"
-	set_up "[bench]"
-	unlock
-	step "python -m benchmarks"
-	cd "$CHECKOUT"
-	exec .venv/bin/python -m benchmarks "$@"
-}
-
-run_tests() {
-	local status=0
-	# A test compiles a stand-in for a delegate's library. ShellCheck's wheel exists for x86 only.
-	begin 5 python3 python3-venv ca-certificates tzdata gcc libc6-dev shellcheck -- --test "$@"
-	set_up "[test,bench,png]"
-	set_up_tflite
-	unlock
-	cd "$CHECKOUT"
-	step "Tests that every runtime must pass, with tflite-runtime"
-	if [ $# -gt 0 ]; then
-		note "left out: pytest was given arguments"
-	elif [ -n "$why_no_tflite" ]; then
-		note "left out: $why_no_tflite"
-	else
-		.venv-tflite/bin/python -m pytest -q tests/contracts/test_runtime.py tests/test_delegate.py tests/test_state.py \
-			tests/test_decode.py tests/test_prepare.py || status=$?
-	fi
-	step "Tests"
-	.venv/bin/python -m pytest "$@" || status=$?
-	exit "$status"
-}
-
-# tflite-runtime needs NumPy 1, the tests' OpenCV needs NumPy 2: an environment of its own, without the second.
-set_up_tflite() {
-	step "Second Python environment, with tflite-runtime"
-	why_no_tflite=
-	if ! at_least "$(version_of "$python")" "$NEWEST_FOR_TFLITE_RUNTIME"; then
-		why_no_tflite="tflite-runtime was never built for Python $(version_of "$python") ($NEWEST_FOR_TFLITE_RUNTIME is its newest)"
-		note "left out: $why_no_tflite"
-		return
-	fi
-	local constraints
-	constraints=$(mktemp)
-	grep -vE '^(numpy|ml-dtypes)=' "$CHECKOUT/constraints.txt" >"$constraints"
-	make_environment .venv-tflite "$constraints" -e '.[tflite-runtime]' pytest
-	rm -f "$constraints"
+check_together() {
+	[ -z "$offline" ] || [ "$job" = install ] || misused "--offline and --$job do not go together."
+	[ -z "$offline" ] || [ -d "$offline" ] || fail "--offline $offline: there is no such folder."
+	[ -z "$dry" ] || [ "$job" != collect ] || misused "--dry-run and --collect do not go together."
+	[ "$yes" = 0 ] || [ "$job" = purge ] || misused "--yes is for --purge."
+	[ -z "$collect_arch$collect_python" ] || [ "$job" = collect ] || misused "--arch and --python are for --collect."
+	case ${collect_arch:-aarch64} in aarch64 | x86_64) ;; *) misused "--arch is aarch64 or x86_64, not $collect_arch." ;; esac
+	case ${collect_python:-3.11} in 3.11 | 3.13) ;; *) misused "--python is 3.11 (Debian 12) or 3.13 (Debian 13), not $collect_python." ;; esac
+	[ -z "$offline" ] || offline=$(cd -- "$offline" && pwd -P)
 }
 
 case ${1:-} in
@@ -325,14 +103,19 @@ case ${1:-} in
 --test) shift && run_tests "$@" ;;
 --bench) shift && bench "$@" ;;
 -h | --help) usage ;;
-"")
-	printf 'install.sh: installing edged as a system service is not there yet.\n' >&2
-	printf '  ./install.sh --demo shows it at work, ./install.sh --test runs its tests, --help says more.\n' >&2
-	exit 2
-	;;
 *)
-	printf 'install.sh: there is no %s.\n' "$1" >&2
-	usage >&2
-	exit 2
+	understand "$@"
+	case $job in
+	collect) collect "$collected" ;;
+	*)
+		# A strict umask would hide the files from the service, other languages the answers that are read here.
+		umask 022
+		export LC_ALL=C.UTF-8
+		unset PYTHONPATH PYTHONHOME
+		check_system
+		check_root "$@"
+		if [ "$job" = install ]; then install_system; else remove; fi
+		;;
+	esac
 	;;
 esac

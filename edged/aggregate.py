@@ -5,6 +5,7 @@
     aggregator.blind(pipeline, start, end, reading)       # no worker ran
     store.write(aggregator.due(reading), series, reading) # once per commit
     store.write(aggregator.flush(), series, reading)      # at the end
+    aggregator.taken(pipeline)                            # when its series change
 
 What is counted, and where:
 
@@ -97,6 +98,22 @@ class Aggregator:
     def flush(self) -> list[Bucket]:
         """All buckets, finished or not, oldest first; forgotten here."""
         return self._handed_out(list(self._open))
+
+    def taken(self, pipeline: str) -> list[Bucket]:
+        """As ``flush``, of one pipeline: what comes next is of other series. What was counted stays
+        counted.
+        """
+        return self._handed_out([key for key in self._open if key[0] == pipeline])
+
+    def forget(self, pipeline: str) -> None:
+        """What comes next under this name is of another clock: none of its seconds are counted yet."""
+        self._counted.pop(pipeline, None)
+
+    def resize(self, width: Literal[1, 60]) -> list[Bucket]:
+        """From now on buckets are ``width`` seconds wide; those of another width are handed out."""
+        buckets = self.flush() if width != self._width else []
+        self._width = width
+        return buckets
 
     def _handed_out(self, keys: list[tuple[str, int, str]]) -> list[Bucket]:
         keys.sort(key=lambda key: (key[2], key[1], key[0]))

@@ -1,18 +1,23 @@
-"""Asks the daemon: one line of JSON up its local socket, one line of JSON down. See ``control`` for the other
-end.
+"""Asks the daemon: one line of JSON up its local socket, one or more down. See ``control`` for the other end,
+``exchange`` for what an answer is made of.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from edged.errors import ControlError
+from edged.exchange import Part, joined
 
-TIMEOUT: Final = 10.0  # seconds; a long report out of a large store on a small board takes one or two
-LARGEST_ANSWER: Final = 16 * 1024 * 1024  # bytes, twice what a daemon sends
+TIMEOUT: Final = (
+    10.0  # seconds without a word; a long report on a small board tells something every one or two
+)
+LARGEST_LINE: Final = 16 * 1024 * 1024  # bytes, more than a daemon sends
 
 
 class Client:
@@ -43,10 +48,9 @@ class Client:
         """The daemon's result. Raises ``ControlError`` with its words when it refuses, or when it does not
         answer.
         """
-        request = json.dumps({"verb": verb, **arguments})
         try:
-            self._socket.sendall(request.encode() + b"\n")
-            answer = json.loads(self._line())
+            self._say(json.dumps({"verb": verb, **arguments}))
+            parts, answer = self._hear()
         except TimeoutError:
             raise ControlError("the daemon does not answer", "is the machine overloaded? try again") from None
         except (OSError, ValueError) as error:
@@ -55,7 +59,24 @@ class Client:
             raise ControlError(str(answer.get("error", "the daemon refused")), str(answer.get("hint", "")))
         result = answer["result"]
         assert isinstance(result, dict)
-        return result
+        return joined(parts, result) if parts else result
+
+    def _say(self, request: str) -> None:
+        # Whoever was sent off finds out why by reading, not by writing.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.sendall(request.encode() + b"\n")
+
+    def _hear(self) -> tuple[list[Part], dict[str, Any]]:
+        parts = []
+        while "part" in (answer := self._object()):
+            parts.append(answer["part"])
+        return parts, answer
+
+    def _object(self) -> dict[str, Any]:
+        answer = json.loads(self._line())
+        if not isinstance(answer, dict):
+            raise ValueError("that is no answer")
+        return answer
 
     def _line(self) -> bytes:
         while b"\n" not in self._buffer:
@@ -63,7 +84,7 @@ class Client:
             if not piece:
                 raise ConnectionResetError("the answer is not complete")
             self._buffer += piece
-            if len(self._buffer) > LARGEST_ANSWER:
+            if len(self._buffer) > LARGEST_LINE:
                 raise ConnectionAbortedError("the answer has no end")
         line, _, rest = self._buffer.partition(b"\n")
         self._buffer = rest
@@ -83,13 +104,42 @@ class NotRunning(ControlError):
 def _unreachable(path: Path, error: OSError) -> ControlError:
     match error:
         case PermissionError():
-            return ControlError(
-                f"{path}: this user may not ask the daemon",
-                "use sudo, or join the group that owns the socket",
-            )
+            return _not_allowed(path)
         case FileNotFoundError() | ConnectionRefusedError() | NotADirectoryError():
             return NotRunning(
                 f"no daemon is running here ({path})",
                 "start it: edged run FILE, or systemctl start edged; --config FILE means another one",
             )
     return ControlError(f"{path}: the daemon cannot be reached: {error.strerror or error}")
+
+
+def _not_allowed(path: Path) -> ControlError:
+    """Which group may ask, and how to join it; whoever has joined it already must log in again."""
+    import pwd
+
+    try:
+        group, user = _group(path), pwd.getpwuid(os.geteuid()).pw_name
+    except (OSError, KeyError):  # no such folder for us, or nobody of that number has a name
+        return ControlError(f"{path}: this user may not ask the daemon", "use sudo")
+    name, members = group
+    if user in members:
+        return ControlError(
+            f"{path}: this login is older than your membership in the group {name}",
+            f"log in again (or type: newgrp {name})",
+        )
+    return ControlError(
+        f"{path}: only root and the group {name} may ask the daemon; {user} is not in it",
+        f"join it: sudo usermod -aG {name} {user}, then log in again; or use sudo this time",
+    )
+
+
+def _group(path: Path) -> tuple[str, list[str]]:
+    """The group that owns the socket, or the folder that it is in, and its members."""
+    import grp
+
+    try:
+        owner = path.stat().st_gid
+    except PermissionError:
+        owner = path.parent.stat().st_gid
+    found = grp.getgrgid(owner)
+    return found.gr_name, found.gr_mem

@@ -8,45 +8,45 @@ holder is closed.
 
 from __future__ import annotations
 
-import datetime
-import math
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from edged import __version__, wall
-from edged.aggregate import Aggregator, next_commit
-from edged.clock import Clock, Reading, boot_id, zone
-from edged.config.shape import Config, File, Model, Synthetic
+from edged import __version__, facts, wall
+from edged.board.thermal import temperature
+from edged.changes import tasks
+from edged.clock import Clock, boot_id, zone
+from edged.config.loading import load
+from edged.config.shape import Config
 from edged.control import Control, Verb
-from edged.errors import DamagedError, RefusedError, StoreError
+from edged.errors import ControlError, RefusedError
+from edged.exchange import Nothing
+from edged.health import Outlook, summary
+from edged.herald import Herald
 from edged.journal import Journal
-from edged.nouns import Bucket, Coverage, Series
+from edged.notify import Notifier
 from edged.reactor import Reactor
-from edged.series import series_of
-from edged.store import Store, keys
-from edged.supervise import Keeper, finish
-
-BUILTIN: Final = Model(file="builtin:activity")
-#: Buckets that wait for a store that cannot be written (a full card): half a day of 7 pipelines' minutes.
-MOST_UNWRITTEN: Final = 5000
-#: Buckets of a recording that are held at most: an hour of seconds comes in moments, and is not to wait for
-#: the clock.
-MOST_OPEN: Final = 1000
-#: Events that are worth a warning; the rest are news.
-GRAVE: Final = frozenset({"replaced", "refused", "wall-broken", "clock-lost", "store-behind"})
+from edged.reload import Reloader
+from edged.roster import Roster
+from edged.store import Store, keys, rotation
+from edged.supervise import Keeper
+from edged.tally import Tally
 
 Status = dict[str, Any]
+SETTLED_EVERY: Final = 60.0  # seconds
 
 
-def run(config: Config, config_path: Path, on_status: Callable[[Status], None] | None = None) -> int:
-    """Run until a signal or until every recording has ended. ``on_status`` is called once a second.
+def run(
+    path: Path, notifier: Notifier | None = None, on_status: Callable[[Status], None] | None = None
+) -> int:
+    """Run with the config at ``path`` until a signal or until every recording has ended. ``on_status`` is
+    called once a second. With a manager to be told by ``notifier`` it also stays when nothing can be counted:
+    a reload may mend that.
 
     Returns 0. Raises ``EdgedError`` for what the owner must mend before it can start, and ``RefusedError``
     when nothing is left to do because every pipeline was refused.
@@ -54,114 +54,162 @@ def run(config: Config, config_path: Path, on_status: Callable[[Status], None] |
     with ExitStack() as stack:
         reactor = Reactor()
         stack.callback(reactor.close)
-        daemon = Daemon(config, reactor, Journal(config.daemon.log_level))
+        daemon = Daemon(reactor, path, notifier or Notifier())
+        daemon.heed_signals()
+        daemon.read_config()
         daemon.start_workers(stack)
         daemon.open_store(stack)
         daemon.answer(stack)
-        daemon.keep_time(on_status)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            reactor.on_signal(number, reactor.stop)
+        daemon.tell(on_status)
         reactor.run()
+        daemon.stop()
     return daemon.conclusion()
 
 
 class Daemon:
-    """All parts together, and what happens between them: ticks to buckets, buckets to the store, facts to
-    whoever asks.
-    """
+    """All parts together, and what happens between them."""
 
-    def __init__(self, config: Config, reactor: Reactor, journal: Journal) -> None:
-        self._config, self._reactor, self._journal = config, reactor, journal
+    def __init__(self, reactor: Reactor, path: Path, notifier: Notifier) -> None:
+        self._reactor, self._path = reactor, path
+        self._managed = notifier.listened_to
         self._began = time.monotonic()
-        enabled = {name: one for name, one in config.pipelines.items() if one.enabled}
-        self._series: Mapping[str, tuple[Series, ...]] = {
-            name: series_of(name, one) for name, one in enabled.items()
-        }
-        self._keepers = {
-            name: Keeper(reactor, self, name, one, config.models.get(one.model, BUILTIN), self._series[name])
-            for name, one in enabled.items()
-        }
-        self._aggregator = Aggregator(1 if config.store.keep.second else 60)
-        self._unwritten: list[Bucket] = []
-        self._counted: dict[str, float] = {}
-        self._analysed = dict.fromkeys(enabled, 0)
-        self._recordings: dict[str, Reading] = {}
+        self._on_terminal = sys.stderr.isatty()
+        self._journal = Journal()
+        self._herald = Herald(reactor, notifier, self._journal, self._outlook)
+        self._roster = Roster(reactor, self)
         self._told: dict[str, tuple[str, str]] = {}
-        self._behind = False
-        self._written = 0.0
-        self._zone = zone(config.clock.timezone)
+        self._told_to_stop = self._ending = self._open = self._reload_wanted = self._was_ready = False
+        self._config: Config
+        self._tally: Tally
+        self._reloader: Reloader
         self._store: Store
-        self._clock: Clock
-        self._reading: Reading
 
     # --- start-up, in order
+
+    def heed_signals(self) -> None:
+        """From the first moment on, so that none of them ends the daemon half way."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._reactor.on_signal(number, self._end)
+        self._reactor.on_signal(signal.SIGHUP, self._hang_up)
+
+    def read_config(self) -> None:
+        """Once here; ``reload`` reads it again."""
+        config = self._config = load(self._path)
+        self._journal.heed(config.daemon.log_level)
+        self._tally = Tally(self._reactor, self._note, config.store.keep, config.store.commit_every)
+        parts = (self._roster, self._tally, self._herald, self._journal)
+        self._reloader = Reloader(self._path, config, parts, self._note)
 
     def start_workers(self, stack: ExitStack) -> None:
         """Exec one worker per pipeline. They are busy with their devices and models while the store is
         opened.
         """
-        keepers = list(self._keepers.values())
-        stack.callback(finish, self._reactor, keepers)
-        for keeper in keepers:
-            keeper.start()
+        stack.callback(self._roster.finish)
+        self._roster.assign(tasks(self._config), ())
+        self._herald.opening(f"{len(self._roster)} workers start; the store is opened")
 
     def open_store(self, stack: ExitStack) -> None:
         """Read the key, open the store, forget the key. Commits and closes it at the end."""
         wanted = self._config.store
-        key = keys.load(Path(wanted.key_file))
-        self._store = Store.open(Path(wanted.file), key, keep=wanted.keep, zone=self._zone)
+        self._zone = zone(self._config.clock.timezone)
+        with keys.ring(self._config) as ring:
+            opened = rotation.opened(
+                Path(wanted.file), ring, keep=wanted.keep, zone=self._zone, told=self._rekeying
+            )
+        keys.forget_credentials()
+        self._store, self._key_is = opened.store, opened.which
         stack.callback(self._store.close)
-        self._clock = Clock(self._config.clock.trust, self._store.known_clock(boot_id()))
-        self._reading = self._clock.read()
-        self._clock_good = self._reading.good
+        clock = Clock(self._config.clock.trust, self._store.known_clock(boot_id()))
+        self._tally.open(self._store, clock, self._roster)
+        self._open = True
         self._note("began", f"edged {__version__}")
-        stack.callback(self._last_commit)
+        if opened.rotated:
+            self._note("key-rotated", "the store is under the new key")
+        if opened.failed:
+            self._note("key-rotation-failed", opened.failed, reason=opened.failed)
+        stack.callback(self._tally.close)
+        stack.callback(self._settle, everything=True)
         # Workers tell their last second before the last commit: ``finish`` of start_workers comes later in
         # reverse.
-        stack.callback(finish, self._reactor, list(self._keepers.values()))
+        stack.callback(self._roster.finish)
+
+    def _rekeying(self, what: str, done: int, of: int) -> None:
+        """A rotation that was begun is finished before anything is kept. ``of`` pages of 1 KiB."""
+        if what == "folding":
+            self._note("key-rotation-begun", "the store is written anew under the next key")
+        # The slowest board encrypts and checks far more than 200 pages in a second.
+        self._herald.opening(f"the store gets a new key: {what}, {done * 100 // of} %", 60.0 + of / 200)
+        self._reactor.heed_signals()
+        if self._told_to_stop:
+            raise SystemExit(0)  # the next start begins it anew; the store is whole under its old key
 
     def answer(self, stack: ExitStack) -> None:
         """Open the local socket."""
-        verbs = {"status": Verb(lambda _: self.status()), "report": Verb(self._report)}
-        control = Control(self._reactor, Path(self._config.daemon.runtime_dir), verbs)
+        verbs = {
+            "status": Verb(lambda _: self.status(), takes=Nothing),
+            "report": Verb(self._report),
+            "reload": Verb(lambda _: self._reload(), changes=True, takes=Nothing),
+        }
+        control = Control(self._reactor, Path(self._config.daemon.runtime_dir), verbs, self._note)
         stack.callback(control.close)
 
-    def keep_time(self, on_status: Callable[[Status], None] | None) -> None:
-        """Commit every so often, and tell whoever watches once a second."""
-        self._plan_commit()
+    def tell(self, on_status: Callable[[Status], None] | None) -> None:
+        """The manager from now on, and whoever watches once a second."""
+        self._herald.begin()
+        self._reactor.every(SETTLED_EVERY, self._settle)
+        if self._reload_wanted and not self._ending:
+            self._reload()
+        self._judge()
         if on_status is not None:
             self._reactor.every(1.0, lambda: on_status(self.status()))
 
-    def _plan_commit(self) -> None:
-        """The next one, by a clock that may have been set since the last."""
-        at = next_commit(self._reading, self._config.store.commit_every)
-        self._reactor.after(at - time.monotonic(), self._commit_and_plan)
+    # --- what the owner wants
 
-    def _commit_and_plan(self) -> None:
-        self._reading = self._clock.read()
-        self._tell_clock()
-        self._count_blind()
-        self._commit(self._aggregator.due(self._reading))
-        self._plan_commit()
+    def _end(self) -> None:
+        self._told_to_stop = self._ending = True
+        self._reactor.stop()
+
+    def _hang_up(self) -> None:
+        """SIGHUP means reload; but when a terminal closes it means that nobody watches any more."""
+        if self._on_terminal and not sys.stderr.isatty():
+            self._end()
+        elif self._open and not self._ending:
+            self._reload()
+        else:
+            self._reload_wanted = True
+
+    def _reload(self) -> dict[str, Any]:
+        if self._ending:
+            raise ControlError("the daemon is stopping", "start it again: it reads its config then")
+        answer = self._reloader.reload()
+        self._judge()
+        return answer
+
+    def stop(self) -> None:
+        """Say that the end has begun; ``ExitStack`` makes it."""
+        self._ending = True
+        self._herald.stopping("stopping: workers tell their last second")
 
     # --- what workers tell
 
-    def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
-        """Count a tick, and the time before it that nobody saw."""
-        name = keeper.name
-        reading = self._reading_for(keeper)
-        counted = self._counted.get(name, self._began if reading.live else tick.start)
-        if tick.start > counted:
-            self._aggregator.blind(name, counted, tick.start, reading)
-        self._aggregator.add(name, tick, _coverage(keeper, tick), reading)
-        self._counted[name] = max(counted, tick.end)
-        self._analysed[name] += tick.analysed
-        if keeper.recorded and len(self._aggregator) > MOST_OPEN:
-            self._commit(self._aggregator.due(self._reading))
-        self._journal.say("debug", f"tick {tick.number}: {self._analysed[name]} frames by now", name)
+    def came(self, keeper: Keeper) -> None:
+        """A pipeline is about to start."""
+        self._tally.came(keeper)
 
-    def changed(self, keeper: Keeper, event: str, text: str) -> None:
-        """Note it, say it, and stop when nothing is left to wait for.
+    def left(self, keeper: Keeper) -> None:
+        """A pipeline is no more, or another comes under its name."""
+        successor = next((one for one in self._roster if one.name == keeper.name), None)
+        self._tally.left(keeper, successor)
+        self._told.pop(keeper.name, None)
+
+    def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
+        """Count it."""
+        self._tally.count(keeper, tick)
+        analysed = self._tally.analysed[keeper.name]
+        self._journal.say("debug", f"tick {tick.number}: {analysed} frames by now", keeper.name)
+
+    def changed(self, keeper: Keeper, event: str, text: str, **fields: object) -> None:
+        """Note it, and judge what that means for the whole.
 
         A camera that stays unplugged is news once, not once a minute for years.
         """
@@ -169,186 +217,75 @@ class Daemon:
         if event == "replaced" and told == (event, keeper.why):
             self._journal.say("debug", f"{event}: {text}", keeper.name)
         else:
-            self._note(event, text, keeper.name)
-        if all(one.done for one in self._keepers.values()):
+            self._note(event, text, keeper.name, **fields)
+        self._judge()
+
+    def _judge(self) -> None:
+        """Tell the manager how things are, and stop when nothing is left to wait for."""
+        if self._herald.changed() and not self._was_ready:
+            self._was_ready = True
+            self._note("ready", summary(self._outlook()))
+        if len(self._roster) and all(one.done for one in self._roster) and not self._may_be_mended():
             self._reactor.stop()
 
-    def _reading_for(self, keeper: Keeper) -> Reading:
-        """How a pipeline's stamps become times: a recording has a beginning of its own."""
-        self._reading = self._clock.read()
-        if not keeper.recorded:
-            return self._reading
-        if keeper.name not in self._recordings:
-            self._recordings[keeper.name] = self._reading.recording(_beginning(keeper, self._reading))
-        return self._recordings[keeper.name]
+    def _may_be_mended(self) -> bool:
+        """Whether a reload can make something of what was refused: not where nobody would ask for one."""
+        return self._managed and any(one.state == "refused" for one in self._roster)
 
-    def _note(self, event: str, text: str, pipeline: str = "") -> None:
-        self._journal.say("warning" if event in GRAVE else "info", f"{event}: {text}", pipeline)
-        if hasattr(self, "_store"):
-            self._store.event(event, text, pipeline=pipeline, reading=self._reading)
+    def _note(self, event: str, text: str, pipeline: str = "", **fields: object) -> None:
+        said = self._journal.event(event, text, pipeline, **fields)
+        if said and self._open:
+            self._store.event(event, said, pipeline=pipeline, reading=self._tally.reading)
 
-    # --- what is kept
-
-    def _commit(self, buckets: list[Bucket]) -> None:
-        """Write what there is. A store that cannot be written now gets it later; one that is damaged ends
-        the daemon.
-        """
-        self._unwritten += buckets
-        try:
-            self._store.write(self._unwritten, self._series, self._reading)
-        except DamagedError:
-            raise
-        except StoreError as error:
-            self._fall_behind(error)
-        else:
-            self._unwritten.clear()
-            self._behind, self._written = False, time.monotonic()
-
-    def _tell_clock(self) -> None:
-        if self._clock_good != self._reading.good:
-            self._clock_good = self._reading.good
-            self._note("clock-right" if self._clock_good else "clock-lost", self._reading.because)
-
-    def _fall_behind(self, error: StoreError) -> None:
-        """Say it once; keep what fits."""
-        if not self._behind:
-            self._note("store-behind", f"{error.message}; it is tried again at the next commit")
-        self._behind = True
-        if len(self._unwritten) > MOST_UNWRITTEN:
-            lost = len(self._unwritten) - MOST_UNWRITTEN
-            del self._unwritten[:lost]
-            self._journal.say("error", f"{lost} of the oldest buckets are lost: the store cannot be written")
-
-    def _count_blind(self) -> None:
-        """A pipeline without a worker is blind, and its buckets must say so while it is."""
-        now = time.monotonic()
-        for name, keeper in self._keepers.items():
-            since = self._counted.get(name, self._began)
-            if not keeper.recorded and keeper.state not in ("ended", "running") and now > since:
-                self._aggregator.blind(name, since, now, self._reading)
-                self._counted[name] = now
-
-    def _last_commit(self) -> None:
-        self._reading = self._clock.read()
-        self._count_blind()
-        self._note("stopped", "everything is committed")
-        self._commit(self._aggregator.flush())
+    def _settle(self, everything: bool = False) -> None:
+        """Tell and keep what was held back because it came too often."""
+        for event, said, pipeline in self._journal.settle(everything):
+            self._store.event(event, said, pipeline=pipeline, reading=self._tally.reading)
 
     def conclusion(self) -> int:
         """The exit status. Raises ``RefusedError`` when every pipeline was refused: then nobody counted
         anything.
         """
-        keepers = self._keepers.values()
-        refused = [f"{one.name}: {one.why}" for one in keepers if one.state == "refused"]
-        if refused and len(refused) == len(keepers):
+        refused = [f"{one.name}: {one.why}" for one in self._roster if one.state == "refused"]
+        if refused and len(refused) == len(self._roster) and not self._told_to_stop:
             raise RefusedError("; ".join(refused), "mend that and start it again")
         return 0
 
     # --- what is told
 
+    def _outlook(self) -> Outlook:
+        conditions = tuple(map(facts.condition, self._roster))
+        behind = ("the store cannot be written",) if self._tally.behind else ()
+        clock = () if self._tally.reading.good else ("the time is not known to be right",)
+        leaving = tuple(facts.condition(one) for one in self._roster.leaving)
+        remarks = (*behind, *clock, *self._reloader.remarks)
+        return Outlook(conditions, self._tally.due, self._tally.frames, remarks, leaving)
+
     def status(self) -> Status:
         """Facts about now, for ``edged status`` and ``top``."""
         now = time.monotonic()
-        self._reading = self._clock.read()
+        reading, config = self._tally.look_at_clock(), self._reloader.config
         return {
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(now - self._began, 1),
-            "clock": {"good": self._reading.good, "why": self._reading.because},
+            "ready": self._herald.ready,
+            "config": self._reloader.facts,
+            "clock": {"good": reading.good, "why": reading.because},
+            "board": {"celsius": temperature()},
             "store": {
-                "file": self._config.store.file,
-                "bytes": _size(self._config.store.file),
-                "last_commit_age_s": round(now - self._written, 1) if self._written else None,
-                "pending_buckets": len(self._aggregator) + len(self._unwritten),
+                "file": config.store.file,
+                "bytes": self._store.size(),
+                "key": self._key_is,
+                "last_commit_age_s": round(now - self._tally.written, 1) if self._tally.written else None,
+                "pending_buckets": self._tally.pending,
             },
-            "pipelines": [self._pipeline_status(one, now) for one in self._keepers.values()],
-        }
-
-    def _pipeline_status(self, keeper: Keeper, now: float) -> Status:
-        ready, tick = keeper.ready, keeper.tick
-        return {
-            "name": keeper.name,
-            "state": keeper.state,
-            "why": keeper.why,
-            "pid": keeper.pid,
-            "source": _source_name(keeper),
-            "model": keeper.pipeline.model,
-            "runtime": ready.runtime if ready else "",
-            "delegate": ready.delegate if ready else "",
-            "cpu_because": ready.cpu_because if ready else "",
-            "rate": keeper.pipeline.rate,
-            "fps": _fps(tick),
-            "expected_fps": _expected_rate(keeper),
-            "analysed": self._analysed[keeper.name],
-            "dropped": tick.dropped if tick else 0,
-            "infer_ms": round(tick.infer * 1e3, 3) if tick else None,
-            "prepare_ms": round(tick.prepare * 1e3, 3) if tick else None,
-            "last_tick_age_s": round(now - keeper.progress, 2) if tick else None,
-            "restarts": keeper.restarts,
-            "wall_bytes": keeper.wall_bytes,
-            "series": [
-                {
-                    "measure": one.measure,
-                    "label": one.label,
-                    "zone": one.zone,
-                    "unit": one.unit,
-                    "now": entry.mean if entry and entry.seconds else None,
-                    "min": entry.min if entry and entry.seconds else None,
-                    "max": entry.max if entry and entry.seconds else None,
-                }
-                for one, entry in zip(
-                    keeper.series, tick.entries if tick else (None,) * len(keeper.series), strict=True
-                )
+            "pipelines": [
+                facts.pipeline(one, self._tally.analysed.get(one.name, 0), now) for one in self._roster
             ],
         }
 
     def _report(self, request: dict[str, Any]) -> object:
         from edged import report
 
-        return report.answered(self._store, request, self._zone)
-
-
-def _size(file: str) -> int:
-    """Bytes on the disk, with what is not yet folded into the main file."""
-    return sum(one.stat().st_size for one in map(Path, (file, f"{file}-wal")) if one.exists())
-
-
-def _coverage(keeper: Keeper, tick: wall.Tick) -> Coverage:
-    span = tick.end - tick.start
-    rate = _expected_rate(keeper)
-    expected = rate * span if rate else float(tick.analysed)
-    return Coverage(expected=expected, analysed=tick.analysed, observed=tick.observed, blind=tick.blind)
-
-
-def _expected_rate(keeper: Keeper) -> float:
-    """Frames per second that the owner may expect: what was asked for, but no more than the source has; 0:
-    as many as it goes.
-    """
-    rates = [one for one in (keeper.pipeline.rate, keeper.ready.fps if keeper.ready else 0.0) if one]
-    return min(rates) if rates else 0.0
-
-
-def _fps(tick: wall.Tick | None) -> float | None:
-    """Frames per second of the source's own time in the last tick."""
-    if tick is None or tick.end <= tick.start:
-        return None
-    return round(tick.analysed / (tick.end - tick.start), 2)
-
-
-def _beginning(keeper: Keeper, reading: Reading) -> float:
-    """Epoch seconds of a recording's first frame: as its owner says, else this moment, on a whole second.
-
-    This moment is by whatever clock there is, right or not: it was not recorded now in any case, and an owner
-    to whom its time matters says ``start``.
-    """
-    source = keeper.pipeline.source
-    if isinstance(source, File | Synthetic) and source.start:
-        return datetime.datetime.fromisoformat(source.start).timestamp()
-    return math.floor(reading.now)
-
-
-def _source_name(keeper: Keeper) -> str:
-    """What the pipeline looks at, in a word or two."""
-    source = msgspec.to_builtins(keeper.pipeline.source)
-    where = source.get("path") or source.get("device") or source.get("number", "")
-    return f"{source['kind']} {where}".strip()
+        return report.told(self._store, request, self._zone)

@@ -12,7 +12,8 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import suppress
+from typing import Any, Protocol
 
 Action = Callable[[], None]
 
@@ -44,8 +45,9 @@ class Reactor:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._timers: list[Timer] = []
-        self._running = False
+        self._stopped = False
         self._signals: dict[int, Action] = {}
+        self._before: dict[int, Any] = {}
         self._wakeup: tuple[int, int] | None = None
 
     def on_readable(self, thing: HasFileno, action: Action) -> None:
@@ -83,7 +85,13 @@ class Reactor:
             signal.set_wakeup_fd(self._wakeup[1], warn_on_full_buffer=False)
             self._selector.register(self._wakeup[0], selectors.EVENT_READ, self._signalled)
         self._signals[number] = action
-        signal.signal(number, lambda *_: None)
+        before = signal.signal(number, lambda *_: None)
+        self._before.setdefault(number, before)
+
+    def heed_signals(self) -> None:
+        """Act on those that came, in the middle of something that lasts."""
+        with suppress(BlockingIOError):
+            self._signalled()
 
     def _signalled(self) -> None:
         assert self._wakeup is not None
@@ -92,9 +100,8 @@ class Reactor:
                 self._signals[number]()
 
     def run(self) -> None:
-        """Until ``stop``."""
-        self._running = True
-        while self._running:
+        """Until ``stop``, which may have come before."""
+        while not self._stopped:
             self.turn(3600.0)
 
     def turn(self, patience: float) -> None:
@@ -118,12 +125,12 @@ class Reactor:
 
     def stop(self) -> None:
         """``run`` returns after the turn at hand."""
-        self._running = False
+        self._stopped = True
 
     def close(self) -> None:
         """Give signals and descriptors back."""
-        for number in self._signals:
-            signal.signal(number, signal.SIG_DFL)
+        for number, before in self._before.items():
+            signal.signal(number, signal.SIG_DFL if before is None else before)
         if self._wakeup is not None:
             signal.set_wakeup_fd(-1)
             for end in self._wakeup:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import datetime
 import math
 import time
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Generator, Iterable, Iterator
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from edged.errors import ControlError
+from edged.exchange import Part, Telling, understood, whole
 from edged.nouns import Coverage, Series
 from edged.store import Covered, Filter, Row, Store
 
@@ -43,7 +44,20 @@ STEPS: Final = (
 )
 COMFORTABLE: Final = 72  # slots: what a terminal shows
 MOST_SLOTS: Final = 20_000
+MOST_ROWS: Final = 200_000  # of all series together: 20 of them by the hour for a year
+ROWS_AT_ONCE: Final = 256  # in one part of an answer: about 40 KB
 DAY: Final = 86400.0
+LATEST: Final = 253_370_764_800.0  # the year 9999 begins; there is no date after it
+LONGEST: Final = 100 * 365.25 * DAY
+
+T = TypeVar("T")
+#: start, end, step
+Slots = tuple[float, float, float]
+
+
+TIME: Final = msgspec.Meta(ge=0.0, le=LATEST, description="a time in seconds since 1970, until the year 9999")
+LENGTH: Final = msgspec.Meta(ge=0.0, le=LONGEST, description="a number of seconds, a century at most")
+NAMES: Final = msgspec.Meta(description="a list of names")
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,48 +65,95 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``every`` 0 picks a step.
     """
 
-    start: float | None = None
-    to: float | None = None
-    last: float = DAY
-    everything: bool = False
-    every: float = 0.0
-    pipelines: tuple[str, ...] = ()
-    measures: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    zones: tuple[str, ...] = ()
+    start: Annotated[float, TIME] | None = None
+    to: Annotated[float, TIME] | None = None
+    last: Annotated[float, LENGTH] = DAY
+    everything: Annotated[bool, msgspec.Meta(description="true or false")] = False
+    every: Annotated[float, LENGTH] = 0.0
+    pipelines: Annotated[tuple[str, ...], NAMES] = ()
+    measures: Annotated[tuple[str, ...], NAMES] = ()
+    labels: Annotated[tuple[str, ...], NAMES] = ()
+    zones: Annotated[tuple[str, ...], NAMES] = ()
+
+
+def told(store: Store, request: dict[str, Any], zone: datetime.tzinfo) -> Telling:
+    """The answer to a request, whose keys are ``Question``'s, in parts: none takes long to make.
+
+    Raises ``ControlError``, ``StoreError``, also when some parts have been told.
+    """
+    return _told(store, understood(request, Question), zone, time.time())
 
 
 def answered(store: Store, request: dict[str, Any], zone: datetime.tzinfo) -> dict[str, Any]:
-    """The answer to a request, whose keys are ``Question``'s. Raises ``ControlError``, ``StoreError``."""
-    try:
-        question = msgspec.convert(request, Question)
-    except msgspec.ValidationError as error:
-        raise ControlError(f"the question cannot be understood: {error}", "edged report --help") from None
-    return answer(store, question, zone, time.time())
+    """The whole answer to a request. Raises ``ControlError``, ``StoreError``."""
+    return answer(store, understood(request, Question), zone, time.time())
 
 
 def answer(store: Store, question: Question, zone: datetime.tzinfo, now: float) -> dict[str, Any]:
     """The answer to a question asked at ``now``, epoch seconds."""
+    return whole(_told(store, question, zone, now))
+
+
+def _told(store: Store, question: Question, zone: datetime.tzinfo, now: float) -> Telling:
     span = store.span()
     start, end = _range(question, span, now)
     if question.everything:
+        yield None
         start, end = _narrowed(store, question, start, end)
     every = _step(question, start, end)
-    only = Filter(question.pipelines, question.measures, question.labels, question.zones)
-    rows = list(store.report(start, end, every, only)) if end > start else []
-    covered = list(store.coverage(start, end, every, _meant(question, rows))) if end > start else []
+    pipelines = yield from _rows(store, question, (start, end, every), zone)
+    narrowest = yield from _coverage(store, pipelines, (start, end, every), zone)
     return {
         "from": moment(start, zone),
         "to": moment(end, zone),
         # Old times are kept in wider buckets only: the step that there is.
-        "every_s": max(every, min((one.end - one.start for one in covered), default=0)),
+        "every_s": max(every, narrowest),
         "timezone": str(zone),
         "holds": [moment(span[0], zone), moment(span[1] + 1, zone)] if span else None,
         # Counted while the time was not known: they get their dates once it is.
         "undated": sum(one.buckets for one in store.facts().undated) if span is None else 0,
-        "series": _by_series(rows, zone),
-        "coverage": _by_pipeline(covered, zone),
+        "series": [],
+        "coverage": [],
     }
+
+
+def _rows(
+    store: Store, question: Question, slots: Slots, zone: datetime.tzinfo
+) -> Generator[Part | None, None, tuple[str, ...]]:
+    """Tell the rows; the pipelines whose coverage is to be told: those asked for, or those that the asked-for
+    series belong to.
+    """
+    only = Filter(question.pipelines, question.measures, question.labels, question.zones)
+    found, number = set[str](), 0
+    for rows in _some(store.report_pieces(*slots, only)) if slots[1] > slots[0] else ():
+        number += len(rows)
+        if number > MOST_ROWS:
+            raise ControlError(
+                f"there is more than can be told at once ({MOST_ROWS} rows)",
+                "ask for a coarser --every, a shorter time, or fewer series (--pipeline, --measure)",
+            )
+        found |= {row.series.pipeline for row in rows}
+        yield {"series": _by_series(rows, zone)} if rows else None
+    named = question.measures or question.labels or question.zones
+    return (tuple(sorted(found)) or question.pipelines) if named else question.pipelines
+
+
+def _coverage(
+    store: Store, pipelines: tuple[str, ...], slots: Slots, zone: datetime.tzinfo
+) -> Generator[Part | None, None, int]:
+    """Tell the coverage; the length of the narrowest slot, 0 if there is none."""
+    narrowest = math.inf
+    for covered in _some(store.coverage_pieces(*slots, pipelines)) if slots[1] > slots[0] else ():
+        narrowest = min([narrowest, *(one.end - one.start for one in covered)])
+        yield {"coverage": _by_pipeline(covered, zone)} if covered else None
+    return 0 if narrowest == math.inf else int(narrowest)
+
+
+def _some(pieces: Iterator[list[T]]) -> Iterator[list[T]]:
+    """Neither more at once than a part may hold, nor less than it takes the store to look once."""
+    for piece in pieces:
+        for first in range(0, max(1, len(piece)), ROWS_AT_ONCE):
+            yield piece[first : first + ROWS_AT_ONCE]
 
 
 def _step(question: Question, start: float, end: float) -> float:
@@ -118,13 +179,6 @@ def _narrowed(store: Store, question: Question, start: float, end: float) -> tup
     return start, end
 
 
-def _meant(question: Question, rows: list[Row]) -> tuple[str, ...]:
-    """The pipelines whose coverage is told: those asked for, or those that the asked-for series belong to."""
-    if question.measures or question.labels or question.zones:
-        return tuple(sorted({row.series.pipeline for row in rows})) or question.pipelines
-    return question.pipelines
-
-
 def comfortable(seconds: float) -> int:
     """The finest step of which a terminal shows so long a time."""
     return next((one for one in STEPS if seconds / one <= COMFORTABLE), STEPS[-1])
@@ -139,8 +193,8 @@ def _range(question: Question, span: tuple[int, int] | None, now: float) -> tupl
     if question.everything:
         return (float(span[0]), span[1] + 1.0) if span else (now, now)
     end = now if question.to is None else question.to
-    start = end - question.last if question.start is None else question.start
-    if not (math.isfinite(start) and math.isfinite(end) and start < end and question.every >= 0):
+    start = max(0.0, end - question.last) if question.start is None else question.start
+    if not start < end:
         raise ControlError("the time asked for ends before it starts", "--from must be before --to")
     return start, end
 

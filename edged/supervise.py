@@ -8,15 +8,18 @@ and replaced, later each time, and takes nothing else with it.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from edged import wall
+from edged.changes import Stamps, renewed, stamps
 from edged.config.shape import Model, Pipeline, recorded
 from edged.errors import WallError
 from edged.nouns import Series
@@ -30,6 +33,8 @@ OVERSLEPT = 1.0  # seconds that a timer is late only when the daemon itself did 
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 60.0  # seconds; doubled at each failure in a row
 HEALTHY = 60.0  # seconds at work that make an earlier failure forgotten
 STOP_PATIENCE = 2.0  # seconds that a worker has for its last tick
+KILL_PATIENCE = 1.0  # seconds that the kernel has to end what was killed, when the daemon is to end
+STUCK = 5.0  # seconds after which a killed process hangs in the kernel: a driver that never returns
 TPU_RETRY_FIRST, TPU_RETRY_MOST = (
     600.0,
     6 * 3600.0,
@@ -65,6 +70,10 @@ class Process:
     def kill(self) -> None:
         """At once."""
         signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def lives(self) -> bool:
+        """Whether it has not ended yet, whoever may have noticed that."""
+        return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def reap(self) -> int:
         """Its end, as ``os.waitstatus_to_exitcode`` gives it (negative: the signal). Blocks until then."""
@@ -104,8 +113,10 @@ class Listener(Protocol):
     def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
         """A tick that kept the rules."""
 
-    def changed(self, keeper: Keeper, event: str, text: str) -> None:
-        """Something that the owner may want to know has happened."""
+    def changed(self, keeper: Keeper, event: str, text: str, **fields: object) -> None:
+        """Something that the owner may want to know has happened: a kind of ``edged.events``, its
+        ``fields``.
+        """
 
 
 class Keeper:
@@ -136,9 +147,18 @@ class Keeper:
         self._failures = 0
         self._cpu_because, self._tpu_retry = "", TPU_RETRY_FIRST
         self.progress = self._began = 0.0
+        #: What is wanted of the worker, and the model's files as they were when it was exec'd.
+        self.directed = wall.Directive(pipeline.rate)
+        self.stamps: Stamps = ()
         self._timers: list[Timer] = []
-        self._judgement = Timer(0.0, self._judge)
+        self._judgement = self._next_start = Timer(math.inf, self._judge)
+        self._killed: float | None = None
         self._stopping = False
+        self._stop_by = math.inf
+        self._gone: Action | None = None
+        #: Whose device this one waits for, and whether that one hangs in the kernel.
+        self.predecessor: Keeper | None = None
+        self.stuck = False
 
     @property
     def pid(self) -> int:
@@ -150,12 +170,50 @@ class Keeper:
         """Nothing will come of this pipeline any more."""
         return not self.alive and self.state in ("refused", "ended")
 
+    @property
+    def settled(self) -> bool:
+        """It has made an inference, or can say why not: nobody needs to wait for it."""
+        waits_in_vain = self.predecessor is not None and self.predecessor.stuck
+        return self.state != "starting" or self.restarts > 0 or waits_in_vain
+
+    @property
+    def blind(self) -> bool:
+        """Whether nobody looks: neither its worker nor the one that it waits for, which has yet to tell."""
+        if self.predecessor is not None and not self.predecessor.stuck:
+            return False
+        return self.state not in ("ended", "running")
+
+    @property
+    def begun(self) -> bool:
+        """Whether it ever had a worker."""
+        return self._began > 0.0
+
+    @property
+    def renewed(self) -> bool:
+        """Whether the files that its worker was given are others by now."""
+        now = stamps(self.pipeline, self.model)
+        return bool(self.stamps) and renewed(self.stamps, now, refused=self.state == "refused")
+
+    @property
+    def due(self) -> float:
+        """By when (``CLOCK_MONOTONIC``) the keeper owes its next deed; infinite when it owes none.
+
+        It owes the end of a worker without progress, the next start of one that failed, the burial of one
+        that has ended. What hangs in the kernel cannot be ended by anybody, so that is not owed.
+        """
+        if self._process is None:
+            return self._next_start.at if self.state == "backoff" else math.inf
+        if self._killed is not None:
+            return math.inf if self._process.lives() else self._killed
+        return self._stop_by if self._stopping else self.progress + self._allowed()
+
     def start(self) -> None:
         """Exec a worker."""
         self._cancel_timers()
         now = time.monotonic()
         self.progress = self._began = now
-        self._trouble, self.ready, self.state = None, None, "starting"
+        self._trouble, self.ready, self.state, self._killed = None, None, "starting", None
+        self.directed, self.stamps = wall.Directive(self.pipeline.rate), stamps(self.pipeline, self.model)
         self._inspector = wall.Inspector(self.series, self.recorded, now)
         process = self._process = Process(
             wall.Assignment(
@@ -171,6 +229,7 @@ class Keeper:
         """Pass on what is wanted from now on; a worker that does not read is one that has stalled, and the
         deadline is its judge.
         """
+        self.directed = directive
         if self._process is not None:
             try:
                 self._process.channel.send(directive)
@@ -178,13 +237,29 @@ class Keeper:
                 self.why = "the worker does not listen"
 
     def stop(self) -> None:
-        """Ask for the last tick. ``finish`` waits for it."""
+        """Ask for the last tick, and end the worker when it does not come. ``finish`` waits for that."""
+        if self._stopping:
+            return
         self._stopping = True
         self._cancel_timers()
         if self.state == "running":
             self.direct(wall.Directive(self.pipeline.rate, stop=True))
-        elif self._process is not None:
-            self._process.kill()
+            self._stop_by = self._after(STOP_PATIENCE, self.kill).at
+        else:
+            self.kill()
+
+    def retire(self, gone: Action) -> None:
+        """Stop for good, and call ``gone`` once there is no worker: its last tick has been told by then."""
+        self._gone = gone
+        self.stop()
+        if self._process is None:
+            self._leave()
+
+    def _leave(self) -> None:
+        self.state = "ended"
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            gone()
 
     @property
     def alive(self) -> bool:
@@ -196,6 +271,14 @@ class Keeper:
         self._cancel_timers()
         if self._process is not None:
             self._process.kill()
+            self._killed = time.monotonic()
+            self._after(STUCK, self._tell_stuck)
+
+    def _tell_stuck(self) -> None:
+        """SIGKILL waits for a system call that never returns: a driver's fault, which no daemon can mend."""
+        self.stuck = True
+        self.why = "the worker hangs in the kernel and cannot be ended; only a reboot frees the device"
+        self._listener.changed(self, "worker-stuck", self.why, worker_pid=self.pid)
 
     def _after(self, seconds: float, action: Action) -> Timer:
         timer = self._reactor.after(seconds, action)
@@ -234,8 +317,7 @@ class Keeper:
     def _break(self, why: str) -> None:
         """Give the worker up."""
         self.why = why
-        if self._process is not None:
-            self._process.kill()
+        self.kill()
 
     def _readable(self) -> None:
         """Everything that is there, but never so much of one worker that the others wait."""
@@ -257,7 +339,7 @@ class Keeper:
         except WallError as error:
             self._forget(process)
             self._break(f"it broke a rule of the wall: {error.message}")
-            self._listener.changed(self, "wall-broken", error.message)
+            self._listener.changed(self, "wall-broken", error.message, reason=error.message)
             return False
         return True
 
@@ -283,7 +365,8 @@ class Keeper:
     def _came_up(self, ready: wall.Ready) -> None:
         self.ready, self.state, self.why = ready, "running", ""
         self._watch()
-        self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}")
+        how = {"runtime": ready.runtime, "delegate": ready.delegate}
+        self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}", **how)
         if ready.cpu_because and self._wants_tpu():
             self._after(self._tpu_retry, self._retry_tpu)
             self._tpu_retry = min(TPU_RETRY_MOST, self._tpu_retry * 2)
@@ -300,11 +383,13 @@ class Keeper:
         process = self._process
         if process is None:
             return
-        self._readable()  # what it said last counts
+        while process is self._heeded and self._take(process):
+            continue  # what it said last counts, and is no more than a socket holds
         self._forget(process)
         self._reactor.forget(process)
         status = process.reap()
-        self._process = None
+        self._process = self._killed = None
+        self.stuck = False
         self._cancel_timers()
         self._conclude(status)
 
@@ -312,12 +397,12 @@ class Keeper:
         """What to do now that the worker has ended."""
         trouble = self._trouble
         if self._stopping:
-            self.state = "ended"
+            self._leave()
         elif self.state == "ended":
             self._listener.changed(self, "ended", "the recording is over")
         elif trouble is not None and trouble.final:
             self.state, self.why = "refused", _sentence(trouble)
-            self._listener.changed(self, "refused", self.why)
+            self._listener.changed(self, "refused", self.why, reason=self.why)
         elif self.why == "tries the Edge TPU again":
             self.start()
         else:
@@ -332,8 +417,9 @@ class Keeper:
         self._failures += 1
         self.restarts += 1
         self.state, self.why = "backoff", why
-        self._after(wait, self.start)
-        self._listener.changed(self, "replaced", f"{why}; a new worker in {wait:g} s")
+        self._next_start = self._after(wait, self.start)
+        how = {"reason": why, "wait_s": wait, "restarts": self.restarts}
+        self._listener.changed(self, "replaced", f"{why}; a new worker in {wait:g} s", **how)
 
     def _died_of_tpu(self, status: int) -> bool:
         if status not in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS) or self._cpu_because:
@@ -360,13 +446,13 @@ def _death(status: int) -> str:
     return f"the worker ended by itself with status {status}"
 
 
-def finish(reactor: Reactor, keepers: list[Keeper]) -> None:
-    """Let all workers tell their last second, then end those that have not."""
-    deadline = time.monotonic() + STOP_PATIENCE
-    for keeper in keepers:
+def finish(reactor: Reactor, keepers: Iterable[Keeper]) -> None:
+    """Let all workers tell their last second, and end those that have not. What hangs in the kernel is left
+    behind: it must not keep the last buckets from being written.
+    """
+    ending = list(keepers)
+    deadline = time.monotonic() + STOP_PATIENCE + KILL_PATIENCE
+    for keeper in ending:
         keeper.stop()
-    while any(keeper.alive for keeper in keepers):
-        if time.monotonic() >= deadline:
-            for keeper in keepers:
-                keeper.kill()
+    while any(keeper.alive for keeper in ending) and time.monotonic() < deadline:
         reactor.turn(0.05)

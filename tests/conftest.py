@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 from delegates import library  # noqa: F401 - a fixture
+from emulation import EMULATED
 from stage import Stage
 
 ROOT = Path(__file__).parent.parent
+
+if EMULATED:
+    import hypothesis
+
+    # An emulator is slow: that is no fault of a test's.
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("emulated", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("emulated")
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ class Heard:
     def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
         self.ticks.append((keeper.name, tick))
 
-    def changed(self, keeper: Keeper, event: str, text: str) -> None:
+    def changed(self, keeper: Keeper, event: str, text: str, **fields: object) -> None:
         self.events.append((keeper.name, event, text))
 
     def count(self, name: str) -> int:

@@ -82,6 +82,7 @@ def pipeline(**facts: Any) -> dict[str, Any]:
         "prepare_ms": 0.1,
         "last_tick_age_s": 0.4,
         "restarts": 0,
+        "settled": True,
         "wall_bytes": 100,
         "series": [series("presence", 0.25, zone="door"), series("activity", 0.031, "fraction")],
     }
@@ -93,6 +94,15 @@ def status(**facts: Any) -> dict[str, Any]:
         "version": __version__,
         "pid": 1,
         "uptime_s": 7500.0,
+        "ready": True,
+        "config": {
+            "file": "/x/edged.toml",
+            "loaded_age_s": 120.0,
+            "reloads": 0,
+            "waits_for_restart": [],
+            "refused": "",
+        },
+        "board": {"celsius": 51.23},
         "clock": {"good": True, "why": "the kernel says so"},
         "store": {"file": "/x/edged.db", "bytes": 123_456, "last_commit_age_s": 5.0, "pending_buckets": 2},
         "pipelines": [pipeline()],
@@ -303,8 +313,8 @@ def test_check_of_no_file(home: Path) -> None:
 
 def test_other_commands_refuse_a_wrong_config_with_every_problem(home: Path) -> None:
     (home / "edged.toml").write_text(CONFIG + "rate = -1\nmodel = 'x'\n")
-    for verb in ("run", "status", "report", "top"):
-        done = edged(verb, cwd=home)
+    for verb in ("run", "status", "report", "top --once", "reload"):
+        done = edged(*verb.split(), cwd=home)
         assert done.returncode == 2
         assert "edged.toml has 2 problems:" in done.stderr
         assert "edged.toml:7: pipelines.street.rate: found -1" in done.stderr
@@ -360,8 +370,10 @@ def test_status_for_people(home: Path, daemon: Callable[..., None]) -> None:
     done = edged("status", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"edged {__version__}  pid 1, up 2 h 5 min\n"
+        f"edged {__version__}  pid 1, up 2 h 5 min, ready\n"
+        "  config /x/edged.toml, in force since 2 min\n"
         "  clock  right (the kernel says so)\n"
+        "  board  51.2 °C\n"
         "  store  /x/edged.db: 123 kB, written 5 s ago, 2 buckets waiting\n"
         "\n"
         "street  running  synthetic -> activity on cpu (litert)\n"

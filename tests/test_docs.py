@@ -68,7 +68,7 @@ def is_known(words: list[str], verbs_of_edged: set[str]) -> bool:
     match words:
         case ["sudo", *rest]:
             known = is_known(rest, verbs_of_edged)
-        case ["git" | "cd" | "apt-get", *_]:
+        case ["git" | "cd" | "apt-get" | "systemctl" | "journalctl", *_]:
             known = True
         case ["./install.sh", option, *_]:
             known = f"{option})" in (ROOT / "install.sh").read_text()

@@ -21,8 +21,9 @@ SIDES = {
     # Sees raw data, keeps nothing.
     "left": {"worker"},
     # Keeps data, sees nothing raw.
-    "right": {"daemon", "supervise", "reactor", "journal", "clock", "aggregate", "store"}
-    | {"control", "control_client", "report", "config", "cli", "service", "__main__"},
+    "right": {"daemon", "supervise", "reactor", "journal", "events", "clock", "aggregate", "store"}
+    | {"control", "control_client", "exchange", "report", "config", "cli", "service", "__main__"}
+    | {"board", "doctor", "changes", "facts", "health", "herald", "notify", "reload", "roster", "tally"},
     # Values and the wire: both may use these.
     "shared": {"", "errors", "nouns", "wall", "series", "config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.
@@ -34,6 +35,7 @@ MAY = {"left": {"shared", "models"}, "right": {"shared", "models"}, "shared": se
 #: Who may import a device's or a heavy library: prefixes of modules. Nobody else, not even lazily.
 IMPORTERS = {
     "sqlcipher3": {"store.database"},
+    "pyrage": {"cli.keys"},
     "ai_edge_litert": {"worker.runtime", "models"},
     "ai_edge_litert.interpreter": {"worker.runtime"},
     "tflite_runtime": {"worker.runtime"},

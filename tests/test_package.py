@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -36,8 +37,16 @@ def test_the_wheel_holds_all_of_edged(root: Path, wheel: Path) -> None:
     assert in_wheel == files(root / "edged")
 
 
-def test_the_wheel_holds_the_configs(root: Path, wheel: Path) -> None:
-    assert files(wheel / "edged/share") == files(root / "config")
+def test_the_wheel_holds_what_else_an_installation_needs(root: Path, wheel: Path) -> None:
+    """Configs, units, manual, installer: what pyproject.toml lends a place below share, and nothing else."""
+    hatch = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]
+    meant = set()
+    for source, place in hatch["build"]["targets"]["wheel"]["force-include"].items():
+        assert Path(place).is_relative_to("edged/share")
+        below = Path(place).relative_to("edged/share")
+        meant |= {str(below / name) for name in files(root / source) or {"."}}
+    assert {"edged.toml", "systemd/edged.service", "man/edged.1", "man/edged.service.8"} <= meant
+    assert files(wheel / "edged/share") == meant
 
 
 def test_the_wheel_holds_nothing_else(wheel: Path) -> None:

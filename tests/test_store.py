@@ -220,6 +220,19 @@ def test_a_second_daemon_is_refused(store: Store, path: Path) -> None:
     write(store, bucket(NOON))
 
 
+def test_a_second_daemon_is_refused_in_a_process_of_its_own(store: Store, path: Path) -> None:
+    """SQLite knows what its own process holds; between processes there are only the kernel's locks."""
+    program = (
+        "import sys; from pathlib import Path; from edged.store import Store; "
+        "Store.open(Path(sys.argv[1]), bytes(range(32)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
+    )
+    assert "in use by another edged" in done.stderr
+    write(store, bucket(NOON))
+
+
 def test_there_is_nothing_to_read_before_anything_was_written(path: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no store"):
         Store.open(path, KEY, read_only=True)

@@ -12,12 +12,15 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from edged import __version__
 from edged.errors import EdgedError, fault
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: What `edged --help` says, without importing a single one.
 VERBS: Final = {
@@ -25,9 +28,11 @@ VERBS: Final = {
     "check": "Check a config and tell everything that is wrong with it",
     "status": "What the running daemon does",
     "top": "The same, live and full-screen",
+    "reload": "Have the running daemon read its config again",
+    "doctor": "Look for what is wrong, and say how to mend it",
     "report": "What was counted: tables, plots, JSON, CSV, PNG",
     "models": "Get and look into models",
-    "keys": "Make the key that encrypts the store",
+    "keys": "The key that encrypts the store: make, rotate, save, bring back",
     "demo": "See it all at work for half a minute; needs nothing",
     "schema": "Print the config's JSON Schema, for editors",
     "completion": "Print the completion script of a shell",
@@ -61,6 +66,12 @@ class Verbs(click.Group):
             hint = f"; did you mean `edged {near[0]}`?" if near else ""
             raise click.UsageError(f'there is no command "{args[0]}"{hint}', ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """For a shell: without importing any."""
+        from edged.cli import candidates
+
+        return candidates.verbs(self, VERBS, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list below the help text."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from edged.cli import candidates
 from edged.cli.options import command as make
 from edged.cli.options import json_option, print_json
 from edged.cli.words import size
@@ -66,7 +67,7 @@ def _print_catalogue(every: dict[str, Entry]) -> None:
     ("edged models get yamnet --from /media/usb", "from a folder that has the file"),
     ("edged models get mobilenet-v2-224 --to models", "into a folder of yours"),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=candidates.catalogue)
 @click.option("--from", "source", type=_FOLDER, metavar="FOLDER", help="Copy from there; no network is used.")
 @click.option("--to", type=_FOLDER, metavar="FOLDER", help="Where to. Default: the service's or your own.")
 @json_option
@@ -129,7 +130,7 @@ class _Bar:
     ("edged models show model.tflite", "what is in it, and whether edged can run it"),
     ("edged models show builtin:activity --json", "for programs"),
 )
-@click.argument("file")
+@click.argument("file", shell_complete=candidates.models)
 @json_option
 def show(file: str, as_json: bool) -> int:
     """Look into a .tflite FILE: inputs, outputs, operators, labels, and whether edged can run it.

@@ -51,13 +51,21 @@ def config_path(named: Path | None) -> Path:
         return named
     if set_path := os.environ.get("EDGED_CONFIG"):
         return Path(set_path)
-    found = next((one for one in PLACES if one.is_file()), None)
+    found = next((one for one in PLACES if _is_there(one)), None)
     if not found:
         raise ConfigError(
             f"there is no config: neither {' nor '.join(map(str, PLACES))}, and no $EDGED_CONFIG",
             "name one with --config FILE, or see it work without: edged demo",
         )
     return found
+
+
+def _is_there(path: Path) -> bool:
+    """Whether it is a file; what may not be looked at counts as one, and whoever reads it says why not."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
 
 
 def loaded(named: Path | None) -> Config:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edged.cli import candidates
 from edged.cli.options import command as make
 from edged.cli.options import config_option, json_option, loaded, print_json
 
@@ -32,7 +33,10 @@ def _span(ctx: click.Context, param: click.Parameter, text: str | None) -> float
 
 
 def _several(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(f"--{name}", f"{name}s", multiple=True, metavar="NAME", help=text)
+    names = getattr(candidates, f"{name}s")
+    return click.option(
+        f"--{name}", f"{name}s", multiple=True, metavar="NAME", help=text, shell_complete=names
+    )
 
 
 @make(
@@ -154,11 +158,13 @@ def own(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
     """The answer out of the store, opened read-only. Raises ``StoreError``."""
     from edged import report
     from edged.clock import zone
-    from edged.store import Store, keys
+    from edged.store import keys, rotation
 
     days = zone(config.clock.timezone)
-    key = keys.load(Path(config.store.key_file))
-    with Store.open(Path(config.store.file), key, keep=config.store.keep, zone=days, read_only=True) as store:
+    with (
+        keys.ring(config) as ring,
+        rotation.reading(Path(config.store.file), ring, keep=config.store.keep, zone=days) as store,
+    ):
         return report.answered(store, asked, days)
 
 

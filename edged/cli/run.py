@@ -31,7 +31,10 @@ def command(file: Path | None, config_path: Path | None, init_key: bool) -> int:
     """
     path = options.config_path(file or config_path)
     config = options.loaded(path)
-    if not there(key := Path(config.store.key_file)):
+    from edged.store import keys
+
+    if not keys.exists(config):
+        key = Path(config.store.key_file)
         if not init_key:
             raise KeyRefusedError(
                 f"there is no key file {key}",
@@ -45,20 +48,9 @@ def command(file: Path | None, config_path: Path | None, init_key: bool) -> int:
 
     line = ProgressLine()
     try:
-        return daemon.run(config, path, line)
+        return daemon.run(path, on_status=line)
     finally:
         line.clear()
-
-
-def there(path: Path) -> bool:
-    """Whether anything is there; what may not be looked at counts as there, and is judged by who opens it."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def make_key(path: Path) -> None:

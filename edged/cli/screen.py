@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edged.cli import chart
-from edged.cli.status import engine, paces
+from edged.cli.status import config, config_troubles, engine, paces
 from edged.cli.words import age, series_name, size, value
 
 MEMORY: Final = 900  # seconds of history
@@ -62,7 +62,7 @@ class Screen:
         """The picture for a terminal of that size; ``height`` None is as high as it gets."""
         if self._facts is None:
             return Text(self._trouble or "waiting for the daemon", style="yellow")
-        parts: list[RenderableType] = [self._header(self._facts)]
+        parts: list[RenderableType] = [self._header(self._facts), *self._config(self._facts)]
         for pipeline in self._facts["pipelines"]:
             parts += [Text(), _title(pipeline), *_remarks(pipeline), self._series(pipeline, width)]
         if height is None:
@@ -76,11 +76,21 @@ class Screen:
         last = store["last_commit_age_s"]
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f"edged {facts['version']}", "bold")
-        text.append(f"  up {age(facts['uptime_s'])}  clock ")
+        text.append(f"  up {age(facts['uptime_s'])}  ")
+        text.append(*(("ready", "green") if facts["ready"] else ("not ready yet", "yellow")))
+        text.append("  clock ")
         text.append("right" if good else "not right yet", "green" if good else "yellow")
         text.append(f"  store {size(store['bytes'])}, ")
         text.append("not written yet" if last is None else f"written {age(last)} ago")
         return text
+
+    def _config(self, facts: dict[str, Any]) -> list[Text]:
+        """Which is in force, and what of its file is not."""
+        lines = [Text(f"config {config(facts['config'])}", "dim", no_wrap=True, overflow="ellipsis")]
+        return lines + [
+            Text(f"{key}: {text}", "yellow", no_wrap=True, overflow="ellipsis")
+            for key, text in config_troubles(facts["config"])
+        ]
 
     def _series(self, pipeline: dict[str, Any], width: int) -> Table:
         names = [series_name(one) for one in pipeline["series"]]

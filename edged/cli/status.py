@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from edged.cli.options import command as make
-from edged.cli.options import config_option, json_option, loaded, print_json
+from edged.cli.options import config_option, json_option, print_json
 from edged.cli.words import age, series_name, size, value
 
 COLOURS = {"running": "green", "starting": "cyan", "ended": "cyan", "paused": "yellow", "backoff": "yellow"}
@@ -24,9 +24,10 @@ COLOURS = {"running": "green", "starting": "cyan", "ended": "cyan", "paused": "y
 @json_option
 def command(config_path: Path | None, as_json: bool) -> None:
     """What the running daemon does: its clock, its store, and each pipeline with what it counts now."""
-    from edged.control_client import ask
+    from edged.cli.contact import connected
 
-    facts = ask(loaded(config_path).daemon.runtime_dir, "status")
+    with connected(config_path) as client:
+        facts = client.ask("status")
     if as_json:
         print_json(facts)
     else:
@@ -38,12 +39,35 @@ def lines(facts: dict[str, Any]) -> Iterator[str]:
     """The few lines."""
     yield (
         click.style(f"edged {facts['version']}", bold=True)
-        + f"  pid {facts['pid']}, up {age(facts['uptime_s'])}"
+        + f"  pid {facts['pid']}, up {age(facts['uptime_s'])}, {readiness(facts['ready'])}"
     )
+    yield f"  config {config(facts['config'])}"
+    for key, text in config_troubles(facts["config"]):
+        yield f"         {click.style(f'{key}: {text}', fg='yellow')}"
     yield f"  clock  {clock(facts['clock'])}"
+    if facts["board"]["celsius"] is not None:
+        yield f"  board  {facts['board']['celsius']:.1f} °C"
     yield f"  store  {facts['store']['file']}: {store(facts['store'])}"
     for pipeline in facts["pipelines"]:
         yield from pipeline_lines(pipeline)
+
+
+def readiness(ready: bool) -> str:
+    """Whether every pipeline counts or says why not."""
+    return click.style("ready", fg="green") if ready else click.style("not ready yet", fg="yellow")
+
+
+def config(facts: dict[str, Any]) -> str:
+    """Which one is in force, and since when."""
+    return f"{facts['file']}, in force since {age(facts['loaded_age_s'])}"
+
+
+def config_troubles(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What of its file is not in force, and why."""
+    if facts["refused"]:
+        yield "the file is refused, an older one is in force", facts["refused"]
+    if facts["waits_for_restart"]:
+        yield "needs a restart", ", ".join(facts["waits_for_restart"])
 
 
 def clock(facts: dict[str, Any]) -> str:

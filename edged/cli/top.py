@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from edged.cli.contact import connected
 from edged.cli.options import command as make
-from edged.cli.options import config_option, loaded
+from edged.cli.options import config_option
 from edged.control_client import Client
-from edged.errors import ControlError
+from edged.errors import ConfigError, ControlError
 
 if TYPE_CHECKING:
     from edged.cli.screen import Screen
@@ -43,32 +44,31 @@ QUIT = b"qQ\x03\x04\x1b"  # q, Ctrl-C, Ctrl-D, Esc
 @click.option("--once", is_flag=True, help="Print it once and leave.")
 def command(config_path: Path | None, once: bool) -> None:
     """What the running daemon does, live and full-screen. q leaves."""
-    runtime_dir = Path(loaded(config_path).daemon.runtime_dir)
     if once:
-        _print_once(runtime_dir)
+        _print_once(config_path)
     elif not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("this needs a terminal; `edged top --once` and `edged status --json` do not")
     else:
-        watch(runtime_dir)
+        watch(config_path)
 
 
-def _print_once(runtime_dir: Path) -> None:
+def _print_once(named: Path | None) -> None:
     from edged.cli.screen import Screen, console
 
     screen = Screen()
-    with Client(runtime_dir) as client:
+    with connected(named) as client:
         screen.add(client.ask("status"))
     terminal = console()
     terminal.print(screen.drawn(terminal.width, None))
 
 
-def watch(runtime_dir: Path) -> None:
+def watch(named: Path | None) -> None:
     """Until q. Raises ``ControlError`` when no daemon runs at the beginning; later ones may come and go."""
     from rich.live import Live
 
     from edged.cli.screen import Screen, console
 
-    feed, screen, terminal = Feed(runtime_dir), Screen(), console()
+    feed, screen, terminal = Feed(named), Screen(), console()
     with feed, keys() as pressed, Live(console=terminal, screen=True, auto_refresh=False) as live:
         due = time.monotonic()
         while True:
@@ -85,9 +85,9 @@ def watch(runtime_dir: Path) -> None:
 class Feed:
     """The daemon's facts, over one connection that is made anew when a daemon was restarted."""
 
-    def __init__(self, runtime_dir: Path) -> None:
-        self._runtime_dir = runtime_dir
-        self._client: Client | None = Client(runtime_dir)
+    def __init__(self, named: Path | None) -> None:
+        self._named = named
+        self._client: Client | None = connected(named)
 
     def __enter__(self) -> Self:
         return self
@@ -102,9 +102,9 @@ class Feed:
         """Add what is now, or that nobody answers."""
         try:
             if self._client is None:
-                self._client = Client(self._runtime_dir)
+                self._client = connected(self._named)
             screen.add(self._client.ask("status"))
-        except ControlError as error:
+        except (ControlError, ConfigError) as error:
             if self._client:
                 self._client.close()
             self._client = None

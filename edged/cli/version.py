@@ -22,9 +22,12 @@ def command(as_json: bool) -> None:
     if not as_json:
         click.echo(f"edged {__version__}")
         return
+    from edged.store.schema import VERSION
+
     print_json(
         {
             "edged": __version__,
+            "schema": VERSION,  # of the store that it writes
             "python": platform.python_version(),
             "machine": platform.machine(),
             "kernel": platform.release(),

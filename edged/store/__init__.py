@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -31,6 +32,7 @@ from edged.store.database import Database
 from edged.store.ledger import Ledger, Noted
 from edged.store.memory import Memory
 from edged.store.queries import Queries
+from edged.store.secret import Key
 
 __all__ = ["Covered", "Event", "Facts", "Filter", "Row", "Store", "Undated"]
 
@@ -42,6 +44,7 @@ class Store:
         calendar = Calendar(zone)
         catalogue = Catalogue(database)
         self._database = database
+        self._catalogue, self._calendar = catalogue, calendar
         self._ledger = Ledger(database, catalogue, keep, calendar)
         self._queries = Queries(database, catalogue, calendar)
         self._events: list[Noted] = []
@@ -50,7 +53,7 @@ class Store:
     def open(
         cls,
         path: Path,
-        key: bytes,
+        key: Key,
         *,
         keep: Keep | None = None,
         zone: datetime.tzinfo = datetime.UTC,
@@ -77,6 +80,14 @@ class Store:
         self._ledger.load()
         with self._database.transaction():
             self._ledger.settle(zone)
+
+    def keep(self, keep: Keep) -> None:
+        """Keep buckets for other lengths of time from now on. When it raises, nothing is otherwise."""
+        ledger = Ledger(self._database, self._catalogue, keep, self._calendar)
+        ledger.load()
+        with self._database.transaction():
+            ledger.settle(str(self._calendar.zone))
+        self._ledger = ledger
 
     def __enter__(self) -> Self:
         return self
@@ -134,12 +145,24 @@ class Store:
         to whole slots; they are wider where finer buckets were dropped by age. ``step`` infinity is one slot.
         A slot in which a series was never observed has no row; ``coverage`` tells why.
         """
+        return chain.from_iterable(self.report_pieces(start, end, step, only))
+
+    def report_pieces(
+        self, start: float, end: float, step: float, only: Filter | None = None
+    ) -> Iterator[list[Row]]:
+        """As ``report``, some rows at a time, perhaps none: whoever must not wait for long waits for one."""
         return self._queries.report(start, end, step, only or Filter())
 
     def coverage(
         self, start: float, end: float, step: float = math.inf, pipelines: tuple[str, ...] = ()
     ) -> Iterator[Covered]:
         """How the pipelines (all if none is named) were observed, in ``report``'s slots; blind ones too."""
+        return chain.from_iterable(self.coverage_pieces(start, end, step, pipelines))
+
+    def coverage_pieces(
+        self, start: float, end: float, step: float = math.inf, pipelines: tuple[str, ...] = ()
+    ) -> Iterator[list[Covered]]:
+        """As ``coverage``, some at a time, perhaps none."""
         return self._queries.coverage(start, end, step, pipelines)
 
     def latest(self, only: Filter | None = None) -> list[Row]:

@@ -23,6 +23,7 @@ from sqlcipher3 import dbapi2 as sqlcipher  # type: ignore[import-untyped]
 
 from edged.errors import DamagedError, NewerSchemaError, NotEncryptedError, StoreError, WrongKeyError
 from edged.store import schema
+from edged.store.secret import Key, wipe, write_digits
 
 T = TypeVar("T")
 Values = Sequence[Any]
@@ -34,8 +35,17 @@ CACHE: Final = 512  # KiB of pages in memory
 PLAIN_HEADER: Final = b"SQLite format 3\0"
 QUIET: Final = 0.05  # seconds without a write; file stamps tick every 10 ms at the coarsest
 TRIES: Final = 100
+COPIED_AT_ONCE: Final = 2048  # pages between two words of a copy's progress: half a second on a Pi Zero
 
 BUSY, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 8, 10, 11, 13, 14, 26
+#: What a copy (``backup``) fails with has no code, only SQLite's own words for it.
+_CODES: Final = {
+    "attempt to write a readonly database": READONLY,
+    "disk I/O error": IOERR,
+    "database disk image is malformed": CORRUPT,
+    "database or disk is full": FULL,
+    "file is not a database": NOTADB,
+}
 HINT_OWNER: Final = "run this as the user that owns it, or name another [store] file"
 HINT_DAMAGED: Final = (
     "stop edged, move the file away (edged then makes a new one) and check the card or disk that it lies on"
@@ -45,37 +55,52 @@ HINT_DAMAGED: Final = (
 class Database:
     """An open file. ``read_only`` ones may be opened while another process writes."""
 
-    def __init__(self, path: Path, key: bytes, read_only: bool = False) -> None:
-        self.path, self._key, self._read_only = path, key, read_only
+    def __init__(self, path: Path, key: Key, read_only: bool = False, as_it_is: bool = False) -> None:
+        """``as_it_is`` takes the file to write but leaves its schema at the version that it has."""
+        self.path, self._key, self._read_only = path, bytearray(key), read_only
         self._connection: Any = None
+        self._file = -1
         self._seen: tuple[object, ...] = ()
         if read_only:
             self.consistently(self._check_version)
         else:
-            self._open_to_write()
+            self._open_to_write(as_it_is)
 
     # --- opening
 
-    def _open_to_write(self) -> None:
+    def _open_to_write(self, as_it_is: bool) -> None:
         new = _make(self.path)
-        self._refuse_plain()
         try:
+            self._look_into()
+            self._refuse_plain()
             self._connect(f"file:{quote(str(self.path))}?mode=rw")
             with self._told():
                 self._hold()
-                self._migrate()
+                self._refuse_exchanged()
+                if not as_it_is:
+                    self._migrate()
+            self._refuse_plain()
         except BaseException:
             self.close()
             raise
         if new:
-            _sync_folder(self.path)
-        self._refuse_plain()
-        self._key = b""  # SQLCipher has it now; nothing else needs it again
+            sync_folder(self.path)
+        wipe(self._key)  # SQLCipher has it now; nothing else needs it again
+        self._key = bytearray()
+
+    def _look_into(self) -> None:
+        """Open the file for a look at its first bytes. For a writer it stays open as long as the
+        connection: a process that closes any descriptor of a file loses all its locks on it, SQLite's
+        too (fcntl(2)).
+        """
+        try:
+            self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be read: {error.strerror}", HINT_OWNER) from None
 
     def _refuse_plain(self) -> None:
         try:
-            with self.path.open("rb") as file:
-                start = file.read(len(PLAIN_HEADER))
+            start = os.pread(self._file, len(PLAIN_HEADER), 0)
         except OSError as error:
             raise StoreError(f"{self.path} cannot be read: {error.strerror}", HINT_OWNER) from None
         if start == PLAIN_HEADER:
@@ -84,21 +109,20 @@ class Database:
                 "edged never writes into one: move it away, or name another [store] file",
             )
 
+    def _refuse_exchanged(self) -> None:
+        """Another process may have put a new file here (a rotation) between our opening it and our lock."""
+        ours, found = os.fstat(self._file), self.path.stat()
+        if (ours.st_dev, ours.st_ino) != (found.st_dev, found.st_ino):
+            raise StoreError(
+                f"{self.path} is in use by another edged", "only one edged run may write it: stop the other"
+            )
+
     def _connect(self, uri: str) -> None:
-        """Key first: nothing may be read before it. It goes in by a call, never as a part of an SQL text."""
         with self._told():
-            connection = sqlcipher.connect(
+            self._connection = sqlcipher.connect(
                 uri, uri=True, isolation_level=None, timeout=0.0, cached_statements=64
             )
-            self._connection = connection
-            connection.execute("PRAGMA cipher_log_level = NONE")  # it writes to standard error otherwise
-            connection.set_key(f"x'{self._key.hex()}'")
-            connection.execute(f"PRAGMA cipher_page_size = {PAGE}")
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            connection.execute(f"PRAGMA cache_size = -{CACHE}")
-            connection.execute("PRAGMA temp_store = MEMORY")  # nothing in the clear on the disk
-            connection.execute("PRAGMA mmap_size = 0")
-            connection.execute("PRAGMA trusted_schema = OFF")
+            _unlock(self._connection, self._key)
             self._prove_cipher()
 
     def _prove_cipher(self) -> None:
@@ -155,6 +179,9 @@ class Database:
         if connection is not None:
             with suppress(sqlcipher.Error):
                 connection.close()
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
     # --- asking
 
@@ -196,6 +223,7 @@ class Database:
             raise StoreError(
                 f"there is no store {self.path}", "edged run makes it; is it this config's [store] file?"
             )
+        self._look_into()
         self._refuse_plain()
         while max(abs(time.time() - one) for one in self._times()) < QUIET:
             time.sleep(QUIET)
@@ -246,6 +274,46 @@ class Database:
         with self._told():
             self._connection.executemany(sql, rows)
 
+    # --- a copy under another key
+
+    def fold(self) -> None:
+        """Copy the WAL into the file and remove it for good. For a writer that writes nothing afterwards."""
+        if self.value("PRAGMA wal_checkpoint(TRUNCATE)") != 0:
+            raise StoreError(f"{self.path} is read by another program", "stop that one, then try again")
+        self._files()[1].unlink(missing_ok=True)
+        sync_folder(self.path)
+
+    def copy_to(self, path: Path, key: Key, told: Callable[[int, int], None]) -> None:
+        """Write every page into a new file at ``path``, encrypted with ``key``; ``told(done, of)`` hears
+        how many.
+
+        Pages are what is copied, not rows: nothing that is in the file can be forgotten. Nothing is synced:
+        a copy that was cut short is thrown away, and one that is whole is synced by who puts it in its
+        place.
+        """
+        if not _make(path):
+            raise StoreError(f"{path} is there already", "move it away")
+        with self._told():
+            copy = sqlcipher.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
+            try:
+                _unlock(copy, key)
+                copy.execute("PRAGMA journal_mode = OFF")
+                copy.execute("PRAGMA synchronous = OFF")
+                self._connection.backup(
+                    copy, pages=COPIED_AT_ONCE, progress=lambda _, left, of: told(of - left, of), sleep=0.0
+                )
+            finally:
+                copy.close()
+
+    def summary(self) -> tuple[object, ...]:
+        """What a copy must have in common with the file: its marks, its pages, its tables, how many rows of
+        each.
+        """
+        marks = ("user_version", "application_id", "page_size", "page_count", "freelist_count", "auto_vacuum")
+        tables = self.rows("SELECT name, type, sql FROM sqlite_master ORDER BY name")
+        counts = [self.value(f'SELECT count(*) FROM "{name}"') for name, kind, _ in tables if kind == "table"]
+        return (*(self.value(f"PRAGMA {mark}") for mark in marks), tables, counts)
+
     # --- facts
 
     def cipher(self) -> str:
@@ -260,8 +328,11 @@ class Database:
         """Read all of the file; a sentence for each page that does not verify and each tree that is not
         whole.
         """
+        # This looks at the file alone. A page that a cut left torn there is whole in the WAL, from which
+        # the next
+        # writer mends it and any reader reads it: while there is one, what is read through it decides.
         pages = [str(row[0]) for row in self.rows("PRAGMA cipher_integrity_check")]
-        if pages:
+        if pages and not _length(self._files()[1]):
             return pages
         return [str(row[0]) for row in self.rows("PRAGMA integrity_check(20)") if row[0] != "ok"]
 
@@ -278,7 +349,7 @@ class Database:
             raise self._sentence(error) from None
 
     def _sentence(self, error: Any) -> StoreError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF or _CODES.get(str(error), 0)
         if code == NOTADB and self._key:
             return self._wrong_or_damaged()
         if code in (CORRUPT, NOTADB):
@@ -312,6 +383,28 @@ class Database:
         )
 
 
+def _unlock(connection: Any, key: Key) -> None:
+    """Key first: nothing may be read before it. It goes in by a call, never as a part of an SQL text."""
+    connection.execute("PRAGMA cipher_log_level = NONE")  # it writes to standard error otherwise
+    text = bytearray(b"x'" + b"0" * (2 * len(key)) + b"'")
+    write_digits(key, text, 2)
+    connection.set_key(text)
+    wipe(text)
+    connection.execute(f"PRAGMA cipher_page_size = {PAGE}")
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute(f"PRAGMA cache_size = -{CACHE}")
+    connection.execute("PRAGMA temp_store = MEMORY")  # nothing in the clear on the disk
+    connection.execute("PRAGMA mmap_size = 0")
+    connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _make(path: Path) -> bool:
     """Make an empty file that only its owner can read, its folder too; False when it is there already."""
     try:
@@ -327,10 +420,20 @@ def _make(path: Path) -> bool:
     return True
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     """A new file's name is on the disk only once its folder is."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def cipher_version() -> str:
+    """SQLCipher's version without a file, "" if it is not in this SQLite."""
+    connection = sqlcipher.connect(":memory:")
+    try:
+        found = connection.execute("PRAGMA cipher_version").fetchone()
+    finally:
+        connection.close()
+    return str(found[0]) if found else ""

@@ -14,23 +14,35 @@ import hmac
 from pathlib import Path
 from typing import Final
 
+from edged.store.secret import Key
+
 SALT: Final = 16
 DIGEST: Final = 64
 SAMPLE: Final = 16  # pages looked at, at each end of the file
 
 
-def any_page_verifies(path: Path, key: bytes, page: int) -> bool:
+def first_page_verifies(path: Path, key: Key, page: int) -> bool:
+    """Whether the file begins with a page that was written with ``key`` (32 bytes)."""
+    with path.open("rb") as file:
+        salt, rest = file.read(SALT), file.read(page - SALT)
+    return len(rest) == page - SALT and _verifies(rest, 1, _mac_key(salt, key))
+
+
+def any_page_verifies(path: Path, key: Key, page: int) -> bool:
     """Whether a page but the first was written with ``key`` (32 bytes). Looks at a few at both ends."""
     count = path.stat().st_size // page
     with path.open("rb") as file:
-        salt = file.read(SALT)
-        mac_key = hashlib.pbkdf2_hmac("sha512", key, bytes(one ^ 0x3A for one in salt), 2, 32)
+        mac_key = _mac_key(file.read(SALT), key)
         for number in {*range(2, 2 + SAMPLE), *range(count - SAMPLE, count + 1)}:
             if 2 <= number <= count:
                 file.seek((number - 1) * page)
                 if _verifies(file.read(page), number, mac_key):
                     return True
     return False
+
+
+def _mac_key(salt: bytes, key: Key) -> bytes:
+    return hashlib.pbkdf2_hmac("sha512", key, bytes(one ^ 0x3A for one in salt), 2, 32)
 
 
 def _verifies(page: bytes, number: int, mac_key: bytes) -> bool:

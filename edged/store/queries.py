@@ -26,6 +26,10 @@ SHORTEST: Final = (
     0.5  # of a bucket's nominal length: a zone's shortest hour is half of one, its shortest day 23 hours
 )
 AT_ONCE: Final = 64  # slots in memory, all read from one and the same commit
+#: Rows that these are about made of: who asks stops the daemon's loop no longer than reading them takes.
+ROWS_AT_ONCE: Final = 8000
+#: Of a slot that does not begin where an hour does: the rows at its two ends.
+MOST_FINE: Final = 120
 #: Seconds at the end of each table in which a series' newest bucket is looked for; a day is always found.
 RECENT: Final = {schema.SECOND: 120, schema.MINUTE: 7200, schema.HOUR: 2 * 86400, schema.DAY: schema.LAST}
 Slot = tuple[int, int]
@@ -43,23 +47,29 @@ class Queries:
         self._database, self._catalogue, self._calendar = database, catalogue, calendar
         self._memory = Memory(database)
 
-    def report(self, start: float, end: float, step: float, only: Filter) -> Iterator[Row]:
-        """See ``Store.report``."""
-        for (first, last), sums in self._slots(start, end, step, only):
-            coverage = self._coverages(sums)
-            for one in sums:
-                series = self._catalogue.by_number[one[0]]
-                if one[1]:
-                    yield _row(first, last, series, one, coverage.get(series.pipeline, Coverage()))
+    def report(self, start: float, end: float, step: float, only: Filter) -> Iterator[list[Row]]:
+        """See ``Store.report_pieces``."""
+        for piece in self._slots(start, end, step, only):
+            yield [row for slot, sums in piece for row in self._rows(slot, sums)]
 
     def coverage(
         self, start: float, end: float, step: float, pipelines: tuple[str, ...]
-    ) -> Iterator[Covered]:
-        """See ``Store.coverage``."""
+    ) -> Iterator[list[Covered]]:
+        """See ``Store.coverage_pieces``."""
         only = Filter(pipelines=pipelines, measures=("coverage",))
-        for (first, last), sums in self._slots(start, end, step, only):
-            for pipeline, coverage in sorted(self._coverages(sums).items()):
-                yield Covered(first, last, pipeline, coverage)
+        for piece in self._slots(start, end, step, only):
+            yield [
+                Covered(first, last, pipeline, coverage)
+                for (first, last), sums in piece
+                for pipeline, coverage in sorted(self._coverages(sums).items())
+            ]
+
+    def _rows(self, slot: Slot, sums: list[Sums]) -> Iterator[Row]:
+        coverage = self._coverages(sums)
+        for one in sums:
+            series = self._catalogue.by_number[one[0]]
+            if one[1]:
+                yield _row(*slot, series, one, coverage.get(series.pipeline, Coverage()))
 
     def _coverages(self, sums: list[Sums]) -> dict[str, Coverage]:
         amounts: dict[str, dict[str, float]] = {}
@@ -76,18 +86,32 @@ class Queries:
 
     def _slots(
         self, start: float, end_asked: float, step: float, only: Filter
-    ) -> Iterator[tuple[Slot, list[Sums]]]:
-        """Every slot that holds something, with its sums by series; each batch is of one commit."""
+    ) -> Iterator[list[tuple[Slot, list[Sums]]]]:
+        """Every slot that holds something, with its sums by series. Those that are told together are of one
+        commit, and may be none: what is asked for can be rare.
+        """
         reach, at, end = self._database.consistently(lambda: self._range(start, end_asked, step))
         while at < end:
-            batch = list(islice(self._cut(at, end, step, reach), AT_ONCE))
+            batch = self._at_once(at, end, step, reach)
             found = self._database.consistently(lambda batch=batch: self._batch(batch, only))  # type: ignore[misc]
-            yield from found
+            yield found
             at = batch[-1][1]
             if not found:
                 # A gap may be years long (a recording of back then beside today's camera): go on where there
                 # is something.
                 at = max(at, self._database.consistently(lambda at=at: self._next(at, step, reach)))  # type: ignore[misc]
+
+    def _at_once(self, at: int, end: float, step: float, reach: dict[Level, int]) -> list[Slot]:
+        """The slots that are read together: some, and as many as their rows allow."""
+        self._catalogue.load()
+        slots, rows = list[Slot](), 0.0
+        for first, last in islice(self._cut(at, end, step, reach), AT_ONCE):
+            rows_of_each = min((last - first) / _finest_at(last, reach).width, MOST_FINE)
+            rows += rows_of_each * len(self._catalogue.by_number)
+            if slots and rows > ROWS_AT_ONCE:
+                break
+            slots.append((first, last))
+        return slots
 
     def _range(self, start: float, end: float, step: float) -> tuple[dict[Level, int], int, float]:
         """From when on each table is whole, and the asked range as far as there is data, widened to where

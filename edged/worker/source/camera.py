@@ -196,14 +196,22 @@ class CameraSource:
             failed(self._config.number, error)
 
 
-def opened(number: int) -> Any:
-    """A ``Picamera2``. Raises ``RefusedError``, ``UnavailableError``."""
+def listed() -> list[dict[str, Any]]:
+    """The cameras that libcamera knows, with their ``Num`` and ``Model``. Raises ``RefusedError``."""
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
     try:
         from picamera2 import Picamera2
     except ImportError as error:
         raise RefusedError(f"the library of the Pi's cameras is not here: {error}", MISSING_HINT) from None
-    found = Picamera2.global_camera_info()
+    found: list[dict[str, Any]] = Picamera2.global_camera_info()
+    return found
+
+
+def opened(number: int) -> Any:
+    """A ``Picamera2``. Raises ``RefusedError``, ``UnavailableError``."""
+    found = listed()
+    from picamera2 import Picamera2
+
     if number >= len(found):
         names = ", ".join(f"{one['Num']}: {one['Model']}" for one in found) or "none"
         raise UnavailableError(

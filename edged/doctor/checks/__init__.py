@@ -1,0 +1,1 @@
+"""The checks, one a file: ``examine(case)`` yields findings, and ``Progress`` before what takes long."""

@@ -1,0 +1,139 @@
+"""Does edged run, and does it count?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from edged.doctor.case import Case
+from edged.doctor.finding import Finding
+from edged.doctor.words import several, span
+from edged.errors import ControlError
+
+RESTARTS: Final = 3  # of one worker, from which on it is worth a word
+
+
+def examine(case: Case) -> Iterator[Finding]:
+    """One finding for the service, one for each pipeline of it that does not run."""
+    yield _service(case)
+    for one in (case.status or {}).get("pipelines", ()):
+        if trouble := _pipeline(case, one):
+            yield trouble
+
+
+def _service(case: Case) -> Finding:
+    facts = {
+        "installed": case.unit.installed,
+        "active": case.unit["ActiveState"] or None,
+        "enabled": case.unit["UnitFileState"] or None,
+        "pid": case.daemon.pid if case.daemon else None,
+        "restarts": int(case.unit["NRestarts"] or 0),
+        "answers": case.status is not None,
+    }
+    if case.status is not None:
+        return _running(case, case.status, facts)
+    if case.unit.pid:
+        return _silent(case, facts)
+    if case.unit.installed:
+        return _stopped(case, facts)
+    if case.silent:
+        error = case.status_error.message if case.status_error else ""
+        return Finding("cannot tell", f"a daemon seems to run: {error}", fix=case.again, facts=facts)
+    why = "there is no service edged.service here" if case.unit.systemd else "systemd does not run here"
+    return Finding(
+        "note",
+        f"no daemon runs, and {why}",
+        fix="edged run FILE; or install the service: sudo ./install.sh",
+        facts=facts,
+    )
+
+
+def _running(case: Case, status: dict[str, Any], facts: dict[str, Any]) -> Finding:
+    how = "as edged.service" if case.unit.pid == status["pid"] else "in the foreground"
+    pipelines = status["pipelines"]
+    at_work = sum(one["state"] in ("running", "ended") for one in pipelines)
+    counted = f"{at_work} of {several(len(pipelines), 'pipeline')} at work"
+    found = f"runs {how} for {span(status['uptime_s'])}, {counted}"
+    facts |= {"uptime_s": status["uptime_s"], "pipelines": len(pipelines), "at_work": at_work}
+    if facts["restarts"]:
+        found += f"; systemd has restarted it {several(facts['restarts'], 'time')}"
+        return Finding("warning", found, fix=case.log, facts=facts)
+    if case.unit.installed and case.unit["NeedDaemonReload"] == "yes":
+        return Finding(
+            "warning",
+            f"{found}; the unit's file was changed since",
+            facts=facts,
+            fix="sudo systemctl daemon-reload && sudo systemctl restart edged",
+        )
+    return Finding("ok", found, facts=facts)
+
+
+def _silent(case: Case, facts: dict[str, Any]) -> Finding:
+    """It runs, and does not answer us."""
+    error = case.status_error or ControlError("it does not answer")
+    if case.unit["ActiveState"] == "activating":
+        return Finding(
+            "note",
+            f"starting: {case.unit['StatusText'] or case.unit['SubState']}",
+            fix="ask again in a moment",
+            facts=facts,
+        )
+    said = f"runs as edged.service (pid {case.unit.pid}); {case.unit['StatusText'] or 'it has no status'}"
+    if case.shut_out:
+        return Finding("ok", said, facts=facts)
+    return Finding(
+        "failed", f"{said}; but {error.message}", fix=f"{case.log}; then {case.restart}", facts=facts
+    )
+
+
+def _stopped(case: Case, facts: dict[str, Any]) -> Finding:
+    state = case.unit["ActiveState"]
+    if state == "failed" or case.unit["SubState"] == "auto-restart":
+        said = f"edged.service fails: {case.unit['Result']}, exit status {case.unit['ExecMainStatus']}"
+        return Finding("failed", said, fix=case.log, facts=facts)
+    if case.unit["UnitFileState"] == "enabled":
+        return Finding("warning", "edged.service is stopped", fix="sudo systemctl start edged", facts=facts)
+    return Finding(
+        "warning",
+        "edged.service is stopped, and will be after a reboot",
+        facts=facts,
+        fix="sudo systemctl enable --now edged",
+    )
+
+
+def _pipeline(case: Case, one: dict[str, Any]) -> Finding | None:
+    """What is wrong with a pipeline, None when nothing is."""
+    facts = {"state": one["state"], "why": one["why"], "restarts": one["restarts"]}
+    if one["state"] == "refused":
+        return Finding(
+            "failed",
+            f"refused: {one['why']}",
+            one["name"],
+            fix=f"mend that, then {case.reload}",
+            facts=facts,
+        )
+    if one["state"] == "backoff":
+        return Finding(
+            "failed",
+            f"has no worker now: {one['why']}",
+            one["name"],
+            facts=facts,
+            fix=f"edged doctor source model; {case.log}",
+        )
+    if one["restarts"] >= RESTARTS:
+        return Finding(
+            "warning",
+            f"its worker was replaced {several(one['restarts'], 'time')}",
+            one["name"],
+            fix=case.log,
+            facts=facts,
+        )
+    if one["state"] == "running" and one["fps"] is not None and one["fps"] < 0.8 * one["expected_fps"]:
+        return Finding(
+            "warning",
+            f"{one['fps']:g} of {one['expected_fps']:g} frames a second",
+            one["name"],
+            facts=facts,
+            fix="a lower rate, a smaller model, or a cooler board: edged doctor temperature model",
+        )
+    return None

@@ -1,0 +1,107 @@
+"""Does each model load for the service, and how long does one inference take here?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from edged.config.shape import Model
+from edged.doctor.case import Case
+from edged.doctor.finding import Finding, Progress
+from edged.doctor.trial import ask, whose
+from edged.doctor.unconfigured import unconfigured
+from edged.doctor.visibility import MOVE, hidden
+from edged.doctor.words import size
+
+PATIENCE: Final = 60.0  # seconds for one model; the catalogue's largest needs six on a Pi 3
+DECODERS: Final = {"Detections": "detector", "Classes": "classifier", "Values": "values", "Grid": "activity"}
+
+
+def examine(case: Case) -> Iterator[Finding | Progress]:
+    """One finding for each model that an enabled pipeline uses."""
+    if not case.models():
+        yield unconfigured(case, "no model is tried")
+    for name, model in case.models().items():
+        yield Progress(f"model {name}")
+        yield _model(case, name, model)
+
+
+def _model(case: Case, name: str, model: Model) -> Finding:
+    facts: dict[str, Any] = {"file": model.file}
+    if not model.file.startswith("builtin:") and (why := hidden(case, model.file)):
+        return Finding(
+            "failed", f"{model.file}: {why}", name, fix=f"sudo {MOVE.format(case.account.name)}", facts=facts
+        )
+    found = ask(case, "model", PATIENCE, model=msgspec.to_builtins(model))
+    if found.refused:
+        facts["refused"] = found.refused
+        if found.errno and not case.may_be_account:
+            return Finding(
+                "cannot tell", f"{model.file}: not for this user to try", name, fix=case.again, facts=facts
+            )
+        said = found.refused if model.file in found.refused else f"{model.file}: {found.refused}"
+        return Finding("failed", said, name, fix=found.hint or f"edged models show {model.file}", facts=facts)
+    facts |= found.facts
+    return _loaded(case, name, model, facts)
+
+
+def _loaded(case: Case, name: str, model: Model, facts: dict[str, Any]) -> Finding:
+    decoder = DECODERS.get(facts["gives"], facts["gives"])
+    milliseconds = facts["seconds"] * 1000
+    threads = f", {model.threads} threads" if model.threads > 1 else ""
+    labels = f", {facts['labels']} labels" if facts["labels"] else ""
+    pace = f"{milliseconds:.3g} ms a frame on the CPU ({facts['runtime']}{threads})"
+    found = f"{pace}, {decoder}{labels}, {size(facts['memory'])} of memory"
+    facts |= {"decoder": decoder, "catalogue": known_as(facts["sha256"])}
+    if wrong := _changed(model.file, facts):
+        return Finding("failed", wrong, name, fix=f"edged models get {facts['meant']}", facts=facts)
+    if facts["catalogue"]:
+        found += f"; the catalogue's {facts['catalogue']}"
+    if slow := _slow(case, name, facts["seconds"]):
+        return Finding(
+            "warning",
+            f"{found}; {slow}",
+            name,
+            fix="a lower rate, more threads, or a smaller model",
+            facts=facts,
+        )
+    if (remark := whose(case)) and not _readable(case, model.file):
+        return Finding("note", f"{found}; {remark}", name, fix=case.again, facts=facts)
+    return Finding("ok", found, name, facts=facts)
+
+
+def _readable(case: Case, file: str) -> bool:
+    """Whether the modes let the service's user read it."""
+    return file.startswith("builtin:") or case.account_may(case.host.place(file), os.R_OK)
+
+
+def known_as(sha256: str) -> str:
+    """The catalogue's name for these very bytes, "" for a model that is not from there."""
+    from edged.models.catalogue import catalogue
+
+    return next((name for name, one in catalogue().items() if one.sha256 == sha256), "")
+
+
+def _changed(file: str, facts: dict[str, Any]) -> str:
+    """A file that has a name of the catalogue's and other bytes: damaged, or exchanged."""
+    from edged.models.catalogue import catalogue
+
+    meant = next((name for name, one in catalogue().items() if one.file == file.rpartition("/")[2]), "")
+    if meant in ("", facts["catalogue"]):
+        return ""
+    facts["meant"] = meant
+    return f"{file} is not the catalogue's {meant}: it has other bytes (SHA-256 {facts['sha256'][:12]}…)"
+
+
+def _slow(case: Case, name: str, seconds: float) -> str:
+    """Whether a pipeline asks for more than this board can do."""
+    asked = [
+        (one.rate, pipeline) for pipeline, one in case.pipelines().items() if one.model == name and one.rate
+    ]
+    rate, pipeline = max(asked, default=(0.0, ""))
+    if rate * seconds < 0.9:
+        return ""
+    return f"too slow for the {rate:g} frames a second of {pipeline}: {1 / seconds:.2g} at most"

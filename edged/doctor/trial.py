@@ -1,0 +1,72 @@
+"""Asks a worker-like process (``edged.worker.examine``) to try something, as the service's user where we
+may.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import Any, Final
+
+import msgspec
+
+from edged.doctor.case import Case
+
+#: What a service's process finds around it: no settings of the caller's.
+ENVIRONMENT: Final = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+}
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """``refused`` is why not, "" when it worked; ``errno`` is the kernel's word, 0 for another reason."""
+
+    facts: dict[str, Any] = {}
+    refused: str = ""
+    hint: str = ""
+    errno: int = 0
+
+
+def ask(case: Case, what: str, patience: float, **question: object) -> Answer:
+    """The answer to a question of ``edged.worker.examine``."""
+    asked = msgspec.json.encode({"type": what, **question})
+    command = [case.interpreter, "-I", "-m", "edged.worker.examine"]
+    try:
+        done = subprocess.run(
+            command,
+            input=asked,
+            capture_output=True,
+            timeout=patience,
+            check=False,
+            env=ENVIRONMENT,
+            cwd="/",
+            **_as(case),
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(refused=f"it took more than {patience:.0f} s")
+    except OSError as error:
+        return Answer(
+            refused=f"{case.interpreter} cannot be started as {case.account.name}: {error.strerror}"
+        )
+    if done.returncode < 0:
+        return Answer(refused=f"it ended its process ({signal.Signals(-done.returncode).name})")
+    try:
+        found = msgspec.json.decode(done.stdout, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        return Answer(refused=f"it could not be tried: {said[:160]}")
+    return Answer(found, found.get("refused", ""), found.get("hint", ""), found.get("errno", 0))
+
+
+def _as(case: Case) -> dict[str, Any]:
+    """How to become the service's user: root can, everybody else stays who they are."""
+    if case.caller.uid or not case.account.uid:
+        return {}
+    account = case.account
+    return {"user": account.uid, "group": account.gid, "extra_groups": list(account.groups)}
+
+
+def whose(case: Case) -> str:
+    """A remark when what was tried is not what the service may: "" when it is."""
+    return "" if case.may_be_account else f"tried as {case.caller.name}, not as {case.account.name}"

@@ -1,0 +1,93 @@
+"""Facts about now, as ``edged status`` and ``edged top`` show them: plain values, ready for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from edged.health import Condition, budget
+from edged.nouns import Entry, Series
+from edged.supervise import Keeper
+from edged.tally import expected_rate
+from edged.wall import Tick
+
+Facts = dict[str, Any]
+
+
+def condition(keeper: Keeper) -> Condition:
+    """A pipeline as it is judged."""
+    asked = expected_rate(keeper)
+    allowed = 0.0 if keeper.directed.paused else keeper.directed.rate or asked
+    before = keeper.predecessor
+    return Condition(
+        keeper.name,
+        keeper.state,
+        before.why if before is not None and before.stuck else keeper.why,
+        keeper.settled,
+        asked,
+        min(allowed, asked),
+        keeper.due,
+    )
+
+
+def pipeline(keeper: Keeper, analysed: int, now: float) -> Facts:
+    """One pipeline. ``now`` is of ``CLOCK_MONOTONIC``."""
+    ready, tick = keeper.ready, keeper.tick
+    judged = condition(keeper)
+    return {
+        "name": keeper.name,
+        "state": keeper.state,
+        "why": judged.why,
+        "settled": keeper.settled,
+        "pid": keeper.pid,
+        "source": source_name(keeper),
+        "model": keeper.pipeline.model,
+        "runtime": ready.runtime if ready else "",
+        "delegate": ready.delegate if ready else "",
+        "cpu_because": ready.cpu_because if ready else "",
+        "rate": keeper.pipeline.rate,
+        "budget": budget([judged]),
+        "fps": fps(tick),
+        "expected_fps": expected_rate(keeper),
+        "analysed": analysed,
+        "dropped": tick.dropped if tick else 0,
+        "infer_ms": round(tick.infer * 1e3, 3) if tick else None,
+        "prepare_ms": round(tick.prepare * 1e3, 3) if tick else None,
+        "last_tick_age_s": round(now - keeper.progress, 2) if tick else None,
+        "restarts": keeper.restarts,
+        "wall_bytes": keeper.wall_bytes,
+        "series": [
+            _series(one, entry)
+            for one, entry in zip(
+                keeper.series, tick.entries if tick else (None,) * len(keeper.series), strict=True
+            )
+        ],
+    }
+
+
+def _series(one: Series, entry: Entry | None) -> Facts:
+    seen = entry is not None and entry.seconds > 0
+    return {
+        "measure": one.measure,
+        "label": one.label,
+        "zone": one.zone,
+        "unit": one.unit,
+        "now": entry.mean if seen and entry else None,
+        "min": entry.min if seen and entry else None,
+        "max": entry.max if seen and entry else None,
+    }
+
+
+def fps(tick: Tick | None) -> float | None:
+    """Frames per second of the source's own time in the last tick."""
+    if tick is None or tick.end <= tick.start:
+        return None
+    return round(tick.analysed / (tick.end - tick.start), 2)
+
+
+def source_name(keeper: Keeper) -> str:
+    """What the pipeline looks at, in a word or two."""
+    source = msgspec.to_builtins(keeper.pipeline.source)
+    where = source.get("path") or source.get("device") or source.get("number", "")
+    return f"{source['kind']} {where}".strip()

@@ -1,0 +1,101 @@
+"""Who is to work, and who does: one keeper per enabled pipeline, also while a reload changes them.
+
+A device has one owner at a time, so the worker of a changed pipeline tells its last tick and ends before its
+successor starts. Meanwhile the roster names the successor, and another reload may name yet another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from edged.changes import Task
+from edged.reactor import Reactor
+from edged.series import series_of
+from edged.supervise import Keeper, Listener, finish
+
+
+class Successions(Listener, Protocol):
+    """What the daemon wants to hear of keepers that come and go."""
+
+    def left(self, keeper: Keeper) -> None:
+        """This one has told its last tick; what comes next under its name is another's."""
+
+    def came(self, keeper: Keeper) -> None:
+        """This one is about to start."""
+
+
+class Roster:
+    """The keepers by name, in the config's order."""
+
+    def __init__(self, reactor: Reactor, listener: Successions) -> None:
+        self._reactor, self._listener = reactor, listener
+        self._keepers: dict[str, Keeper] = {}
+        self._leaving: dict[str, Keeper] = {}
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Keeper]:
+        return iter(self._keepers.values())
+
+    def __len__(self) -> int:
+        return len(self._keepers)
+
+    @property
+    def leaving(self) -> list[Keeper]:
+        """Those that have yet to tell their last tick, and are to be replaced or gone."""
+        return list(self._leaving.values())
+
+    @property
+    def renewed(self) -> frozenset[str]:
+        """The pipelines whose models are other files by now."""
+        return frozenset(name for name, keeper in self._keepers.items() if keeper.renewed)
+
+    def assign(self, tasks: Mapping[str, Task], anew: Iterable[str]) -> None:
+        """From now on these are the ``tasks``. Those of ``anew`` get a new worker, whoever is not named any
+        more leaves, and everybody else is left alone.
+        """
+        before, anew = self._keepers, frozenset(anew)
+        self._keepers = {
+            name: self._hired(name, task) if name in anew or name not in before else before[name]
+            for name, task in tasks.items()
+        }
+        for name, keeper in before.items():
+            if self._keepers.get(name) is not keeper and name not in self._leaving:
+                self._dismiss(keeper)
+        for name, keeper in self._keepers.items():
+            if before.get(name) is not keeper and name not in self._leaving and not keeper.begun:
+                self._admit(keeper)
+
+    def finish(self) -> None:
+        """Let everybody tell their last second, and nobody come after."""
+        self._closed = True
+        finish(self._reactor, [*self._keepers.values(), *self._leaving.values()])
+
+    def _hired(self, name: str, task: Task) -> Keeper:
+        series = series_of(name, task.pipeline)
+        keeper = Keeper(self._reactor, self._listener, name, task.pipeline, task.model, series)
+        self._wait(keeper)
+        return keeper
+
+    def _wait(self, successor: Keeper) -> None:
+        """For the one that leaves under the same name, if there is one."""
+        successor.predecessor = self._leaving.get(successor.name)
+        successor.why = "waits for the worker before it to end" if successor.predecessor else ""
+
+    def _admit(self, keeper: Keeper) -> None:
+        self._listener.came(keeper)
+        keeper.start()
+
+    def _dismiss(self, keeper: Keeper) -> None:
+        self._leaving[keeper.name] = keeper
+        if (successor := self._keepers.get(keeper.name)) is not None:
+            self._wait(successor)
+        keeper.retire(lambda: self._left(keeper))
+
+    def _left(self, keeper: Keeper) -> None:
+        del self._leaving[keeper.name]
+        self._listener.left(keeper)
+        successor = self._keepers.get(keeper.name)
+        if successor is not None and not self._closed:
+            self._wait(successor)
+            self._admit(successor)

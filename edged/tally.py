@@ -1,0 +1,297 @@
+"""What the daemon counts: ticks become buckets, buckets wait, commits put them into the store.
+
+A bucket belongs to the series under which it was counted. When a reload gives a pipeline other series, what
+was counted until then is set aside with the old ones; if the store cannot be written at that time, it waits
+with them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, NamedTuple, Protocol
+
+from edged import wall
+from edged.aggregate import Aggregator, next_commit
+from edged.clock import Clock, Reading
+from edged.config.shape import File, Keep, Source, Synthetic, recorded
+from edged.errors import DamagedError, StoreError
+from edged.nouns import Bucket, Coverage, Series
+from edged.reactor import Reactor, Timer
+from edged.store import Store
+from edged.supervise import Keeper
+
+#: Buckets that wait for a store that cannot be written (a full card): half a day of 7 pipelines' minutes.
+MOST_UNWRITTEN: Final = 5000
+#: Buckets of a recording that are held at most: an hour of seconds comes in moments, and is not to wait for
+#: the clock.
+MOST_OPEN: Final = 1000
+
+AllSeries = Mapping[str, tuple[Series, ...]]
+
+
+class Note(Protocol):
+    """Says and keeps that one of ``edged.events`` has happened."""
+
+    def __call__(self, event: str, text: str, pipeline: str = "", **fields: object) -> None:
+        """``fields`` are those that its kind names."""
+
+
+class Batch(NamedTuple):
+    """Buckets and what their entries are, by pipeline."""
+
+    series: AllSeries
+    buckets: list[Bucket]
+
+
+class Tally:
+    """Counts for all pipelines and commits every so often."""
+
+    def __init__(self, reactor: Reactor, note: Note, keep: Keep, commit_every: float) -> None:
+        self._reactor, self._note = reactor, note
+        self._began = time.monotonic()
+        self._aggregator = Aggregator(_width(keep))
+        self._commit_every = commit_every
+        self._series: AllSeries = {}
+        self._sources: dict[str, Source] = {}
+        self._since: dict[str, float] = {}
+        self._recordings: dict[str, Reading] = {}
+        self._unwritten: list[Batch] = []
+        self.analysed: dict[str, int] = {}
+        self.frames = 0
+        self.behind, self.written = False, 0.0
+        self._timer = Timer(math.inf, self._commit_and_plan)
+        self._keepers: Iterable[Keeper]
+        self._store: Store
+        self._clock: Clock
+        self._clock_good = False
+        self.reading: Reading
+
+    # --- whom it counts for
+
+    def came(self, keeper: Keeper) -> None:
+        """Count for this one from now on."""
+        name, source = keeper.name, keeper.pipeline.source
+        if self._sources.get(name, source) != source and _another_clock(self._sources[name], source):
+            self._forget_time(name)
+        if self._series.get(name) != keeper.series:
+            self._series = {**self._series, name: keeper.series}
+        if not keeper.recorded:
+            self._since.setdefault(name, time.monotonic())
+        self._sources[name] = source
+        self.analysed.setdefault(name, 0)
+
+    def left(self, keeper: Keeper, successor: Keeper | None) -> None:
+        """This one has told its last tick. What it counted is set aside if it was of other series than what
+        comes next.
+        """
+        if successor is None or successor.series != keeper.series:
+            self._set_aside(self._aggregator.taken(keeper.name))
+        if successor is None:
+            name = keeper.name
+            self._forget_time(name)
+            self._sources.pop(name, None)
+            self.analysed.pop(name, None)
+            self._series = {one: its for one, its in self._series.items() if one != name}
+
+    def _forget_time(self, name: str) -> None:
+        self._set_aside(self._aggregator.taken(name))
+        self._aggregator.forget(name)
+        self._since.pop(name, None)
+        self._recordings.pop(name, None)
+
+    # --- ticks
+
+    def count(self, keeper: Keeper, tick: wall.Tick) -> None:
+        """Count a tick, and the time before it that nobody saw. Raises ``WallError``."""
+        name = keeper.name
+        reading = self._reading_for(keeper)
+        since = self._since.get(name, tick.start)
+        if tick.start > since:
+            self._aggregator.blind(name, since, tick.start, reading)
+        self._aggregator.add(name, tick, _coverage(keeper, tick), reading)
+        self._since[name] = max(since, tick.end)
+        self.analysed[name] += tick.analysed
+        self.frames += tick.analysed
+        if keeper.recorded and len(self._aggregator) > MOST_OPEN:
+            self._commit(self._aggregator.due(self.reading))
+
+    def _reading_for(self, keeper: Keeper) -> Reading:
+        """How a pipeline's stamps become times: a recording has a beginning of its own."""
+        self.reading = self._clock.read()
+        if not keeper.recorded:
+            return self.reading
+        if keeper.name not in self._recordings:
+            self._recordings[keeper.name] = self.reading.recording(_beginning(keeper, self.reading))
+        return self._recordings[keeper.name]
+
+    def _count_blind(self) -> None:
+        """A pipeline without a worker is blind, and its buckets must say so while it is."""
+        now = time.monotonic()
+        for keeper in self._keepers:
+            since = self._since.get(keeper.name, now)
+            if not keeper.recorded and keeper.blind and now > since:
+                self._aggregator.blind(keeper.name, since, now, self.reading)
+                self._since[keeper.name] = now
+
+    # --- commits
+
+    def open(self, store: Store, clock: Clock, keepers: Iterable[Keeper]) -> None:
+        """Commit to ``store`` from now on; ``keepers`` are asked who is blind."""
+        self._store, self._clock, self._keepers = store, clock, keepers
+        self.reading = clock.read()
+        self._clock_good = self.reading.good
+        self._plan()
+
+    @property
+    def due(self) -> float:
+        """When (``CLOCK_MONOTONIC``) the next commit is to be tried."""
+        return self._timer.at
+
+    @property
+    def pending(self) -> int:
+        """Buckets that are not in the store yet."""
+        return len(self._aggregator) + self._waiting
+
+    @property
+    def _waiting(self) -> int:
+        return sum(len(batch.buckets) for batch in self._unwritten)
+
+    def keep(self, keep: Keep) -> None:
+        """Keep buckets for other lengths of time from now on. Raises ``StoreError``: then nothing is
+        otherwise.
+        """
+        self._store.keep(keep)
+        self._set_aside(self._aggregator.resize(_width(keep)))
+
+    def commit_every(self, seconds: float) -> None:
+        """From now on."""
+        self._commit_every = seconds
+        self._plan()
+
+    def look_at_clock(self) -> Reading:
+        """What the clocks say now."""
+        self.reading = self._clock.read()
+        return self.reading
+
+    def _plan(self) -> None:
+        """The next commit, by a clock that may have been set since the last."""
+        self._timer.cancel()
+        at = next_commit(self.look_at_clock(), self._commit_every)
+        self._timer = self._reactor.after(at - time.monotonic(), self._commit_and_plan)
+
+    def _commit_and_plan(self) -> None:
+        self.look_at_clock()
+        self._tell_clock()
+        self._count_blind()
+        self._commit(self._aggregator.due(self.reading))
+        self._plan()
+
+    def close(self) -> None:
+        """Commit everything."""
+        self.look_at_clock()
+        self._count_blind()
+        self._note("stopped", "everything is committed")
+        self._commit(self._aggregator.flush())
+
+    def _set_aside(self, buckets: list[Bucket]) -> None:
+        """With the series of now."""
+        if not buckets:
+            return
+        if self._unwritten and self._unwritten[-1].series is self._series:
+            self._unwritten[-1].buckets.extend(buckets)
+        else:
+            self._unwritten.append(Batch(self._series, buckets))
+
+    def _commit(self, buckets: list[Bucket]) -> None:
+        """Write what there is. A store that cannot be written now gets it later; one that is damaged ends
+        the daemon.
+        """
+        self._set_aside(buckets)
+        try:
+            self._write()
+        except DamagedError:
+            raise
+        except StoreError as error:
+            self._fall_behind(error)
+        else:
+            self._catch_up()
+
+    def _write(self) -> None:
+        """One transaction for each set of series, which is one but for the commit after a reload."""
+        while len(self._unwritten) > 1:
+            self._store.write(self._unwritten[0].buckets, self._unwritten[0].series, self.reading)
+            del self._unwritten[0]
+        series, buckets = self._unwritten[0] if self._unwritten else Batch(self._series, [])
+        self._store.write(buckets, series, self.reading)  # events too, and what is due without a bucket
+        self._unwritten.clear()
+
+    def _fall_behind(self, error: StoreError) -> None:
+        """Say it once; keep what fits."""
+        if not self.behind:
+            again = "it is tried again at the next commit"
+            self._note("store-behind", f"{error.message}; {again}", reason=error.message)
+        self.behind = True
+        if (lost := self._waiting - MOST_UNWRITTEN) > 0:
+            self._lose(lost)
+            self._note("buckets-lost", f"{lost} of the oldest: the store cannot be written", lost=lost)
+
+    def _lose(self, lost: int) -> None:
+        while lost > 0:
+            oldest = self._unwritten[0].buckets
+            gone = min(lost, len(oldest))
+            del oldest[:gone]
+            lost -= gone
+            if not oldest:
+                del self._unwritten[0]
+
+    def _catch_up(self) -> None:
+        if self.behind:
+            self._note("store-caught-up", "all that was held in memory is in the store")
+        self.behind, self.written = False, time.monotonic()
+
+    def _tell_clock(self) -> None:
+        if self._clock_good != self.reading.good:
+            self._clock_good = self.reading.good
+            because = self.reading.because
+            self._note("clock-right" if self._clock_good else "clock-lost", because, reason=because)
+
+
+def _width(keep: Keep) -> Literal[1, 60]:
+    return 1 if keep.second else 60
+
+
+def expected_rate(keeper: Keeper) -> float:
+    """Frames per second that the owner may expect: what was asked for, but no more than the source has; 0:
+    as many as it goes.
+    """
+    rates = [one for one in (keeper.pipeline.rate, keeper.ready.fps if keeper.ready else 0.0) if one]
+    return min(rates) if rates else 0.0
+
+
+def _coverage(keeper: Keeper, tick: wall.Tick) -> Coverage:
+    span = tick.end - tick.start
+    rate = expected_rate(keeper)
+    expected = rate * span if rate else float(tick.analysed)
+    return Coverage(expected=expected, analysed=tick.analysed, observed=tick.observed, blind=tick.blind)
+
+
+def _another_clock(old: Source, new: Source) -> bool:
+    """Whether stamps of the new source cannot be compared with those of the old one: each recording counts
+    from 0, and all that is live by the machine's clock.
+    """
+    return recorded(old) or recorded(new)
+
+
+def _beginning(keeper: Keeper, reading: Reading) -> float:
+    """Epoch seconds of a recording's first frame: as its owner says, else this moment, on a whole second.
+
+    This moment is by whatever clock there is, right or not: it was not recorded now in any case, and an owner
+    to whom its time matters says ``start``.
+    """
+    source = keeper.pipeline.source
+    if isinstance(source, File | Synthetic) and source.start:
+        return datetime.datetime.fromisoformat(source.start).timestamp()
+    return math.floor(reading.now)

@@ -1,0 +1,179 @@
+"""Tries one thing as a worker would, for `edged doctor`: ``python -m edged.worker.examine``, a question in
+JSON on its input, the answer in JSON on its output.
+
+In a process of its own and as the service's user: a library may end the process, and what root may open the
+service may not. A device is opened for what it says of itself; nothing streams.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import statistics
+import sys
+import time
+from typing import Any, Final
+
+import msgspec
+
+from edged.config.shape import Model
+from edged.errors import EdgedError
+
+RUNS: Final = 5
+
+
+class OfModel(msgspec.Struct, tag="model"):
+    """Does it load as configured, on the CPU or (``edgetpu``) as a pipeline would?"""
+
+    model: Model
+    edgetpu: bool = False
+
+
+class OfDevice(msgspec.Struct, tag="device"):
+    """Is it a camera of the kernel's kind?"""
+
+    path: str
+
+
+class OfFile(msgspec.Struct, tag="file"):
+    """Can it be read?"""
+
+    path: str
+
+
+class OfCameras(msgspec.Struct, tag="cameras"):
+    """Which cameras does libcamera know?"""
+
+
+class OfLibrary(msgspec.Struct, tag="library"):
+    """Can the Edge TPU's library be loaded, and which is it?"""
+
+    name: str
+
+
+Question = OfModel | OfDevice | OfFile | OfCameras | OfLibrary
+Answer = dict[str, Any]
+
+
+def answer(question: Question) -> Answer:
+    """What was found; what the system refused has an ``errno`` and a ``refused`` text."""
+    try:
+        return _found(question)
+    except EdgedError as error:
+        return {"errno": 0, "refused": error.message, "hint": error.hint}
+    except OSError as error:
+        said = os.strerror(error.errno) if error.errno else str(error)
+        return {"errno": error.errno or errno.EIO, "refused": said, "hint": ""}
+
+
+def _found(question: Question) -> Answer:
+    match question:
+        case OfModel():
+            return _model(question)
+        case OfDevice():
+            return _device(question.path)
+        case OfFile():
+            return _file(question.path)
+        case OfCameras():
+            return _cameras()
+        case OfLibrary():
+            return _library(question.name)
+
+
+def _model(question: OfModel) -> Answer:
+    import hashlib
+
+    import numpy as np
+
+    from edged.worker.runtime import open_network
+    from edged.worker.runtime.plan import resolved
+
+    data = resolved(question.model.file).read_bytes()
+    found = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    del data
+    network = open_network(question.model, "" if question.edgetpu else "the doctor asks for the CPU")
+    given = np.zeros(network.intake.shape, network.intake.dtype)
+    seconds = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        network.infer(given, 0.0)
+        seconds.append(time.perf_counter() - start)
+    return found | {
+        "runtime": network.runtime,
+        "delegate": network.delegate,
+        "cpu_because": network.cpu_because if question.edgetpu else "",
+        "gives": network.gives.__name__,
+        "labels": len(network.labels),
+        "input": list(network.intake.shape),
+        "seconds": statistics.median(seconds),
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def _device(path: str) -> Answer:
+    from edged.worker.source import videodev
+
+    device = videodev.Device(path)
+    try:
+        name, can = device.capabilities()
+        formats = list(device.formats())
+    finally:
+        device.close()
+    return {
+        "name": name,
+        "captures": bool(can & videodev.CAN_CAPTURE and can & videodev.CAN_STREAM),
+        "formats": [one.to_bytes(4, "little").decode(errors="replace").strip("\0 ") for one in formats],
+    }
+
+
+def _file(path: str) -> Answer:
+    if os.path.isdir(path):  # noqa: PTH112 - the errno of what follows is wanted, not False
+        return {"folder": True, "entries": len(os.listdir(path))}  # noqa: PTH208
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        about = os.fstat(opened)
+        os.read(opened, 1)
+    finally:
+        os.close(opened)
+    return {"folder": False, "size": about.st_size}
+
+
+def _cameras() -> Answer:
+    from edged.worker.source import camera
+
+    return {"cameras": [{"number": one["Num"], "model": str(one["Model"])} for one in camera.listed()]}
+
+
+def _library(name: str) -> Answer:
+    """Coral's library tells its version by a function of its own; a delegate is not made, no device is
+    opened.
+    """
+    import ctypes
+
+    try:
+        library = ctypes.CDLL(name)
+    except OSError as error:
+        return {"errno": errno.ENOENT, "refused": str(error), "hint": ""}
+    version = getattr(library, "edgetpu_version", None)
+    if version is not None:
+        version.restype = ctypes.c_char_p
+    return {
+        "version": version().decode(errors="replace") if version is not None else "",
+        "delegate": hasattr(library, "tflite_plugin_create_delegate"),
+    }
+
+
+def main() -> int:
+    """Answer the question on stdin. What libraries print goes to stderr, so that stdout is the answer's
+    alone.
+    """
+    question: Question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    out = os.dup(1)
+    os.dup2(2, 1)
+    os.write(out, msgspec.json.encode(answer(question)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,294 @@
+"""What is counted gets into the store under the series that it was counted as, whatever a reload changes
+meanwhile and however long the store cannot be written.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edged import tally as tallying
+from edged.clock import Clock
+from edged.config.shape import File, Keep, Measure, Model, Pipeline, Source, Synthetic, V4l2
+from edged.errors import StoreError
+from edged.nouns import Entry, Series
+from edged.reactor import Reactor
+from edged.series import series_of
+from edged.store import Store
+from edged.supervise import Keeper
+from edged.tally import Tally
+from edged.wall import Tick
+
+FOREVER = Keep(second=0.0, minute=float("inf"), hour=float("inf"), day=float("inf"))
+LIVE = V4l2()
+#: What a pipeline may be asked for: one series, another one, several.
+MEASURES = (
+    (Measure(kind="occupancy", labels=("person",)),),
+    (Measure(kind="occupancy", labels=("car",)),),
+    (Measure(kind="occupancy", labels=("person", "dog")), Measure(kind="occupancy")),
+)
+
+
+class Fickle(Store):
+    """The real store, on a card that can be full."""
+
+    full = False
+
+    def write(self, buckets: Any, series: Mapping[str, tuple[Series, ...]], reading: Any) -> None:
+        if self.full:
+            raise StoreError("there is no room on the disk")
+        super().write(buckets, series, reading)
+
+
+@dataclass
+class Books:
+    """A tally, its store, and beside them what was told to it."""
+
+    tally: Tally
+    store: Fickle
+    reactor: Reactor
+    notes: list[str]
+    told: dict[Series, list[float]] = field(default_factory=dict)
+    keepers: dict[str, Keeper] = field(default_factory=dict)
+    #: Stamps of pipelines whose seconds all come after each other.
+    now: float = 0.0
+
+    def keeper(self, name: str, measures: tuple[Measure, ...], source: Source = LIVE) -> Keeper:
+        pipeline = Pipeline(source=source, measures=measures)
+        heard: Any = None
+        return Keeper(self.reactor, heard, name, pipeline, Model(file="x"), series_of(name, pipeline))
+
+    def come(self, keeper: Keeper) -> None:
+        """As the roster does it: the one before leaves when it has told its last, then this one starts."""
+        before = self.keepers.get(keeper.name)
+        self.keepers[keeper.name] = keeper
+        if before is not None:
+            self.tally.left(before, keeper)
+        self.tally.came(keeper)
+
+    def leave(self, name: str) -> None:
+        self.tally.left(self.keepers.pop(name), None)
+
+    def tick(self, name: str, value: int, start: float | None = None) -> None:
+        """A second in which the first series of the pipeline was ``value``, the next ``value + 1`` ..."""
+        keeper = self.keepers[name]
+        if start is None:
+            start, self.now = self.now, self.now + 1.0
+        values = [float(value + place) for place in range(len(keeper.series))]
+        entries = tuple(Entry(1.0, one, one, one, one * one) for one in values)
+        self.tally.count(keeper, Tick(1, start, start + 1.0, 5, 0, 1.0, 0.0, 0.01, 0.0, entries))
+        for series, one in zip(keeper.series, values, strict=True):
+            self.told.setdefault(series, []).append(one)
+
+    def kept(self) -> dict[Series, tuple[float, float]]:
+        """Seconds and sum of each series in the store."""
+        found: dict[Series, tuple[float, float]] = {}
+        for row in self.store.report(0.0, 4e9, 3600.0):
+            seconds, total = found.get(row.series, (0.0, 0.0))
+            found[row.series] = (seconds + row.seconds, total + row.mean * row.seconds)
+        return found
+
+    def check(self) -> None:
+        """Nothing is lost, nothing is another's."""
+        kept = self.kept()
+        assert set(kept) == set(self.told)
+        for series, values in self.told.items():
+            assert kept[series] == pytest.approx((len(values), sum(values)), abs=0.02), series
+
+
+@contextmanager
+def books(keep: Keep = FOREVER) -> Iterator[Books]:
+    with tempfile.TemporaryDirectory() as folder:
+        reactor, notes = Reactor(), list[str]()
+        tally = Tally(reactor, lambda event, *_, **__: notes.append(event), keep, 60.0)
+        with Fickle.open(Path(folder) / "edged.db", bytes(32), keep=keep) as store:
+            one = Books(tally, store, reactor, notes, now=time.monotonic() + 10.0)
+            tally.open(store, Clock("always"), one.keepers.values())
+            yield one
+        reactor.close()
+
+
+def test_a_bucket_that_began_under_other_series_stays_theirs() -> None:
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[0]))
+        one.tick("gate", 3)
+        one.come(one.keeper("gate", MEASURES[2]))
+        one.tick("gate", 7)
+        one.tally.close()
+        one.check()
+        assert one.kept()[Series("gate", "occupancy", "person", "", "count")] == pytest.approx((2.0, 10.0))
+
+
+def test_what_waits_for_a_full_card_keeps_its_series_through_reloads() -> None:
+    with books() as one:
+        one.store.full = True
+        for value, measures in enumerate([*MEASURES, *MEASURES]):
+            one.come(one.keeper("gate", measures))
+            one.tick("gate", value)
+            one.tally._commit_and_plan()
+        assert one.notes.count("store-behind") == 1
+        one.store.full = False
+        one.tally._commit_and_plan()
+        assert one.notes.count("store-caught-up") == 1
+        one.tally.close()
+        one.check()
+
+
+def test_a_removed_pipeline_is_committed_and_one_that_comes_back_begins_anew() -> None:
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[0]))
+        one.tick("gate", 3)
+        one.leave("gate")
+        assert "gate" not in one.tally.analysed
+        one.now += 600.0
+        one.come(one.keeper("gate", MEASURES[1]))
+        one.tick("gate", 5)
+        one.tally.close()
+        one.check()
+        (coverage,) = one.store.coverage(0.0, 4e9)
+        assert coverage.coverage.observed == pytest.approx(2.0, abs=0.01)
+
+
+def test_a_pipeline_that_is_changed_is_blind_until_its_next_worker_looks() -> None:
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[0]))
+        one.tick("gate", 3)
+        one.now += 2.5
+        one.come(one.keeper("gate", MEASURES[1]))
+        one.tick("gate", 3)
+        one.tally.close()
+        (coverage,) = one.store.coverage(0.0, 4e9)
+        assert coverage.coverage.blind == pytest.approx(10.0 + 2.5, abs=0.2)
+
+
+def test_another_recording_has_a_clock_of_its_own() -> None:
+    clips = [File(path=f"/{name}.mp4", pace="fast", start="2020-01-01T00:00:00Z") for name in "ab"]
+    with books() as one:
+        one.come(one.keeper("clip", MEASURES[0], clips[0]))
+        for second in range(500):
+            one.tick("clip", 1, start=float(second))
+        one.come(one.keeper("clip", MEASURES[1], clips[1]))
+        for second in range(500):
+            one.tick("clip", 2, start=float(second))
+        one.tally.close()
+        one.check()
+
+
+def test_the_same_recording_that_is_begun_anew_is_not_counted_twice() -> None:
+    scene = Synthetic(pace="fast", start="2020-01-01T00:00:00Z")
+    with books() as one:
+        one.come(one.keeper("clip", MEASURES[0], scene))
+        for second in range(100):
+            one.tick("clip", 1, start=float(second))
+        one.come(one.keeper("clip", MEASURES[0], scene))
+        one.told.clear()
+        for second in range(150):
+            one.tick("clip", 1, start=float(second))
+        one.tally.close()
+        one.check()
+
+
+def test_a_recording_that_becomes_a_camera_counts_on_with_the_machines_clock() -> None:
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[0], Synthetic(pace="fast", start="2020-01-01T00:00:00Z")))
+        one.tick("gate", 1, start=0.0)
+        one.come(one.keeper("gate", MEASURES[0]))
+        one.tick("gate", 2)
+        one.tally.close()
+        one.check()
+
+
+def test_too_much_is_dropped_from_the_oldest_batch_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tallying, "MOST_UNWRITTEN", 3)
+    with books() as one:
+        one.store.full = True
+        for value in range(6):
+            one.come(one.keeper("gate", MEASURES[value % 2]))
+            one.tick("gate", value)
+            one.now += 60.0
+        one.tally._commit_and_plan()
+        assert one.tally.pending == 4 and "buckets-lost" in one.notes, "three that wait, one that is filled"
+        one.store.full = False
+        one.tally.close()
+        seconds, totals = zip(*one.kept().values(), strict=True)
+        newest = int(sum(seconds) + 0.5)
+        assert 1 < newest < 6 and sum(totals) == pytest.approx(sum(range(6)[-newest:]), abs=0.01)
+
+
+def test_a_keep_that_the_store_cannot_take_now_leaves_everything_as_it_was() -> None:
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[0]))
+        one.tick("gate", 3)
+        one.store._database.transaction = _refusing  # type: ignore[method-assign]
+        with pytest.raises(StoreError):
+            one.tally.keep(Keep(second=86400.0))
+        del one.store._database.transaction
+        one.tick("gate", 4)
+        one.tally.close()
+        one.check()
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    raise StoreError("there is no room on the disk")
+    yield
+
+
+NAMES = ("gate", "yard")
+name, value = st.sampled_from(NAMES), st.integers(0, 50)
+measures = st.sampled_from(MEASURES)
+second = st.sampled_from((0.0, 86400.0))
+
+
+def step(word: str, *arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.tuples(st.just(word), *arguments)
+
+
+STEPS = st.lists(
+    st.one_of(
+        step("tick", name, value),
+        step("tick", name, value),
+        step("tick", name, value),
+        step("change", name, measures),
+        step("remove", name),
+        step("commit"),
+        step("full", st.booleans()),
+        step("keep", second),
+        step("pass", st.integers(1, 200)),
+    ),
+    min_size=3,
+    max_size=40,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(STEPS)
+def test_nothing_counted_is_lost_or_anothers_whatever_happens(steps: list[tuple[Any, ...]]) -> None:
+    with books() as one:
+        deeds: dict[str, Callable[..., object]] = {
+            "tick": lambda name, value: name in one.keepers and one.tick(name, value),
+            "change": lambda name, measures: one.come(one.keeper(name, measures)),
+            "remove": lambda name: name in one.keepers and one.leave(name),
+            "commit": one.tally._commit_and_plan,
+            "full": lambda full: setattr(one.store, "full", full),
+            "keep": lambda seconds: one.tally.keep(
+                Keep(second=seconds and float("inf"), minute=FOREVER.minute, hour=FOREVER.hour)
+            ),
+            "pass": lambda seconds: setattr(one, "now", one.now + seconds),
+        }
+        for word, *arguments in itertools.chain([("change", "gate", MEASURES[0])], steps):
+            with suppress(StoreError):
+                deeds[word](*arguments)
+        one.store.full = False
+        one.tally.close()
+        one.check()
