@@ -42,6 +42,12 @@ def test_a_worker_has_an_empty_environment_and_no_descriptor_but_the_wall(stage:
     assert os.getsid(keeper.pid) == keeper.pid
 
 
+def test_a_worker_goes_before_the_daemon_when_memory_runs_out(stage: Stage) -> None:
+    keeper = stage.keep()
+    ours, its = (int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in ("self", keeper.pid))
+    assert its == supervise.DISPENSABLE > ours
+
+
 def descriptors(pid: int) -> dict[int, str]:
     folder = Path(f"/proc/{pid}/fd")
     return {int(one.name): str(one.readlink()) for one in folder.iterdir() if one.is_symlink()}
