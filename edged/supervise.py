@@ -39,8 +39,8 @@ TPU_RETRY_FIRST, TPU_RETRY_MOST = (
     600.0,
     6 * 3600.0,
 )  # seconds until the Edge TPU is tried again; doubled each time
-#: A worker's oom_score_adj: when memory runs out it goes before the daemon, whichever is larger. It is replaced
-#: and loses seconds; the daemon would lose what is not committed. Raising it takes no privilege.
+#: A worker's oom_score_adj: when memory runs out it goes before the daemon, whichever is larger. It is
+#: replaced and loses seconds; the daemon would lose what is not committed. Raising it takes no privilege.
 DISPENSABLE = 300
 WALL_DESCRIPTOR = 3
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
