@@ -32,7 +32,7 @@ from edged.doctor.checks import (
     versions,
 )
 from edged.doctor.finding import Finding
-from edged.doctor.service import Process, Unit, children, process
+from edged.doctor.service import Process, Unit, children, parsed, process
 from edged.doctor.visibility import hidden
 
 CONFIG = """
@@ -613,3 +613,17 @@ def test_what_an_account_may(uid: int, gid: int, mode: int, want: int, may: bool
 def test_what_is_seen_of_a_machine_with_systemd(tmp_path: Path) -> None:
     """Nothing is asked where systemd does not run."""
     assert not Case(None, host=Host(tmp_path)).unit.systemd
+
+
+def test_what_systemctl_shows_several_times_is_one_text() -> None:
+    """As systemd 252 and 257 print it."""
+    said = (
+        "DevicePolicy=closed\nDeviceAllow=char-alsa rw\nDeviceAllow=char-81 rw\n"
+        "SupplementaryGroups=\n\nExecStart={ path=/x ; }\n"
+    )
+    assert parsed(said) == {
+        "DevicePolicy": "closed",
+        "DeviceAllow": "char-alsa rw char-81 rw",
+        "SupplementaryGroups": "",
+        "ExecStart": "{ path=/x ; }",
+    }

@@ -33,7 +33,7 @@ def _model(case: Case, name: str, model: Model) -> Finding:
     facts: dict[str, Any] = {"file": model.file}
     if not model.file.startswith("builtin:") and (why := hidden(case, model.file)):
         return Finding(
-            "failed", f"{model.file}: {why}", name, fix=f"sudo {MOVE.format(case.account.name)}", facts=facts
+            "failed", f"{model.file}: {why}", name, fix=MOVE.format(case.account.name), facts=facts
         )
     found = ask(case, "model", PATIENCE, model=msgspec.to_builtins(model))
     if found.refused:

@@ -75,7 +75,7 @@ def _file(case: Case, name: str, source: File) -> Finding:
             "failed",
             f"{source.path}: {why_hidden}",
             name,
-            fix=f"sudo {MOVE.format(case.account.name)}",
+            fix=MOVE.format(case.account.name),
             facts=facts,
         )
     if found.refused:
