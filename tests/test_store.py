@@ -704,6 +704,7 @@ def test_buckets_wait_for_the_time_and_get_it(store: Store) -> None:
     assert [(one.boot, one.first, one.last, one.buckets) for one in store.facts().undated] == [
         ("boot-a", 0, 120, 2)
     ]
+    assert sum(store.undated_pieces()) == 2
     assert store.events()[0].at is None
     store.write([], SERIES, reading(booted + 126, booted=booted))
     assert seconds(store, "minute") == {NOON: 40.0, NOON + 60: 60.0, NOON + 120: 20.0}
