@@ -181,7 +181,7 @@ grow_tree() {
 	grow "$tree/usr/local/lib/sysusers.d" "$package/systemd/sysusers.d/edged.conf"
 	grow "$tree/usr/local/lib/tmpfiles.d" "$package/systemd/tmpfiles.d/edged.conf"
 	grow_manual "$package/man" "$tree/usr/local/share/man"
-	grow_completion "$tree/usr/local/share"
+	grow_completion "$tree"
 	mkdir -p "$tree/usr/local/bin" "$tree/etc/edged"
 	ln -s "$CURRENT/bin/edged" "$tree/usr/local/bin/edged"
 	# The first line of edged.toml names it, for editors.
@@ -212,12 +212,13 @@ grow_manual() { # grow_manual FROM TO
 	done
 }
 
-grow_completion() { # grow_completion SHARE
-	local edged=$VERSIONS/$id/bin/edged
-	mkdir -p "$1/bash-completion/completions" "$1/zsh/site-functions" "$1/fish/vendor_completions.d"
-	"$edged" completion bash >"$1/bash-completion/completions/edged"
-	"$edged" completion zsh >"$1/zsh/site-functions/_edged"
-	"$edged" completion fish >"$1/fish/vendor_completions.d/edged.fish"
+# Where each shell of Debian 12 and 13 looks: fish does not look below /usr/local.
+grow_completion() { # grow_completion TREE
+	local edged=$VERSIONS/$id/bin/edged share=$1/usr/local/share
+	mkdir -p "$share/bash-completion/completions" "$share/zsh/site-functions" "$1/etc/fish/completions"
+	"$edged" completion bash >"$share/bash-completion/completions/edged"
+	"$edged" completion zsh >"$share/zsh/site-functions/_edged"
+	"$edged" completion fish >"$1/etc/fish/completions/edged.fish"
 }
 
 # ---- leaving -------------------------------------------------------------------------------------------------------
