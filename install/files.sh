@@ -3,6 +3,7 @@
 
 readonly HOME_OF_EDGED=/opt/edged
 readonly VERSIONS=$HOME_OF_EDGED/versions
+readonly LEFT=/etc/edged/.left # what --uninstall left, as in the manifest
 readonly CURRENT=$HOME_OF_EDGED/current
 
 put() { # put FILE MODE [OWNER:GROUP] <CONTENT: whole, on the disk, and named, or not there at all

@@ -190,12 +190,12 @@ conclude() {
 
 # What is there because of us: the lines of all runs in their order; what was removed takes its line with it.
 write_manifest() {
-	{ cat "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null || true; } | awk '
+	{ cat "$LEFT" "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null || true; } | awk '
 		{ which = substr($0, index($0, " ") + 1) }
 		$1 == "removed" { delete line[which]; next }
 		{ if (!(which in place)) { place[which] = ++n; name[n] = which } line[which] = $0 }
 		END { for (i = 1; i <= n; i++) if (name[i] in line) print line[name[i]] }' | put "$HOME_OF_EDGED/manifest" 644
-	rm -f "$HOME_OF_EDGED/manifest.part"
+	rm -f "$HOME_OF_EDGED/manifest.part" "$LEFT"
 }
 
 say_next() {
