@@ -293,8 +293,22 @@ def test_what_root_may_read_and_the_service_may_not(tmp_path: Path) -> None:
     case = case_of(tmp_path, FILE.format(film))
     case.unit = Unit({"LoadState": "loaded", "User": "nobody"})
     told = found(source, case)["film"]
+    if "cannot be started as nobody" in told.found:
+        pytest.skip("this Python lies where no other user can run it")
     assert told.verdict == "failed"
     assert "by the user nobody" in told.found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can try things as another user")
+def test_a_python_that_the_service_may_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was tried, so nothing is known."""
+    (tmp_path / "python").symlink_to(sys.executable)
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(Case, "interpreter", str(tmp_path / "python"))
+    case = case_of(tmp_path, FILE.format(tmp_path))
+    case.unit = Unit({"LoadState": "loaded", "User": "nobody"})
+    assert found(source, case)["film"].verdict == "cannot tell"
+    assert found(model, case)["activity"].verdict == "cannot tell"
 
 
 def test_a_camera_that_the_unit_closes(tmp_path: Path) -> None:

@@ -188,6 +188,8 @@ def _camera(case: Case, name: str, source: Camera) -> Finding:
 def _refused(case: Case, name: str, what: str, found: Answer, facts: dict[str, object], fix: str) -> Finding:
     """A refusal counts for the service only if it was met as the service."""
     facts |= {"refused": found.refused}
+    if found.untried:
+        return Finding("cannot tell", f"{what}: {found.refused}", name, fix="sudo ./install.sh", facts=facts)
     if found.errno == errno.EBUSY:
         return Finding(
             "warning",
