@@ -10,6 +10,7 @@ install_system() {
 	note "$(release PRETTY_NAME), $(uname -m), systemd $(systemd_version)"
 	[ -n "$dry" ] || only_one
 	finish_earlier_trial
+	[ -n "$dry" ] || begin_list
 	step "Debian packages"
 	system_packages
 	step "Version"
@@ -27,6 +28,13 @@ install_system() {
 	step "Tidying up"
 	tidy_up
 	conclude
+}
+
+# From here on every change is written down. What pip downloads is kept until all is installed, for a run after one that was
+# cut off, and not in root's home, where it would stay.
+begin_list() {
+	folder "$HOME_OF_EDGED"
+	export PIP_CACHE_DIR=${PIP_CACHE_DIR:-$HOME_OF_EDGED/cache}
 }
 
 # What a power cut, or a run that was stopped, has left: it is brought to its end before anything else.
@@ -170,6 +178,7 @@ tidy_up() {
 	fi
 	if [ -n "$id" ]; then tell_new_default; fi
 	prune
+	[ -n "$dry" ] || rm -rf "$HOME_OF_EDGED/cache"
 }
 
 conclude() {
@@ -199,14 +208,12 @@ write_manifest() {
 }
 
 say_next() {
-	cat <<TEXT
-
-edged is installed and at work. What to do next:
-  sudoedit $CONFIG                     say what it watches; the default is /dev/video0, and where there
-                                                 is none it waits for one, and says so
-  sudo systemctl reload edged                    make that count; what is wrong in it is told, and nothing changes
-  sudo edged status                              what it does now
-  sudo edged keys export --to-recipient AGE...   a copy of the key: without it a dead board is lost data
-  sudo usermod -aG edged $(logname 2>/dev/null || echo "YOU")                   read status and reports without sudo, from the next login on
-TEXT
+	printf '\nedged is installed and at work. What to do next:\n'
+	next_step "sudoedit $CONFIG" "say what it watches. The default is /dev/video0: where there is none it waits, and says so"
+	next_step "sudo systemctl reload edged" "make that count; what is wrong in it is told, and the old one stays"
+	next_step "sudo edged status" "what it does now"
+	next_step "sudo edged keys export --help" "a copy of the key for elsewhere: without one a dead board is lost data"
+	next_step "sudo usermod -aG edged ${SUDO_USER:-NAME}" "read status and reports without sudo, from the next login on"
 }
+
+next_step() { printf '  %s\n      %s\n' "$1" "$2"; } # next_step COMMAND WHY

@@ -123,7 +123,7 @@ fi
 cd "/share/a checkout" || exit
 started=$(date +%s)
 ./install.sh || exit
-echo "fresh.sh: installed in $(($(date +%s) - started)) s, $(du -sxm /opt/edged | cut -f1) MB in /opt/edged"
+echo "fresh.sh: installed in $(($(date +%s) - started)) s, $(du -sm /opt/edged | cut -f1) MB in /opt/edged"
 edged status || exit
 ./install.sh >/run/said || exit
 tail -n 1 /run/said
