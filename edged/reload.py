@@ -111,7 +111,7 @@ class Reloader:
 
     def _refuse(self, error: EdgedError) -> Answer:
         said = str(self._refused) if self._refused else ""
-        self._refused = error
+        self._refused, self._last = error, Changes()
         problems = _problems(error)
         if said != str(error):
             more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
