@@ -10,7 +10,6 @@ install_system() {
 	note "$(release PRETTY_NAME), $(uname -m), systemd $(systemd_version)"
 	[ -n "$dry" ] || only_one
 	finish_earlier_trial
-	[ -n "$dry" ] || begin_list
 	step "Debian packages"
 	system_packages
 	step "Version"
@@ -30,10 +29,11 @@ install_system() {
 	conclude
 }
 
-# From here on every change is written down. What pip downloads is kept until all is installed, for a run after one that was
+# Before the first change: each is written down. What pip downloads is kept until all is installed, for a run after one that was
 # cut off, and not in root's home, where it would stay.
 begin_list() {
-	folder "$HOME_OF_EDGED"
+	mkdir -p "$HOME_OF_EDGED"
+	[ -n "$(listed "folder $HOME_OF_EDGED\$")" ] || changed folder "$HOME_OF_EDGED"
 	export PIP_CACHE_DIR=${PIP_CACHE_DIR:-$HOME_OF_EDGED/cache}
 }
 
@@ -79,7 +79,7 @@ begin_trial() {
 	point "$HOME_OF_EDGED/installer" "versions/$id/share/edged"
 	local unit=/usr/local/lib/systemd/system/edged-trial.service
 	folder "$(dirname "$unit")"
-	same "$(tree_of "$id")$unit" "$unit" || { put "$unit" 644 <"$(tree_of "$id")$unit" && changed file "$unit"; }
+	same "$(tree_of "$id")$unit" "$unit" || { changed file "$unit" && put "$unit" 644 <"$(tree_of "$id")$unit"; }
 	systemctl daemon-reload
 	enable edged-trial.service
 	rm -f "$VERDICT_FILE"
@@ -89,8 +89,8 @@ begin_trial() {
 
 enable() { # enable UNIT
 	systemctl --quiet is-enabled "$1" 2>/dev/null && return
-	systemctl --quiet enable "$1"
 	changed enabled "$1"
+	systemctl --quiet enable "$1"
 }
 
 wanted() {

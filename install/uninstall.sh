@@ -11,7 +11,7 @@ remove() { # as $job says: uninstall or purge
 	[ "$job" = uninstall ] || confirm_purge
 	find_store_elsewhere
 	mapfile -t groups_made < <(listed 'group ' | cut -d' ' -f2-)
-	mapfile -t packages_left < <(listed 'package ' | cut -d' ' -f2-)
+	mapfile -t packages_left < <(listed 'package ' | cut -d' ' -f2- | while IFS= read -r one; do ! is_installed "$one" || echo "$one"; done)
 	step "Service"
 	stop_for_good
 	step "Files of the system, versions"
@@ -82,8 +82,8 @@ remove_system() {
 remove_one() { # remove_one FILE
 	[ -e "$1" ] || [ -L "$1" ] || return 0
 	would "remove $1" && return
-	rm -rf "$1"
 	changed removed "$1"
+	rm -rf "$1"
 }
 
 # Folders that were not there before us, where nobody has put anything since. Deepest first.
@@ -127,7 +127,7 @@ remember_left() {
 }
 
 listed() { # listed PATTERN: lines of the manifest that begin so, those of what an earlier --uninstall left too
-	{ cat "$LEFT" "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null || true; } | { grep -E "^($1)" || true; } | awk '!seen[$0]++'
+	cat "$LEFT" "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null | awk -v pattern="^($1)" '$0 ~ pattern && !seen[$0]++' || true
 }
 
 list_removed() {

@@ -55,6 +55,7 @@ choose_checkout() {
 		id=''
 	else
 		note "building edged's wheel from this checkout"
+		begin_list
 		work=$(mktemp -d)
 		build_wheel "$SYSTEM_PYTHON" "$work"
 		wheel=$(wheel_in "$work")
@@ -117,7 +118,9 @@ make_version() {
 	fi
 	would "make $VERSIONS/$id: a Python environment with edged and what it needs" && return
 	check_room
+	begin_list
 	folder "$VERSIONS"
+	changed version "$VERSIONS/$id"
 	note "a Python environment with $("$SYSTEM_PYTHON" --version) and the system's packages in $VERSIONS/$id"
 	rm -rf "${VERSIONS:?}/$id"
 	# The shebangs name its final place: it is made there, and counts when it is complete.
@@ -128,7 +131,6 @@ make_version() {
 	# All of it must be on the disk before it is called complete.
 	sync -f "$VERSIONS/$id"
 	printf '%s\n' "$id" | put "$VERSIONS/$id/complete" 644
-	changed version "$VERSIONS/$id"
 }
 
 # --ignore-installed: what the distribution has of the same name may leave or change; a version stands by itself.
@@ -231,8 +233,8 @@ prune() {
 		"$(current)" | "$(before)" | '*') continue ;;
 		esac
 		would "remove $one" && continue
+		changed removed "$one"
 		rm -f "$one/complete"
 		rm -rf "$one"
-		changed removed "$one"
 	done
 }
