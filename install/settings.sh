@@ -58,7 +58,7 @@ tell_new_default() {
 	[ -n "$dry" ] || echo "$now" | put "$told" 644
 }
 
-readonly KEY=/etc/edged/credentials/key
+readonly KEY=$CREDENTIALS/key
 
 # A key that is there is left alone, whatever the config says by now.
 make_key() {

@@ -75,7 +75,7 @@ switch_version() {
 begin_trial() {
 	local store
 	store=$(store_to_copy)
-	[ -z "$store" ] || check_room_for "$store"
+	[ -z "$store" ] || check_store "$store"
 	point "$HOME_OF_EDGED/installer" "versions/$id/share/edged"
 	local unit=/usr/local/lib/systemd/system/edged-trial.service
 	folder "$(dirname "$unit")"
@@ -108,8 +108,11 @@ store_to_copy() {
 	ask_config "$id" | head -n 1
 }
 
-check_room_for() { # check_room_for STORE: its copy beside it
+# Whether its copy can be what going back needs.
+check_store() { # check_store STORE
 	[ -e "$1" ] || return 0
+	[ ! -e "$CREDENTIALS/next" ] || fail "the key of the store is being exchanged, and this version brings another store." \
+		"finish that first: sudo edged keys rotate"
 	local needed free
 	needed=$(($(cat "$1" "$1-wal" 2>/dev/null | wc -c) + 16777216))
 	free=$(df --output=avail -B 1 "$(dirname "$1")" | tail -n 1)

@@ -15,8 +15,8 @@ import pytest
 from edged import events
 from edged.journal import PRIORITIES
 
-ROOMS = ("words", "files", "machine", "packages", "environments", "jobs", "versions", "settings")
-ROOMS += ("service", "switch", "system", "uninstall", "collect")
+ROOMS = ("words", "files", "machine", "packages", "environments", "jobs", "versions", "service")
+ROOMS += ("switch", "settings", "system", "uninstall", "collect")
 
 MOUNTS = """
 mount -t tmpfs -o size=4m tmpfs /opt && mount -t tmpfs tmpfs /usr/local && mount -t tmpfs tmpfs /etc/opt &&
