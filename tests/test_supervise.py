@@ -123,6 +123,24 @@ def test_what_is_not_there_now_is_tried_again_later_each_time(
     assert keeper.state in ("backoff", "starting")
 
 
+def test_a_task_that_the_wall_does_not_let_pass_is_refused(stage: Stage) -> None:
+    labels = tuple(f"{number:064}" for number in range(300))
+    keeper = stage.keep(model=Model(file="builtin:activity", labels=labels))
+    assert keeper.done and keeper.state == "refused" and "labels_file" in keeper.why
+
+
+def test_no_room_for_a_process_is_tried_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "BACKOFF_FIRST", 0.05)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as patch:
+        patch.setattr(supervise, "COMMAND", ("/no/such/program",))
+        keeper = stage.keep()
+        stage.until(lambda: keeper.restarts == 3)
+        assert "no process can be started: No such file" in keeper.why
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    stage.until(lambda: keeper.state == "running")
+
+
 HOSTILE = """
 import socket, sys, time
 from edged import wall
