@@ -384,3 +384,16 @@ def test_only_its_owner_and_root_can_save_it(home: Path, edged: Edged, digits: s
     )
     assert done.returncode != 0
     assert "BEGIN AGE" not in done.stdout
+
+
+def test_a_daemon_that_cannot_finish_it_says_why_and_counts(
+    edged: Edged, home: Path, digits: str, store: Path, daemon: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    """The name of the second file is taken by something that cannot be removed: as bad as a full disk."""
+    keys.create(home / "state" / "key.next")
+    (home / "state" / "edged.db-next").mkdir()
+    daemon()
+    facts = json.loads(edged("status", "--json").stdout)["store"]
+    assert facts["key"] == "key"
+    assert "edged.db-next is there already" in facts["rotation"]
+    assert json.loads(edged("keys", "status", "--json").stdout)["rotation"] == "begun"
