@@ -12,7 +12,7 @@ trap 'exit 143' TERM
 work=''
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 
-for room in words files machine packages environments jobs versions settings service switch system uninstall collect; do
+for room in words files machine packages environments jobs versions service switch settings system uninstall collect; do
 	# shellcheck disable=SC1090 # each is checked by itself
 	. "$CHECKOUT/install/$room.sh"
 done

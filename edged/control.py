@@ -35,6 +35,9 @@ Handler = Callable[[dict[str, Any]], object]
 #: Takes an event: kind, text and its fields.
 Tell = Callable[..., object]
 
+#: Whom the kernel names so is of no user that this user namespace knows: with systemd's PrivateUsers= all are
+#: but root and the daemon's own, and share what one user may have.
+UNKNOWN: Final = 65534
 LONGEST_REQUEST: Final = 8 * 1024  # bytes of a line
 LARGEST_LINE: Final = 1024 * 1024  # bytes of an answer or of a part of one
 MOST_OF_A_USER: Final = 16  # connections
@@ -223,7 +226,8 @@ class Control:
     def _refuse(self, client: Client, why: str) -> None:
         if client.privileged:
             return  # it is the owner's own doing, and was told
-        who = f"process {client.pid} of user {client.uid}"
+        user = "another user" if client.uid == UNKNOWN else f"user {client.uid}"
+        who = f"process {client.pid} of {user}"
         self._tell("control-refused", f"{who}: {why}", peer_uid=client.uid, peer_pid=client.pid, reason=why)
 
     def _sweep(self) -> None:

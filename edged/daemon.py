@@ -117,7 +117,7 @@ class Daemon:
                 Path(wanted.file), ring, keep=wanted.keep, zone=self._zone, told=self._rekeying
             )
         keys.forget_credentials()
-        self._store, self._key_is = opened.store, opened.which
+        self._store, self._key_is, self._key_kept = opened.store, opened.which, opened.failed
         stack.callback(self._store.close)
         clock = Clock(self._config.clock.trust, self._store.known_clock(boot_id()))
         self._tally.open(self._store, clock, self._roster)
@@ -277,6 +277,7 @@ class Daemon:
                 "file": config.store.file,
                 "bytes": self._store.size(),
                 "key": self._key_is,
+                "rotation": self._key_kept,
                 "last_commit_age_s": round(now - self._tally.written, 1) if self._tally.written else None,
                 "pending_buckets": self._tally.pending,
             },

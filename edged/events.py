@@ -16,7 +16,6 @@ never change, for somebody's filter is built on them.
 from __future__ import annotations
 
 import sys
-import textwrap
 from typing import Final, NamedTuple
 
 
@@ -305,8 +304,9 @@ _TABLE: Final = (
         "somebody tries what is not theirs to do; nothing happened",
         "The control socket has refused somebody",
         "The process @EDGED_PEER_PID@ of user @EDGED_PEER_UID@ wanted more than it may: @EDGED_REASON@.",
-        "If that was you, use sudo. If you do not know that process, take its user out of the group that "
-        "may ask edged: `sudo gpasswd -d NAME edged`.",
+        "If that was you, use sudo. `ps -o user,args -p @EDGED_PEER_PID@` tells whose it is while it runs "
+        "(65534 is any user whom the service's sandbox does not know). One that has no business with "
+        "edged is to leave the group that may ask it: `sudo gpasswd -d NAME edged`.",
         ("peer_uid", "peer_pid", "reason"),
     ),
     Kind(
@@ -353,7 +353,13 @@ def catalogue() -> str:
 
 
 def _entry(kind: Kind) -> str:
-    paragraphs = "\n\n".join(textwrap.fill(one, 78) for one in (kind.explanation, kind.remedy))
+    import re
+    import textwrap
+
+    # What stands for a whole sentence stands by itself: nobody knows how long it is.
+    apart = re.sub(r": (@EDGED_[A-Z]+@)\. ?", r":\n\n\1\n\n", kind.explanation)
+    told = [*apart.strip().split("\n\n"), kind.remedy]
+    paragraphs = "\n\n".join(textwrap.fill(one, 78) for one in told)
     return f"\n-- {kind.message_id}\nSubject: {kind.subject}\nDefined-By: edged\n\n{paragraphs}\n"
 
 

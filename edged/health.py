@@ -68,13 +68,13 @@ class Line(NamedTuple):
         """
         if told is None or (self.words, self.budget) != (told.words, told.budget):
             return True
-        return _moved(self.fps, told.fps, 0.1 * (told.fps or 0.0)) or _moved(self.celsius, told.celsius, 2.0)
+        return _moved(self.fps, told.fps, 0.05 * (told.fps or 0.0)) or _moved(self.celsius, told.celsius, 2.0)
 
 
 def _moved(now: float | None, before: float | None, swing: float) -> bool:
     if now is None or before is None:
         return now is not before
-    return abs(now - before) > max(swing, 0.5)
+    return abs(now - before) > max(swing, 0.25)
 
 
 def ready(pipelines: Iterable[Condition]) -> bool:

@@ -15,6 +15,7 @@ from edged.health import Line, Outlook, line, ready, stalled
 from edged.journal import Journal
 from edged.notify import Notifier
 from edged.reactor import Reactor
+from edged.supervise import OVERSLEPT
 
 PERIOD: Final = 10.0  # seconds
 #: Of the watchdog's time: two calls may be missed, and a commit be slow, before it bites.
@@ -34,7 +35,7 @@ class Herald:
         self._begun = self._stopping = False
         self._heard = True
         self._told: Line | None = None
-        self._told_at = self._measured_at = time.monotonic()
+        self._told_at = self._measured_at = self._pulsed_at = time.monotonic()
         self._frames = 0
         self._fps: float | None = None
         self._stalled = ""
@@ -51,8 +52,13 @@ class Herald:
         if self._notifier.listened_to:
             self._celsius = temperature()
             self._notifier.status(str(self._line()))
-            watchdog = self._notifier.watchdog
-            self._reactor.every(min(PERIOD, watchdog * FEED) if watchdog else PERIOD, self._pulse)
+            self._pulsed_at = time.monotonic()
+            self._reactor.every(self._period, self._pulse)
+
+    @property
+    def _period(self) -> float:
+        watchdog = self._notifier.watchdog
+        return min(PERIOD, watchdog * FEED) if watchdog else PERIOD
 
     def changed(self) -> bool:
         """A pipeline has another state. True when this makes the daemon ready, at first or again."""
@@ -81,7 +87,12 @@ class Herald:
         if self._stopping:
             return
         now = time.monotonic()
-        self._feed(now)
+        if now - self._pulsed_at > self._period + OVERSLEPT:
+            # We were stopped ourselves, and everything is late; keepers forgive it as soon as they are asked.
+            self._reactor.after(OVERSLEPT, self._feed)
+        else:
+            self._feed()
+        self._pulsed_at = now
         if not self.ready:
             self._notifier.extend(GRACE)
         if now - self._measured_at >= PERIOD * 0.9:
@@ -90,9 +101,11 @@ class Herald:
             self._tell_ready()
         self._tell_if_due()
 
-    def _feed(self, now: float) -> None:
+    def _feed(self) -> None:
         """Only progress feeds the watchdog. Why it starves is said once."""
-        why = stalled(self._look(), now)
+        if self._stopping:
+            return
+        why = stalled(self._look(), time.monotonic())
         if not why and self._notifier.watchdog:
             self._notifier.alive()
         if why and why != self._stalled:
@@ -111,6 +124,7 @@ class Herald:
         return line(outlook._replace(remarks=outlook.remarks + starving), self._fps, self._celsius)
 
     def _tell_ready(self) -> None:
+        self._frames, self._measured_at = self._look().frames, time.monotonic()
         said = self._line()
         self._heard = self._notifier.ready(str(said)) or not self._notifier.listened_to
         self._told, self._told_at = said, time.monotonic()

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from edged import __version__
@@ -118,6 +119,18 @@ class Journal:
             clear = "\x1b[K" if sys.stderr.isatty() else ""
             mark = f"<{number}>" if self._journald else f"{clear}edged: "
             print(f"{mark}{message}", file=sys.stderr, flush=True)
+
+
+def entered(name: str, text: str, **fields: object) -> None:
+    """An event that a command has brought about: for the journal alone, as the command itself tells who
+    typed it.
+
+    Where no journald listens nothing is said.
+    """
+    send, kind = _sender(), KINDS[name]
+    if send is not None and Path("/run/systemd/journal/socket").exists():
+        with suppress(OSError):
+            send(*_entry(PRIORITIES[kind.priority], f"{name}: {_line(text)}", "", kind, fields))
 
 
 class Held(NamedTuple):

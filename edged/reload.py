@@ -34,7 +34,7 @@ class Reloader:
         self._path, self.config = path.absolute(), config
         self._roster, self._tally, self._herald, self._journal = parts
         self._note = note
-        self._loaded = time.monotonic()
+        self._loaded = self._read = time.monotonic()
         self._number = 0
         self._last = Changes()
         self._waiting: tuple[str, ...] = ()
@@ -64,6 +64,7 @@ class Reloader:
         return {
             "file": str(self._path),
             "loaded_age_s": round(time.monotonic() - self._loaded, 1),
+            "read_age_s": round(time.monotonic() - self._read, 1),
             "reloads": self._number,
             "waits_for_restart": list(self._waiting),
             "refused": _first(self._refused) if self._refused else "",
@@ -86,7 +87,7 @@ class Reloader:
         self._roster.assign(tasks(new), what.changed)
         self.config = in_force(self.config, new)
         self._tell(what)
-        self._waiting, self._refused = what.waiting, None
+        self._waiting, self._refused, self._read = what.waiting, None, time.monotonic()
         if what:
             self._loaded, self._last, self._number = time.monotonic(), what, self._number + 1
 
@@ -110,7 +111,7 @@ class Reloader:
 
     def _refuse(self, error: EdgedError) -> Answer:
         said = str(self._refused) if self._refused else ""
-        self._refused = error
+        self._refused, self._last = error, Changes()
         problems = _problems(error)
         if said != str(error):
             more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""

@@ -103,6 +103,10 @@ def _told(store: Store, question: Question, zone: datetime.tzinfo, now: float) -
     every = _step(question, start, end)
     pipelines = yield from _rows(store, question, (start, end, every), zone)
     narrowest = yield from _coverage(store, pipelines, (start, end, every), zone)
+    undated = 0
+    for number in store.undated_pieces() if span is None else ():
+        undated += number
+        yield None
     return {
         "from": moment(start, zone),
         "to": moment(end, zone),
@@ -111,7 +115,7 @@ def _told(store: Store, question: Question, zone: datetime.tzinfo, now: float) -
         "timezone": str(zone),
         "holds": [moment(span[0], zone), moment(span[1] + 1, zone)] if span else None,
         # Counted while the time was not known: they get their dates once it is.
-        "undated": sum(one.buckets for one in store.facts().undated) if span is None else 0,
+        "undated": undated,
         "series": [],
         "coverage": [],
     }

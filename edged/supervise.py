@@ -39,6 +39,9 @@ TPU_RETRY_FIRST, TPU_RETRY_MOST = (
     600.0,
     6 * 3600.0,
 )  # seconds until the Edge TPU is tried again; doubled each time
+#: A worker's oom_score_adj: when memory runs out it goes before the daemon, whichever is larger. It is
+#: replaced and loses seconds; the daemon would lose what is not committed. Raising it takes no privilege.
+DISPENSABLE = 300
 WALL_DESCRIPTOR = 3
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
 #: it a module.
@@ -46,22 +49,25 @@ COMMAND = (sys.executable, "-I", "-m", "edged.worker")
 
 
 class Process:
-    """One exec'd worker and the daemon's end of its wall."""
+    """One exec'd worker and the daemon's end of its wall.
+
+    Raises ``WallError`` when the task is larger than the wall lets pass, ``OSError`` when there is no room
+    for another process; then there is none.
+    """
 
     def __init__(self, assignment: wall.Assignment) -> None:
         ours, theirs = wall.pair()
-        with theirs:
-            self.pid = os.posix_spawn(
-                COMMAND[0],
-                [*COMMAND, str(WALL_DESCRIPTOR)],
-                {},
-                file_actions=_descriptors(theirs.fileno()),
-                setsid=True,
-                setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
-            )
-        self.pidfd = os.pidfd_open(self.pid)
         self.channel = wall.Channel(ours, wall.Up)
-        self.channel.send(assignment)
+        try:
+            with theirs:
+                self.channel.send(assignment)  # it waits there for who will read it
+                self.pid = _spawned(theirs.fileno())
+            self.pidfd = _watched(self.pid)
+        except BaseException:
+            self.channel.close()
+            raise
+        with suppress(OSError):
+            Path(f"/proc/{self.pid}/oom_score_adj").write_text(str(DISPENSABLE))
 
     def fileno(self) -> int:
         """Readable when the process has ended."""
@@ -81,6 +87,26 @@ class Process:
         os.close(self.pidfd)
         self.channel.close()
         return os.waitstatus_to_exitcode(status)
+
+
+def _spawned(end: int) -> int:
+    return os.posix_spawn(
+        COMMAND[0],
+        [*COMMAND, str(WALL_DESCRIPTOR)],
+        {},
+        file_actions=_descriptors(end),
+        setsid=True,
+        setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
+    )
+
+
+def _watched(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 FileAction = tuple[int, int] | tuple[int, int, int] | tuple[int, int, str, int, int]
@@ -215,12 +241,17 @@ class Keeper:
         self._trouble, self.ready, self.state, self._killed = None, None, "starting", None
         self.directed, self.stamps = wall.Directive(self.pipeline.rate), stamps(self.pipeline, self.model)
         self._inspector = wall.Inspector(self.series, self.recorded, now)
-        process = self._process = Process(
-            wall.Assignment(
-                wall.PROTOCOL, self.name, self.pipeline, self.model, self.series, self._cpu_because
-            )
+        task = wall.Assignment(
+            wall.PROTOCOL, self.name, self.pipeline, self.model, self.series, self._cpu_because
         )
-        self._heeded = process
+        try:
+            process = self._process = self._heeded = Process(task)
+        except WallError as error:
+            self._refuse(f"{error.message}: does its model have many labels? labels_file is for those")
+            return
+        except OSError as error:
+            self._replace(f"no process can be started: {error.strerror}", 0)
+            return
         self._reactor.on_readable(process.channel, self._readable)
         self._reactor.on_readable(process, self._ended)
         self._watch()
@@ -401,12 +432,15 @@ class Keeper:
         elif self.state == "ended":
             self._listener.changed(self, "ended", "the recording is over")
         elif trouble is not None and trouble.final:
-            self.state, self.why = "refused", _sentence(trouble)
-            self._listener.changed(self, "refused", self.why, reason=self.why)
+            self._refuse(_sentence(trouble))
         elif self.why == "tries the Edge TPU again":
             self.start()
         else:
             self._replace(_sentence(trouble) if trouble else self.why or _death(status), status)
+
+    def _refuse(self, why: str) -> None:
+        self.state, self.why = "refused", why
+        self._listener.changed(self, "refused", why, reason=why)
 
     def _replace(self, why: str, status: int) -> None:
         if self._died_of_tpu(status):

@@ -3,6 +3,7 @@
 
 readonly HOME_OF_EDGED=/opt/edged
 readonly VERSIONS=$HOME_OF_EDGED/versions
+readonly LEFT=/etc/edged/.left # what --uninstall left, as in the manifest
 readonly CURRENT=$HOME_OF_EDGED/current
 
 put() { # put FILE MODE [OWNER:GROUP] <CONTENT: whole, on the disk, and named, or not there at all
@@ -21,7 +22,7 @@ point() { # point LINK TARGET: ln -sf would be without either for a moment
 
 folder() { # folder FOLDER: with its parents, each noted, so that --uninstall can remove those that were not there
 	[ ! -d "$1" ] || return 0
-	folder "$(dirname "$1")" && mkdir -m 755 "$1" && changed folder "$1"
+	folder "$(dirname "$1")" && changed folder "$1" && mkdir -m 755 "$1"
 }
 
 same() { # same FILE OTHER: the same content and mode, or the same link
@@ -54,7 +55,7 @@ deploy() { # deploy ID: its system files in place
 	local tree file
 	tree=$(tree_of "$1")
 	while IFS= read -r file; do
-		folder "$(dirname "$file")" && place "$tree$file" "$file" && changed file "$file" || return
+		folder "$(dirname "$file")" && changed file "$file" && place "$tree$file" "$file" || return
 	done < <(outdated "$1")
 }
 
@@ -71,7 +72,7 @@ withdraw() { # withdraw ID [OTHER]: remove its system files, but those that OTHE
 	local file
 	while IFS= read -r file; do
 		[ -e "$file" ] || [ -L "$file" ] || continue
-		rm -f "$file" || return
 		changed removed "$file"
+		rm -f "$file" || return
 	done < <(LC_ALL=C comm -23 <(files_of "$1") <(files_of "${2:-}"))
 }

@@ -1,8 +1,8 @@
 """``foreign_pip.py PYTHON ARCH PIP-ARGUMENTS``: pip that resolves as if it ran on another Python and machine.
 
-``pip download --python-version --platform`` picks wheels by their tags, but answers the markers of requirements
-(``; python_version < '3.12'``) for the interpreter that it runs in. Here they are answered for the one that
-the wheels are for.
+``pip download --python-version --platform`` picks wheels by their tags, but answers the markers of
+requirements (``; python_version < '3.12'``) for the interpreter that it runs in. Here they are answered for
+the one that the wheels are for.
 """
 
 from __future__ import annotations

@@ -99,8 +99,9 @@ system_packages() {
 		note "all there: ${SYSTEM_PACKAGES[*]}"
 	elif ! would "install these Debian packages: ${missing[*]}"; then
 		note "missing: ${missing[*]}"
-		install_packages "${missing[@]}"
+		begin_list
 		note_packages "${missing[@]}"
+		install_packages "${missing[@]}"
 	fi
 	say_camera
 	say_coral

@@ -2,25 +2,25 @@
 # Settings: the user and the folders, the owner's config, the key.
 
 make_account() {
-	local tree groups
+	local tree
 	tree=$(tree_of "$id")
 	if getent passwd edged >/dev/null && [ -d /etc/edged/credentials ] && [ -d /var/lib/edged/models ]; then
 		note "the user edged and its folders are there"
 		return
 	fi
 	would "make the system user and group edged, /etc/edged and /var/lib/edged" && return
-	groups=$(getent group | cut -d: -f1)
+	note_account "$tree/usr/local/lib/sysusers.d/edged.conf"
 	quietly systemd-sysusers "$tree/usr/local/lib/sysusers.d/edged.conf"
-	note_account "$groups"
 	systemd-tmpfiles --create "$tree/usr/local/lib/tmpfiles.d/edged.conf"
 	note "the user edged, its groups, /etc/edged and /var/lib/edged"
 }
 
-note_account() { # note_account GROUPS-BEFORE
+note_account() { # note_account SYSUSERS
 	local one
-	changed user edged
-	for one in $(getent group | cut -d: -f1); do
-		[ "$one" = edged ] || grep -qxF -- "$one" <<<"$1" || changed group "$one"
+	getent passwd edged >/dev/null || changed user edged
+	# "m edged GROUP" makes a group that is not there.
+	awk '$1 == "m" { print $3 }' "$1" | while IFS= read -r one; do
+		getent group "$one" >/dev/null || changed group "$one"
 	done
 	for one in /etc/edged /etc/edged/credentials /var/lib/edged /var/lib/edged/models; do
 		[ -d "$one" ] || changed folder "$one"
@@ -34,8 +34,8 @@ place_config() {
 	default=$VERSIONS/$id/share/edged/edged.toml
 	if [ ! -e "$CONFIG" ]; then
 		would "write the default config $CONFIG" && return
-		put "$CONFIG" 640 root:edged <"$default"
 		changed file "$CONFIG"
+		put "$CONFIG" 640 root:edged <"$default"
 		note "$CONFIG is the default: it watches /dev/video0"
 	else
 		note "$CONFIG is the owner's: left as it is"
@@ -51,14 +51,14 @@ tell_new_default() {
 	[ "$(cat "$told" 2>/dev/null)" != "$now" ] || return 0
 	if ! cmp -s "$default" "$CONFIG"; then
 		would "write the new default config beside the owner's: $CONFIG.new" && return
-		put "$CONFIG.new" 640 root:edged <"$default"
 		changed file "$CONFIG.new"
+		put "$CONFIG.new" 640 root:edged <"$default"
 		note "the default config has changed; it is beside yours: diff $CONFIG $CONFIG.new"
 	fi
 	[ -n "$dry" ] || echo "$now" | put "$told" 644
 }
 
-readonly KEY=/etc/edged/credentials/key
+readonly KEY=$CREDENTIALS/key
 
 # A key that is there is left alone, whatever the config says by now.
 make_key() {
@@ -68,10 +68,11 @@ make_key() {
 	fi
 	would "make the key that encrypts the store: $KEY" && return
 	local said
+	# An owner whose config names a file of theirs has the key there.
+	grep -qE '^[[:space:]]*key_file' "$CONFIG" || changed key "$KEY"
 	said=$("$VERSIONS/$id/bin/edged" keys init --if-absent --config "$CONFIG" 2>&1) || {
 		printf '%s\n' "$said" >&2
 		fail "the key could not be made; why stands above."
 	}
-	[ ! -e "$KEY" ] || changed key "$KEY"
 	note "${said%%$'\n'*}"
 }

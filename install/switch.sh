@@ -12,6 +12,8 @@
 
 readonly TRIAL=$HOME_OF_EDGED/trial
 readonly VERDICT_FILE=$HOME_OF_EDGED/verdict
+readonly CREDENTIALS=/etc/edged/credentials
+readonly KEY_BEFORE=$HOME_OF_EDGED/trial.key
 readonly JUDGED_FOR=60     # seconds until a version must have become healthy
 readonly HEALTHY_FOR=20    # seconds without a break that count as healthy, where there is a version to go back to
 readonly MOST_TRIES=2      # beginnings of a judgement: a version that takes the board down with it is not tried for ever
@@ -199,7 +201,13 @@ copy_store() {
 	for file in "${trial[store]}" "${trial[store]}-wal"; do
 		[ ! -e "$file" ] || as_edged cp --reflink=auto --preserve=mode,timestamps -- "$file" "$copy/" || return
 	done
-	as_edged touch "$copy/whole" && sync -f "$copy"
+	copy_key && as_edged touch "$copy/whole" && sync -f "$copy"
+}
+
+# With its key, sealed as it is: one that is exchanged during the trial would not open the copy.
+copy_key() {
+	rm -f "$KEY_BEFORE"
+	[ ! -e "$CREDENTIALS/key" ] || put "$KEY_BEFORE" 600 <"$CREDENTIALS/key"
 }
 
 restore_store() {
@@ -216,8 +224,16 @@ restore_store() {
 		as_edged mv -fT -- "$file.part" "$file"
 	done
 	sync -f "$copy"
+	restore_key
+}
+
+restore_key() {
+	[ -e "$KEY_BEFORE" ] || return 0
+	cmp -s "$KEY_BEFORE" "$CREDENTIALS/key" || put "$CREDENTIALS/key" 600 <"$KEY_BEFORE"
+	rm -f "$CREDENTIALS/next"
 }
 
 drop_copy() {
 	[ -z "${trial[store]}" ] || as_edged rm -rf "$(copy_of_store)"
+	rm -f "$KEY_BEFORE"
 }

@@ -29,6 +29,14 @@ install_system() {
 	conclude
 }
 
+# Before the first change: each is written down. What pip downloads is kept until all is installed, for a run after one that was
+# cut off, and not in root's home, where it would stay.
+begin_list() {
+	mkdir -p "$HOME_OF_EDGED"
+	[ -n "$(listed "folder $HOME_OF_EDGED\$")" ] || changed folder "$HOME_OF_EDGED"
+	export PIP_CACHE_DIR=${PIP_CACHE_DIR:-$HOME_OF_EDGED/cache}
+}
+
 # What a power cut, or a run that was stopped, has left: it is brought to its end before anything else.
 finish_earlier_trial() {
 	[ -e "$TRIAL" ] || return 0
@@ -67,11 +75,11 @@ switch_version() {
 begin_trial() {
 	local store
 	store=$(store_to_copy)
-	[ -z "$store" ] || check_room_for "$store"
+	[ -z "$store" ] || check_store "$store"
 	point "$HOME_OF_EDGED/installer" "versions/$id/share/edged"
 	local unit=/usr/local/lib/systemd/system/edged-trial.service
 	folder "$(dirname "$unit")"
-	same "$(tree_of "$id")$unit" "$unit" || { put "$unit" 644 <"$(tree_of "$id")$unit" && changed file "$unit"; }
+	same "$(tree_of "$id")$unit" "$unit" || { changed file "$unit" && put "$unit" 644 <"$(tree_of "$id")$unit"; }
 	systemctl daemon-reload
 	enable edged-trial.service
 	rm -f "$VERDICT_FILE"
@@ -81,8 +89,8 @@ begin_trial() {
 
 enable() { # enable UNIT
 	systemctl --quiet is-enabled "$1" 2>/dev/null && return
-	systemctl --quiet enable "$1"
 	changed enabled "$1"
+	systemctl --quiet enable "$1"
 }
 
 wanted() {
@@ -100,8 +108,11 @@ store_to_copy() {
 	ask_config "$id" | head -n 1
 }
 
-check_room_for() { # check_room_for STORE: its copy beside it
+# Whether its copy can be what going back needs.
+check_store() { # check_store STORE
 	[ -e "$1" ] || return 0
+	[ ! -e "$CREDENTIALS/next" ] || fail "the key of the store is being exchanged, and this version brings another store." \
+		"finish that first: sudo edged keys rotate"
 	local needed free
 	needed=$(($(cat "$1" "$1-wal" 2>/dev/null | wc -c) + 16777216))
 	free=$(df --output=avail -B 1 "$(dirname "$1")" | tail -n 1)
@@ -170,6 +181,7 @@ tidy_up() {
 	fi
 	if [ -n "$id" ]; then tell_new_default; fi
 	prune
+	[ -n "$dry" ] || rm -rf "$HOME_OF_EDGED/cache"
 }
 
 conclude() {
@@ -190,23 +202,21 @@ conclude() {
 
 # What is there because of us: the lines of all runs in their order; what was removed takes its line with it.
 write_manifest() {
-	{ cat "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null || true; } | awk '
+	{ cat "$LEFT" "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null || true; } | awk '
 		{ which = substr($0, index($0, " ") + 1) }
 		$1 == "removed" { delete line[which]; next }
 		{ if (!(which in place)) { place[which] = ++n; name[n] = which } line[which] = $0 }
 		END { for (i = 1; i <= n; i++) if (name[i] in line) print line[name[i]] }' | put "$HOME_OF_EDGED/manifest" 644
-	rm -f "$HOME_OF_EDGED/manifest.part"
+	rm -f "$HOME_OF_EDGED/manifest.part" "$LEFT"
 }
 
 say_next() {
-	cat <<TEXT
-
-edged is installed and at work. What to do next:
-  sudoedit $CONFIG                     say what it watches; the default is /dev/video0, and where there
-                                                 is none it waits for one, and says so
-  sudo systemctl reload edged                    make that count; what is wrong in it is told, and nothing changes
-  sudo edged status                              what it does now
-  sudo edged keys export --to-recipient AGE...   a copy of the key: without it a dead board is lost data
-  sudo usermod -aG edged $(logname 2>/dev/null || echo "YOU")                   read status and reports without sudo, from the next login on
-TEXT
+	printf '\nedged is installed and at work. What to do next:\n'
+	next_step "sudoedit $CONFIG" "say what it watches. The default is /dev/video0: where there is none it waits, and says so"
+	next_step "sudo systemctl reload edged" "make that count; what is wrong in it is told, and the old one stays"
+	next_step "sudo edged status" "what it does now"
+	next_step "sudo edged keys export --help" "a copy of the key for elsewhere: without one a dead board is lost data"
+	next_step "sudo usermod -aG edged ${SUDO_USER:-NAME}" "read status and reports without sudo, from the next login on"
 }
+
+next_step() { printf '  %s\n      %s\n' "$1" "$2"; } # next_step COMMAND WHY

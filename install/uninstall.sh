@@ -2,8 +2,6 @@
 # Uninstall: everything but the data; --purge takes that too. What is not there any more is no failure, so that one
 # that was cut off can be done again.
 
-readonly GROUPS_MADE=/etc/edged/.groups
-
 remove() { # as $job says: uninstall or purge
 	step_count=3
 	[ "$job" = uninstall ] || step_count=4
@@ -11,7 +9,9 @@ remove() { # as $job says: uninstall or purge
 	[ -n "$dry" ] || only_one
 	is_anything_here || { note "nothing of edged's is installed here" && return; }
 	[ "$job" = uninstall ] || confirm_purge
-	list_what_came
+	find_store_elsewhere
+	mapfile -t groups_made < <(listed 'group ' | cut -d' ' -f2-)
+	mapfile -t packages_left < <(listed 'package ' | cut -d' ' -f2- | while IFS= read -r one; do ! is_installed "$one" || echo "$one"; done)
 	step "Service"
 	stop_for_good
 	step "Files of the system, versions"
@@ -37,6 +37,12 @@ confirm_purge() {
 	[ "$word" = purge ] || fail "nothing was removed."
 }
 
+# An owner may have put the store on another disk. What lies outside of edged's own folders is not removed, but named.
+find_store_elsewhere() {
+	elsewhere=$(ask_config "$(current)" 2>/dev/null | head -n 1 || true)
+	[[ $elsewhere != /var/lib/edged/* ]] || elsewhere=''
+}
+
 # Of all versions: which of them had been put in place when a run was cut off is not known.
 files_of_all() {
 	local one
@@ -57,25 +63,27 @@ stop_for_good() {
 }
 
 remove_system() {
-	[ -n "$dry" ] || remember_groups
+	[ -n "$dry" ] || remember_left
 	local file emptied
-	mapfile -t emptied < <(sed -n 's/^folder //p' "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null | sort -r)
+	mapfile -t emptied < <(listed 'folder ' | cut -d' ' -f2- | sort -r)
 	while IFS= read -r file; do
 		remove_one "$file"
 	done < <(files_of_all)
+	if [ -z "$dry" ]; then
+		systemctl daemon-reload
+		systemctl reset-failed "$SERVICE" 2>/dev/null || true
+		journalctl --update-catalog
+		remove_empty "${emptied[@]}"
+	fi
+	# Last: in it is written what there is to remove.
 	remove_one "$HOME_OF_EDGED"
-	[ -z "$dry" ] || return 0
-	systemctl daemon-reload
-	systemctl reset-failed "$SERVICE" 2>/dev/null || true
-	journalctl --update-catalog
-	remove_empty "${emptied[@]}"
 }
 
 remove_one() { # remove_one FILE
 	[ -e "$1" ] || [ -L "$1" ] || return 0
 	would "remove $1" && return
-	rm -rf "$1"
 	changed removed "$1"
+	rm -rf "$1"
 }
 
 # Folders that were not there before us, where nobody has put anything since. Deepest first.
@@ -110,15 +118,16 @@ remove_groups() { # remove_groups GROUP...
 	done
 }
 
-# The user's groups outlive --uninstall, and a later --purge has to know which were made for it.
-remember_groups() {
-	[ ${#groups_made[@]} -gt 0 ] && [ -d /etc/edged ] || return 0
-	printf '%s\n' "${groups_made[@]}" | put "$GROUPS_MADE" 644
+# What --uninstall leaves goes on being listed: a later --purge or installation has to know where it came from.
+remember_left() {
+	[ -d /etc/edged ] || return 0
+	local lines
+	lines=$(listed '(user|group|key|package) |(file|folder) (/etc/edged|/var/lib/edged)')
+	[ -z "$lines" ] || put "$LEFT" 600 <<<"$lines"
 }
 
-list_what_came() {
-	mapfile -t groups_made < <(sed -n 's/^group //p' "$HOME_OF_EDGED/manifest" 2>/dev/null; cat "$GROUPS_MADE" 2>/dev/null)
-	mapfile -t packages_left < <(sed -n 's/^package //p' "$HOME_OF_EDGED/manifest" 2>/dev/null)
+listed() { # listed PATTERN: lines of the manifest that begin so, those of what an earlier --uninstall left too
+	cat "$LEFT" "$HOME_OF_EDGED/manifest" "$HOME_OF_EDGED/manifest.part" 2>/dev/null | awk -v pattern="^($1)" '$0 ~ pattern && !seen[$0]++' || true
 }
 
 list_removed() {
@@ -133,6 +142,7 @@ list_removed() {
 		[ ! -e /var/lib/edged ] || echo "  /var/lib/edged (what was counted)"
 		! getent passwd edged >/dev/null || echo "  the user edged"
 	fi
+	[ -z "$elsewhere" ] || echo "  $elsewhere (the store, where the config puts it)"
 	echo "  the journal's lines of edged.service"
 	[ ${#packages_left[@]} -eq 0 ] || echo "  Debian packages that came with it: ${packages_left[*]}"
 	[ "$job" = purge ] || echo "  (./install.sh --purge removes the config, the key, the data and the user too)"

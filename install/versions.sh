@@ -55,6 +55,7 @@ choose_checkout() {
 		id=''
 	else
 		note "building edged's wheel from this checkout"
+		begin_list
 		work=$(mktemp -d)
 		build_wheel "$SYSTEM_PYTHON" "$work"
 		wheel=$(wheel_in "$work")
@@ -117,7 +118,9 @@ make_version() {
 	fi
 	would "make $VERSIONS/$id: a Python environment with edged and what it needs" && return
 	check_room
+	begin_list
 	folder "$VERSIONS"
+	changed version "$VERSIONS/$id"
 	note "a Python environment with $("$SYSTEM_PYTHON" --version) and the system's packages in $VERSIONS/$id"
 	rm -rf "${VERSIONS:?}/$id"
 	# The shebangs name its final place: it is made there, and counts when it is complete.
@@ -128,7 +131,6 @@ make_version() {
 	# All of it must be on the disk before it is called complete.
 	sync -f "$VERSIONS/$id"
 	printf '%s\n' "$id" | put "$VERSIONS/$id/complete" 644
-	changed version "$VERSIONS/$id"
 }
 
 # --ignore-installed: what the distribution has of the same name may leave or change; a version stands by itself.
@@ -181,7 +183,7 @@ grow_tree() {
 	grow "$tree/usr/local/lib/sysusers.d" "$package/systemd/sysusers.d/edged.conf"
 	grow "$tree/usr/local/lib/tmpfiles.d" "$package/systemd/tmpfiles.d/edged.conf"
 	grow_manual "$package/man" "$tree/usr/local/share/man"
-	grow_completion "$tree/usr/local/share"
+	grow_completion "$tree"
 	mkdir -p "$tree/usr/local/bin" "$tree/etc/edged"
 	ln -s "$CURRENT/bin/edged" "$tree/usr/local/bin/edged"
 	# The first line of edged.toml names it, for editors.
@@ -212,12 +214,13 @@ grow_manual() { # grow_manual FROM TO
 	done
 }
 
-grow_completion() { # grow_completion SHARE
-	local edged=$VERSIONS/$id/bin/edged
-	mkdir -p "$1/bash-completion/completions" "$1/zsh/site-functions" "$1/fish/vendor_completions.d"
-	"$edged" completion bash >"$1/bash-completion/completions/edged"
-	"$edged" completion zsh >"$1/zsh/site-functions/_edged"
-	"$edged" completion fish >"$1/fish/vendor_completions.d/edged.fish"
+# Where each shell of Debian 12 and 13 looks: fish does not look below /usr/local.
+grow_completion() { # grow_completion TREE
+	local edged=$VERSIONS/$id/bin/edged share=$1/usr/local/share
+	mkdir -p "$share/bash-completion/completions" "$share/zsh/site-functions" "$1/etc/fish/completions"
+	"$edged" completion bash >"$share/bash-completion/completions/edged"
+	"$edged" completion zsh >"$share/zsh/site-functions/_edged"
+	"$edged" completion fish >"$1/etc/fish/completions/edged.fish"
 }
 
 # ---- leaving -------------------------------------------------------------------------------------------------------
@@ -230,8 +233,8 @@ prune() {
 		"$(current)" | "$(before)" | '*') continue ;;
 		esac
 		would "remove $one" && continue
+		changed removed "$one"
 		rm -f "$one/complete"
 		rm -rf "$one"
-		changed removed "$one"
 	done
 }

@@ -45,8 +45,8 @@ would() { # would TEXT...: succeeds, and says so, when nothing may be changed
 	changes+=("$*")
 }
 
-# A change is noted when it is done: in the list that is printed at the end, and at once on the disk, so that a
-# run that was cut off has not lost the list of the next.
+# A change is noted before it is made, on the disk: what a run that was cut off has changed is then in the list of the
+# next, which makes the change if that was not done.
 changed() { # changed WHAT WHICH, such as: changed file /etc/edged/edged.toml
 	changes+=("$*")
 	[ ! -d "$HOME_OF_EDGED" ] || printf '%s\n' "$*" >>"$HOME_OF_EDGED/manifest.part"

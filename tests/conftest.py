@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from delegates import library  # noqa: F401 - a fixture
-from emulation import EMULATED
+from emulation import EMULATED, skip_files
 from stage import Stage
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +20,11 @@ if EMULATED:
     slow = [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile("emulated", deadline=None, suppress_health_check=slow)
     hypothesis.settings.load_profile("emulated")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What cannot run here says so."""
+    skip_files(items)
 
 
 @pytest.fixture(scope="session")

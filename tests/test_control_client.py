@@ -135,7 +135,17 @@ def folder() -> Iterator[Path]:
 
 def asked_by(name: str, folder: Path) -> list[str]:
     user = pwd.getpwnam(name)
-    done = subprocess.run(
+    try:
+        done = ask_as(user, folder)
+    except PermissionError:
+        pytest.skip("another user cannot run this Python")
+    if done.returncode != 0:
+        pytest.skip("another user cannot read this Python's libraries, or this checkout")
+    return done.stdout.splitlines()
+
+
+def ask_as(user: pwd.struct_passwd, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-c", ASKS, str(folder)],
         user=user.pw_uid,
         group=user.pw_gid,
@@ -146,9 +156,6 @@ def asked_by(name: str, folder: Path) -> list[str]:
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        pytest.skip("another user cannot run this Python, or not read this checkout")
-    return done.stdout.splitlines()
 
 
 def test_who_is_not_in_the_group_is_told_how_to_join_it(folder: Path) -> None:

@@ -361,6 +361,13 @@ def test_a_name_that_looks_like_a_protocol_or_a_pattern_is_a_name(tmp_path, monk
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_in_somebodys_home(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir(mode=0)
+    assert "may not look" in refused(home / "street.mp4", UnavailableError)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(tmp_path):
     path = media.movie(tmp_path / "a.mp4", "libx264", frames=3)
     path.chmod(0)

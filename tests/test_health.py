@@ -55,7 +55,7 @@ def test_a_pipeline_that_is_tried_again_and_again_is_one_piece_of_news() -> None
     ("now", "matters"),
     [
         (Line(("a",), 100, 9.8, 51.0), False),
-        (Line(("a",), 100, 9.2, 51.9), False),
+        (Line(("a",), 100, 9.4, 52.9), False),
         (Line(("a",), 100, 8.0, 51.0), True),
         (Line(("a",), 100, 9.8, 54.0), True),
         (Line(("a",), 80, 9.8, 51.0), True),

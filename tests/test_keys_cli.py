@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyrage
 import pytest
@@ -356,7 +357,12 @@ def test_age_itself_opens_it(edged: Edged, home: Path, digits: str, identity: st
 
 @pytest.mark.skipif(not ROOT, reason="only root becomes somebody else")
 def test_only_its_owner_and_root_can_save_it(home: Path, edged: Edged, digits: str) -> None:
-    shutil.chown(home, 0)
+    """Somebody else finds no key to save, whatever the config says."""
+    stranger: dict[str, Any] = {"user": 12345, "group": 12345, "extra_groups": []}
+    try:
+        subprocess.run([sys.executable, "-c", "import edged, pyrage"], check=True, **stranger)
+    except (PermissionError, subprocess.CalledProcessError):
+        pytest.skip("this Python is root's alone")
     done = subprocess.run(
         [
             sys.executable,
@@ -370,9 +376,7 @@ def test_only_its_owner_and_root_can_save_it(home: Path, edged: Edged, digits: s
             NEVER,
         ],
         cwd="/",
-        user=12345,
-        group=12345,
-        extra_groups=[],
+        **stranger,
         capture_output=True,
         text=True,
         check=False,
@@ -380,3 +384,16 @@ def test_only_its_owner_and_root_can_save_it(home: Path, edged: Edged, digits: s
     )
     assert done.returncode != 0
     assert "BEGIN AGE" not in done.stdout
+
+
+def test_a_daemon_that_cannot_finish_it_says_why_and_counts(
+    edged: Edged, home: Path, digits: str, store: Path, daemon: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    """The name of the second file is taken by something that cannot be removed: as bad as a full disk."""
+    keys.create(home / "state" / "key.next")
+    (home / "state" / "edged.db-next").mkdir()
+    daemon()
+    facts = json.loads(edged("status", "--json").stdout)["store"]
+    assert facts["key"] == "key"
+    assert "edged.db-next is there already" in facts["rotation"]
+    assert json.loads(edged("keys", "status", "--json").stdout)["rotation"] == "begun"

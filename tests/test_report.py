@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import report
+from edged import exchange, report
 from edged.cli import chart, plots
 from edged.cli.export import csv_lines, save_png
 from edged.clock import Reading
@@ -199,6 +199,30 @@ def test_nothing_is_no_error(store: Store) -> None:
 def test_questions_that_make_no_sense(store: Store, request_: dict[str, Any]) -> None:
     with pytest.raises(ControlError):
         report.answered(store, request_, BERLIN)
+
+
+def test_an_answer_in_parts_is_the_same_and_no_part_is_large(store: Store) -> None:
+    asked = {"start": MORNING - 86400.0, "to": MORNING + 3600.0, "every": 60.0}
+    telling = report.told(store, asked, BERLIN)
+    parts = []
+    with pytest.raises(StopIteration) as end:
+        while True:
+            parts.append(next(telling))
+    assert exchange.joined([one for one in parts if one], end.value.value) == ask(store, **asked)
+    rows = [sum(len(one["rows"]) for items in part.values() for one in items) for part in parts if part]
+    assert sum(rows) > report.ROWS_AT_ONCE / 2
+    assert max(rows) <= report.ROWS_AT_ONCE
+
+
+def test_others_have_turns_while_what_is_asked_for_is_nowhere(store: Store) -> None:
+    asked = {"start": MORNING - 86400.0, "to": MORNING + 3600.0, "labels": ["nobody"]}
+    assert None in list(report.told(store, asked, BERLIN))
+
+
+def test_more_than_can_be_told_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "MOST_ROWS", 50)
+    with pytest.raises(ControlError, match="more than can be told at once"):
+        ask(store, last=3600)
 
 
 @given(st.floats(1, 40 * 365 * 86400.0))

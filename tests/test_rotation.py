@@ -17,7 +17,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ from edged.cli.keys import rotate
 from edged.clock import Reading
 from edged.errors import DamagedError, StoreError, WrongKeyError
 from edged.nouns import Bucket, Coverage, Entry, Series
-from edged.store import Store, keys, rotation
+from edged.store import Store, database, keys, rotation
 from edged.store.keys import KEY, NEXT, Keyring
 
 OLD, NEW = bytes(range(32)), bytes(range(100, 132))
@@ -109,6 +111,22 @@ def fits(path: Path, key: bytes) -> bool:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "edged.db"
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody writes while a reader reads, so none has to wait until that is sure."""
+    monkeypatch.setattr(database, "QUIET", 0.0)
+
+
+@pytest.fixture
+def memory(tmp_path: Path, alone: None) -> Iterator[Path]:
+    """Who is only killed needs no disk, and nothing to wait for it."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="edged-test-") as folder:
+        yield Path(folder)
 
 
 # --- what it does
@@ -366,8 +384,8 @@ class Box:
 
 @needs_tracer
 @pytest.mark.parametrize("killed_before", [False, True], ids=["folded", "with a WAL"])
-def test_killed_before_every_change(tmp_path: Path, killed_before: bool) -> None:
-    first = Box(tmp_path / "first")
+def test_killed_before_every_change(memory: Path, killed_before: bool) -> None:
+    first = Box(memory / "first")
     first.folder.mkdir()
     before = first.fill(killed_before)
     names: list[str] = []
@@ -375,7 +393,7 @@ def test_killed_before_every_change(tmp_path: Path, killed_before: bool) -> None
     while last == calls:  # until one run comes to its end before it is to be killed
         last += 1
         names.clear()
-        box = Box(shutil.copytree(first.folder, tmp_path / f"box {last}"))
+        box = Box(shutil.copytree(first.folder, memory / f"box {last}"))
         calls = tracer.traced(
             box.rotate, lambda number, name, last=last: bool(names.append(name)) or number == last
         )
@@ -388,15 +406,15 @@ def test_killed_before_every_change(tmp_path: Path, killed_before: bool) -> None
     assert {"fsync", "pwrite64", "rename"} < set(names), "the tracer did not see what it is for"
 
 
-def test_killed_at_random_instants(tmp_path: Path) -> None:
+def test_killed_at_random_instants(memory: Path) -> None:
     dice = random.Random(20260301)
-    first = Box(tmp_path / "first")
+    first = Box(memory / "first")
     first.folder.mkdir()
     before = first.fill(killed=True)
-    took = max(killed_after(Box(shutil.copytree(first.folder, tmp_path / f"t{n}")), 60.0) for n in range(3))
+    took = max(killed_after(Box(shutil.copytree(first.folder, memory / f"t{n}")), 60.0) for n in range(3))
     left = []
     for run in range(RUNS):
-        box = Box(tmp_path / "box")
+        box = Box(memory / "box")
         shutil.copytree(first.folder, box.folder)
         killed_after(box, dice.uniform(0.0, took * 1.1))
         left.append(box.left())
@@ -433,7 +451,12 @@ def killed_after(box: Box, seconds: float) -> float:
 
 @needs_tracer
 @pytest.mark.parametrize("names_first", [False, True], ids=["nothing written out", "names written out first"])
-def test_power_cut_before_every_change(disk: Disk, tmp_path: Path, names_first: bool) -> None:  # noqa: F811
+def test_power_cut_before_every_change(
+    disk: Disk,  # noqa: F811
+    tmp_path: Path,
+    alone: None,
+    names_first: bool,
+) -> None:
     """``names_first``: the file system commits its journal at each stop, so that names are on the disk whose
     content is not. Disks that are the same as the one before are looked at once.
     """

@@ -479,6 +479,33 @@ def test_a_reader_changes_nothing(path: Path) -> None:
 # --- rolling up
 
 
+def after_a_cut(path: Path) -> dict[int, float]:
+    """Seconds counted in what is on the disk under the store's names, as a power cut leaves it."""
+    folder = path.parent.parent / "after"
+    shutil.copytree(path.parent, folder)
+    with Store.open(folder / path.name, KEY) as store:
+        return seconds(store, "minute")
+
+
+def test_a_reader_leaves_the_writers_wal_its_name(path: Path) -> None:
+    """Of a writer that has not written yet: its WAL is empty, and SQLite tidies away an empty one."""
+    with Store.open(path, KEY) as store:
+        write(store, bucket(NOON))
+    with Store.open(path, KEY) as store:
+        with Store.open(path, KEY, read_only=True) as reader:
+            assert reader.verify() == []
+        write(store, bucket(NOON + 60))
+        assert set(after_a_cut(path)) == {NOON, NOON + 60}
+
+
+def test_a_wal_that_somebody_removed_costs_no_commit(path: Path) -> None:
+    with Store.open(path, KEY) as store:
+        write(store, bucket(NOON))
+        path.with_name(f"{path.name}-wal").unlink()
+        write(store, bucket(NOON + 60))
+        assert set(after_a_cut(path)) == {NOON, NOON + 60}
+
+
 def hours(store: Store) -> dict[int, float]:
     return {(start - NOON) // 3600: value for start, value in seconds(store, "hour").items()}
 
@@ -704,6 +731,7 @@ def test_buckets_wait_for_the_time_and_get_it(store: Store) -> None:
     assert [(one.boot, one.first, one.last, one.buckets) for one in store.facts().undated] == [
         ("boot-a", 0, 120, 2)
     ]
+    assert sum(store.undated_pieces()) == 2
     assert store.events()[0].at is None
     store.write([], SERIES, reading(booted + 126, booted=booted))
     assert seconds(store, "minute") == {NOON: 40.0, NOON + 60: 60.0, NOON + 120: 20.0}

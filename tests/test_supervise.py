@@ -42,6 +42,12 @@ def test_a_worker_has_an_empty_environment_and_no_descriptor_but_the_wall(stage:
     assert os.getsid(keeper.pid) == keeper.pid
 
 
+def test_a_worker_goes_before_the_daemon_when_memory_runs_out(stage: Stage) -> None:
+    keeper = stage.keep()
+    ours, its = (int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in ("self", keeper.pid))
+    assert its == supervise.DISPENSABLE > ours
+
+
 def descriptors(pid: int) -> dict[int, str]:
     folder = Path(f"/proc/{pid}/fd")
     return {int(one.name): str(one.readlink()) for one in folder.iterdir() if one.is_symlink()}
@@ -115,6 +121,24 @@ def test_what_is_not_there_now_is_tried_again_later_each_time(
     first, second = stage.events("replaced")[:2]
     assert "absent.tflite" in first and first.endswith("in 0.05 s") and second.endswith("in 0.1 s")
     assert keeper.state in ("backoff", "starting")
+
+
+def test_a_task_that_the_wall_does_not_let_pass_is_refused(stage: Stage) -> None:
+    labels = tuple(f"{number:064}" for number in range(300))
+    keeper = stage.keep(model=Model(file="builtin:activity", labels=labels))
+    assert keeper.done and keeper.state == "refused" and "labels_file" in keeper.why
+
+
+def test_no_room_for_a_process_is_tried_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "BACKOFF_FIRST", 0.05)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as patch:
+        patch.setattr(supervise, "COMMAND", ("/no/such/program",))
+        keeper = stage.keep()
+        stage.until(lambda: keeper.restarts == 3)
+        assert "no process can be started: No such file" in keeper.why
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    stage.until(lambda: keeper.state == "running")
 
 
 HOSTILE = """

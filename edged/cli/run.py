@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,17 @@ class ProgressLine:
         """Rewrite it. The cursor goes back to the line's beginning, so that the log writes over it."""
         text = " | ".join(map(summary, status["pipelines"]))
         columns = shutil.get_terminal_size().columns
-        sys.stderr.write(f"\r\x1b[K{text[: columns - 1]}\r")
-        sys.stderr.flush()
+        self._write(f"\r\x1b[K{text[: columns - 1]}\r")
 
     def clear(self) -> None:
         """Leave nothing behind."""
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+        self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        """A terminal that has closed is no reason to end in the middle of the last commit."""
+        with suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
 
 def summary(pipeline: dict[str, Any]) -> str:

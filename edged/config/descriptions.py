@@ -38,7 +38,8 @@ KEYS: Final = {
     "Daemon.runtime_dir": "The folder of control.sock, by which the other commands ask the daemon",
     "Daemon.log_level": "The least serious thing that is logged",
     "Store.file": 'The database; "" is edged.db in state_dir',
-    "Store.key_file": 'The key that encrypts the store (made by `edged keys init`); "" is key in state_dir',
+    "Store.key_file": 'A file with the key that encrypts the store; "" is the one sealed for the service, '
+    "and without it the file key in state_dir",
     "Store.commit_every": "How often the store is written. A power cut loses at most this much",
     "Store.keep": TABLES["Keep"],
     "Keep.second": "How long buckets of a second are kept",

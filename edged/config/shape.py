@@ -58,8 +58,8 @@ class Keep(Shape, frozen=True):
 
 
 class Store(Shape, frozen=True):
-    """The encrypted store. An empty ``file`` is ``edged.db`` in the state directory, an empty ``key_file``
-    ``key`` in it.
+    """The encrypted store. An empty ``file`` is ``edged.db`` in the state directory; an empty ``key_file`` is
+    the service's sealed credential, and where there is none ``key`` in the state directory.
     """
 
     file: PathText = ""

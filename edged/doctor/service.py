@@ -67,8 +67,17 @@ def unit(root: Path = Path("/")) -> Unit:
     if not (root / "run/systemd/system").is_dir() or not program:
         return Unit()
     asked = [program, "show", UNIT, "--no-pager", *(f"--property={one}" for one in PROPERTIES)]
-    said = output(asked)
-    return Unit(dict(line.split("=", 1) for line in said.splitlines() if "=" in line))
+    return Unit(parsed(output(asked)))
+
+
+def parsed(said: str) -> dict[str, str]:
+    """`systemctl show`'s lines; what comes several times (DeviceAllow) as one text."""
+    found: dict[str, str] = {}
+    for line in said.splitlines():
+        name, is_there, value = line.partition("=")
+        if is_there:
+            found[name] = f"{found[name]} {value}" if name in found else value
+    return found
 
 
 def output(command: list[str], patience: float = PATIENCE) -> str:

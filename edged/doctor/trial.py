@@ -20,12 +20,15 @@ ENVIRONMENT: Final = {
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """``refused`` is why not, "" when it worked; ``errno`` is the kernel's word, 0 for another reason."""
+    """``refused`` is why not, "" when it worked; ``errno`` is the kernel's word, 0 for another reason.
+    ``untried``: the process that was to try could not even begin.
+    """
 
     facts: dict[str, Any] = {}
     refused: str = ""
     hint: str = ""
     errno: int = 0
+    untried: bool = False
 
 
 def ask(case: Case, what: str, patience: float, **question: object) -> Answer:
@@ -47,7 +50,8 @@ def ask(case: Case, what: str, patience: float, **question: object) -> Answer:
         return Answer(refused=f"it took more than {patience:.0f} s")
     except OSError as error:
         return Answer(
-            refused=f"{case.interpreter} cannot be started as {case.account.name}: {error.strerror}"
+            refused=f"{case.interpreter} cannot be started as {case.account.name}: {error.strerror}",
+            untried=True,
         )
     if done.returncode < 0:
         return Answer(refused=f"it ended its process ({signal.Signals(-done.returncode).name})")
@@ -55,7 +59,7 @@ def ask(case: Case, what: str, patience: float, **question: object) -> Answer:
         found = msgspec.json.decode(done.stdout, type=dict[str, Any])
     except msgspec.MsgspecError:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        return Answer(refused=f"it could not be tried: {said[:160]}")
+        return Answer(refused=f"it could not be tried: {said[:160]}", untried=True)
     return Answer(found, found.get("refused", ""), found.get("hint", ""), found.get("errno", 0))
 
 

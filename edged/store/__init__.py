@@ -182,6 +182,10 @@ class Store:
         """The newest events, newest first; those whose time is not known yet come where they were written."""
         return self._database.consistently(lambda: self._queries.events(start, end, most))
 
+    def undated_pieces(self) -> Iterator[int]:
+        """How many buckets wait for their time, some at a time: the sum is meant."""
+        return self._queries.undated()
+
     def facts(self) -> Facts:
         """What the store is and holds. Counts every row: slow for a large store."""
         return self._database.consistently(self._queries.facts)

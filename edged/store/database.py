@@ -94,7 +94,7 @@ class Database:
         too (fcntl(2)).
         """
         try:
-            self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise StoreError(f"{self.path} cannot be read: {error.strerror}", HINT_OWNER) from None
 
@@ -228,7 +228,11 @@ class Database:
         while max(abs(time.time() - one) for one in self._times()) < QUIET:
             time.sleep(QUIET)
             self._seen = self._stamps()
-        self._connect(f"file:{quote(str(self.path))}?mode=ro&vfs=unix-none")
+        # With nothing in the WAL, all that there is is in the file, and SQLite must not look for a WAL:
+        # one that it
+        # finds empty it removes when it closes, and the writer would go on writing to a file without a name.
+        has_wal = len(self._seen) > 1
+        self._connect(f"file:{quote(str(self.path))}?mode=ro&{'vfs=unix-none' if has_wal else 'immutable=1'}")
 
     def _files(self) -> tuple[Path, Path]:
         return self.path, self.path.with_name(self.path.name + "-wal")
@@ -258,11 +262,19 @@ class Database:
             try:
                 yield
                 self._connection.execute("COMMIT")
+                self._keep_what_lost_its_name()
             except BaseException:
                 # A full disk has rolled back already, and so may say that there is nothing to roll back.
                 with suppress(sqlcipher.Error):
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _keep_what_lost_its_name(self) -> None:
+        """Somebody has removed the WAL: what is committed to it is gone with the next power cut, so it goes
+        into the file now, and so does each commit until the next start.
+        """
+        if not self._files()[1].exists():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def write(self, sql: str, values: Values = ()) -> int:
         """Run one statement, within a transaction; the number of rows it changed."""

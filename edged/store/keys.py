@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import stat
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -115,6 +114,8 @@ def fingerprint(key: Key) -> str:
     tried, and there is nothing to be guessed that people chose. Two keys look alike once in four thousand
     million.
     """
+    from hashlib import blake2b  # a megabyte (PSS), and the daemon makes none
+
     return blake2b(key, digest_size=4, person=b"edged key").hexdigest()
 
 

@@ -315,6 +315,21 @@ class Queries:
         )
         return [Event(*row) for row in found]
 
+    def undated(self) -> Iterator[int]:
+        """See ``Store.undated_pieces``."""
+        sql = (
+            "SELECT count(DISTINCT start), max(start) FROM "
+            "(SELECT start FROM pending WHERE boot = ? AND start > ? ORDER BY start LIMIT ?)"
+        )
+        for (boot,) in self._asked("SELECT id FROM boot"):
+            last = -1
+            while (found := self._asked(sql, (boot, last, ROWS_AT_ONCE))[0])[0]:
+                number, last = found
+                yield number
+
+    def _asked(self, sql: str, values: tuple[int, ...] = ()) -> list[tuple[Any, ...]]:
+        return self._database.consistently(lambda: self._database.rows(sql, values))
+
     def facts(self) -> Facts:
         """See ``Store.facts``."""
         value, spans = self._database.value, self.spans()

@@ -31,7 +31,6 @@ from edged.config.shape import Keep
 from edged.errors import DamagedError, StoreError, WrongKeyError
 from edged.store import Store
 from edged.store.database import PAGE, Database, sync_folder
-from edged.store.diagnosis import any_page_verifies, first_page_verifies
 from edged.store.keys import KEY, NEXT, Keyring
 from edged.store.secret import Key
 
@@ -98,6 +97,8 @@ def settled(path: Path, ring: Keyring, told: Told = quiet) -> tuple[str, bool, s
 
 def opens(path: Path, key: Key) -> bool:
     """Whether the store at ``path`` is under ``key``, whatever else may be wrong with it."""
+    from edged.store.diagnosis import any_page_verifies, first_page_verifies
+
     return first_page_verifies(path, key, PAGE) or any_page_verifies(path, key, PAGE)
 
 
@@ -105,6 +106,8 @@ def fitting(path: Path, ring: Keyring) -> str:
     """Which of the two keys the store is under; a store that is not there yet will be under the newer one."""
     if not ring.rotating:
         return KEY
+    from edged.store.diagnosis import first_page_verifies  # with hashlib a megabyte, seldom needed
+
     try:
         if not path.exists() or path.stat().st_size == 0:
             return NEXT

@@ -169,7 +169,7 @@ def _encrypted(name: str, key: Key, *how: str) -> tuple[bytes, str]:
         _give(process, text)
         secret.wipe(text)
         assert process.stdout is not None
-        content = process.stdout.read(LARGEST)
+        content = bytes(secret.read(process.stdout.fileno(), LARGEST))
         why = _ended(process)
     return (b"", why) if why else (content, "")
 
@@ -209,7 +209,7 @@ def _started(command: list[str]) -> subprocess.Popen[bytes]:
 def _ended(process: subprocess.Popen[bytes]) -> str:
     """ "" when all went well, else the last thing it said. It says nothing of a key."""
     assert process.stderr is not None
-    said = process.stderr.read(LARGEST) or b""
+    said = secret.read(process.stderr.fileno(), LARGEST)
     try:
         code = process.wait(PATIENCE)
     except subprocess.TimeoutExpired:

@@ -28,7 +28,7 @@ mkdir -p "$cache"
 rm -rf "$root.part" "$cache/arm-$suite"-*
 
 # Essential ones too must be named: what is only unpacked has no base system.
-packages=base-files,base-passwd,libc-bin,libstdc++6,dash,bash,coreutils,grep,sed,findutils,util-linux,procps,ca-certificates,tzdata
+packages=base-files,base-passwd,libc-bin,libstdc++6,dash,bash,coreutils,gzip,grep,sed,findutils,util-linux,procps,ca-certificates,tzdata
 packages=$packages,python3,python3-venv,python3-systemd
 echo "arm-root.sh: unpacking Debian $suite for arm64" >&2
 mmdebstrap --quiet --skip=check/qemu --variant=extract --mode=root --arch=arm64 --include="$packages" \

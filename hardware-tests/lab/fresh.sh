@@ -9,6 +9,11 @@
 #   --as user     as a user without sudo on a system that has the packages (those of --demo) already
 #   --as nobody   as a user without sudo: what is missing must be said
 #
+# fresh.sh SUITE --service
+# The same for the service: the bare Debian has systemd as well, is booted with it, has this machine's network, and
+# sudo ./install.sh is run there; then once more, when it must find nothing to do. apt's and pip's downloads are kept
+# between runs (COLD=1: neither used nor kept), so that a second run says how long it takes with a warm cache.
+#
 # ARCH=arm64 takes another architecture's Debian, where binfmt_misc runs its programs (qemu-user 10; 7.2 hangs).
 #
 # The bare root folder is made once and kept in ${EDGED_CACHE:-~/.cache/edged}/lab; each run works on a copy
@@ -24,19 +29,28 @@ if [ "${1:-}" = --as ]; then
 	as=$2
 	shift 2
 fi
-[ $# -gt 0 ] || set -- --demo
+service=
+if [ "${1:-}" = --service ]; then
+	service=1
+	shift
+elif [ $# -eq 0 ]; then
+	set -- --demo
+fi
 
 checkout=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 lab=${EDGED_CACHE:-$HOME/.cache/edged}/lab
 arch=${ARCH:-$(dpkg --print-architecture)}
-bare=$lab/bare-$suite-$arch
+bare=$lab/bare-$suite-$arch packages=git,ca-certificates
+if [ -n "$service" ]; then
+	bare=$lab/bare-systemd-$suite-$arch packages=git,ca-certificates,systemd,systemd-sysv,dbus,udev,kmod,iproute2
+fi
 
 make_bare() {
 	local mirror
 	mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -n 1)
 	mkdir -p "$lab"
 	rm -rf "$bare.part"
-	mmdebstrap --quiet --skip=check/qemu --arch="$arch" --variant=minbase --mode=root --include=git,ca-certificates \
+	mmdebstrap --quiet --skip=check/qemu --arch="$arch" --variant=minbase --mode=root --include="$packages" \
 		--aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
 		"$suite" "$bare.part" "${mirror%/}"
@@ -87,7 +101,44 @@ enter() { # enter COMMAND...
 		exec chroot "$root" "$@"' sh "$root" "$@" </dev/null
 }
 
+# Real systemd, from a newcomer's first step to a service that is at work.
+run_service() {
+	local share=$lab/service-$suite-$arch status=0
+	mkdir -p "$share/cache/apt/partial" "$share/cache/pip"
+	find "$share" -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
+	git clone --quiet --no-hardlinks "$checkout" "$share/a checkout"
+	root=$share/network
+	mkdir -p "$root/etc/ssl/certs" "$root/etc/apt/apt.conf.d"
+	copy_network_settings
+	network_variables | sed "s/=/='/; s/\$/'/; s/^/export /" >"$share/variables"
+	[ -n "${COLD:-}" ] || touch "$share/warm"
+	cat >"$share/service.sh" <<'I'
+cp -r /share/network/etc /
+. /share/variables
+export HOME=/root LANG=C.UTF-8
+if [ -e /share/warm ]; then
+	export PIP_CACHE_DIR=/share/cache/pip
+	printf 'Dir::Cache::archives "/share/cache/apt";\nBinary::apt-get::APT::Keep-Downloaded-Packages "true";\n' >/etc/apt/apt.conf.d/99cache
+fi
+cd "/share/a checkout" || exit
+started=$(date +%s)
+./install.sh || exit
+echo "fresh.sh: installed in $(($(date +%s) - started)) s, $(du -sm /opt/edged | cut -f1) MB in /opt/edged"
+edged status || exit
+./install.sh >/run/said || exit
+tail -n 1 /run/said
+grep -q '^Nothing was to be done' /run/said
+I
+	NETWORK=host "$checkout/hardware-tests/lab/nspawn.sh" "$bare" "$share/service.sh" "$share" || status=$?
+	echo "fresh.sh: $suite, $arch, booted: ./install.sh left with $status"
+	return "$status"
+}
+
 [ -d "$bare" ] || make_bare
+if [ -n "$service" ]; then
+	run_service
+	exit
+fi
 work=$(mktemp -d "$lab/fresh-$suite.XXXXXX")
 root=$work/root
 if [ -n "${KEEP:-}" ]; then echo "fresh.sh: kept in $root"; else trap 'rm -rf "$work"' EXIT; fi

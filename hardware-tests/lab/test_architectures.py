@@ -30,6 +30,7 @@ CLASSIFIER, DETECTOR = 4 * STEP, 8 * STEP
 #: Detections that nobody would count may differ more: what is compared has this score on either side.
 CERTAIN = 0.45
 OVERLAP = 0.9
+LEVELS = {"second", "minute", "hour", "day"}
 
 EXCHANGE = Path(os.environ.get("EDGED_ARCHITECTURES", "/nonexistent"))
 pytestmark = pytest.mark.skipif(
@@ -85,11 +86,25 @@ def test_the_bundled_model_sees_the_same(own: Path, other: Path) -> None:
 
 
 def test_the_whole_of_it_stores_the_same_numbers(own: Path, other: Path) -> None:
-    """Every bucket of every length, as stored: whole numbers in thousandths and millionths, so exactly."""
+    """Every bucket of every length, as stored: whole numbers, of thousandths and millionths.
+
+    Times, extremes, coverage: exactly. The last digit of a sum and of a sum of squares may differ: a machine
+    that is slower than the recording tells of a second in several ticks, so its sums are added up in another
+    order, and what lies in the middle between two digits is rounded either way.
+    """
     mine, theirs = architectures.rows(own), architectures.rows(other)
     assert len(mine["second"]) > 100 and mine["minute"] and mine["day"]
-    assert mine == theirs
-    assert architectures.report(own) == architectures.report(other)
+    assert mine.keys() == theirs.keys()
+    for table, some in mine.items():
+        assert len(some) == len(theirs[table])
+        for one, two in zip(some, theirs[table], strict=True):
+            assert alike(one, two) if table in LEVELS else one == two
+
+
+def alike(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
+    """Two rows: (key, milliseconds, sum, least, most, sum of squares)."""
+    exact = [one[at] == two[at] for at in (0, 1, 3, 4)]
+    return all(exact) and abs(one[2] - two[2]) <= 1 and abs(one[5] - two[5]) <= 1
 
 
 def test_the_other_s_store_is_read_here(copy: Path, other: Path) -> None:
@@ -113,6 +128,24 @@ def test_the_other_s_store_is_noise_without_its_key(copy: Path) -> None:
     command = [sys.executable, "-m", "edged", "report", "--all"]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     assert done.returncode == 5 and "Traceback" not in done.stderr
+
+
+def test_the_commands_answer(tmp_path: Path) -> None:
+    """Those that the recordings did not need."""
+    edged = architectures.edged
+    assert json.loads(edged(tmp_path, "version", "--json"))["machine"] == platform.machine()
+    assert "good" in edged(tmp_path, "check", str(architectures.ROOT / "config" / "edged.toml"))
+    edged(tmp_path, "keys", "init", str(tmp_path / "key"))
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o400
+    assert json.loads(edged(tmp_path, "models", "show", "builtin:activity", "--json"))["runs"]
+    assert "plain SQLite says: file is not a database" in edged(tmp_path, "demo", "--seconds", "5")
+
+
+def test_a_real_model_is_shown(tmp_path: Path, own: Path) -> None:
+    arrays(own, "real.npz")
+    model = str(architectures.SHARED / "models" / architectures.CLASSIFIERS[1])
+    found = json.loads(architectures.edged(tmp_path, "models", "show", model, "--json"))
+    assert (found["runs"], found["decoder"], len(found["labels"])) == (True, "Classes", 1001)
 
 
 def test_real_pictures_are_decoded_the_same(own: Path, other: Path) -> None:

@@ -72,9 +72,9 @@ def test_the_manual_and_the_completions_are_there(box: Box) -> None:
     for page in ("edged", "edged.toml", "edged.service"):
         box.run(f"man --where {page}")
     for file in (
-        "bash-completion/completions/edged",
-        "zsh/site-functions/_edged",
-        "fish/vendor_completions.d/edged.fish",
+        "/usr/local/share/bash-completion/completions/edged",
+        "/usr/local/share/zsh/site-functions/_edged",
+        "/etc/fish/completions/edged.fish",
     ):
-        box.run(f"test -s /usr/local/share/{file}")
+        box.run(f"test -s {file}")
     box.run("bash -n /usr/local/share/bash-completion/completions/edged")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import versions
-from box import CHECKOUT, CONFIG, Box, told
+from box import CONFIG, Box, told
 
 NEWER, LATEST = "0.98.0", "0.99.0"
 BAD = {
@@ -90,13 +90,3 @@ def test_a_power_cut_while_a_version_is_on_trial(box: Box) -> None:
     assert box.counting()["version"] == LATEST, (
         f"the upgrade cannot be finished after a power cut:\n{done.said}"
     )
-
-
-def test_back_to_the_first_version(box: Box) -> None:
-    """A downgrade is an upgrade to something that is there already."""
-    box.at_work()
-    committed = box.some_numbers("street")
-    done = box.install(CHECKOUT)
-    box.figure("back to the version before", f"{done.took:.0f} s")
-    assert box.counting()["version"] == versions.version_of(box.machine.share / CHECKOUT)
-    box.still_has("street", committed)

@@ -12,6 +12,7 @@ from typing import Any
 import drafts
 import numpy as np
 import pytest
+from emulation import native
 
 from edged.config.shape import Model
 from edged.errors import RefusedError, UnavailableError
@@ -251,6 +252,7 @@ def test_published_speech(opened: Opened, shared: Path) -> None:
 SOMEBODY, NOBODY = (130, 340, 600, 800, 1060, 1300), (20, 212, 475, 720, 1216, 1380)
 
 
+@native("it would take a minute, and test_architectures.py shows the same model more")
 def test_people_seen_by_eye(opened: Opened, shared: Path) -> None:
     """A detector, its labels and its boxes: at most one person is in view, and a person stands upright."""
     av = pytest.importorskip("av")

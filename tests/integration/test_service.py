@@ -475,3 +475,60 @@ def test_a_reload_during_the_end_is_no_more(service: Managed) -> None:
     service.process.send_signal(signal.SIGHUP)
     said = service.process.communicate(timeout=30)[1]
     assert service.process.returncode == 0 and "reloaded" not in said
+
+
+#: The whole service, impatient.
+HASTY = """
+import sys
+from edged import health, supervise
+health.SLACK = 0.2
+supervise.PROGRESS_DEADLINE = 1.0
+from edged import service
+sys.exit(service.serve(sys.argv[1]))
+"""
+
+
+def test_a_freezer_that_lets_go_again_is_nobodys_fault(service: Managed) -> None:
+    service.start(STREET, program=HASTY, WATCHDOG_USEC="900000")
+    service.ready()
+    service.until(lambda: service.counted("street"))
+    frozen = (service.process.pid, service.pids()["street"])
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        for pid in frozen:
+            os.kill(pid, number)
+        time.sleep(4.0 if number == signal.SIGSTOP else 0.0)
+    service.listen()
+    service.told.clear()
+    service.until(lambda: service.told.count("WATCHDOG=1") >= 2)
+    assert service.pids()["street"] == frozen[1]
+    assert "no progress" not in service.stop()
+
+
+#: A session of which standard input is the terminal.
+ON_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_terminal_that_closes_ends_it_and_a_signal_from_elsewhere_does_not(service: Managed) -> None:
+    ours, theirs = os.openpty()
+    service.write(STREET)
+    process = service.process = subprocess.Popen(
+        [sys.executable, "-c", ON_TERMINAL, sys.executable, "-m", "edged", "run", str(service.config)],
+        cwd=service.folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        text=True,
+    )
+    os.close(theirs)
+    service.until(lambda: (service.folder / "run" / "control.sock").exists() and service.counted("street"))
+    service.write(STREET, YARD)
+    process.send_signal(signal.SIGHUP)
+    service.until(lambda: set(service.pids()) == {"street", "yard"})
+    os.close(ours)
+    assert process.wait(30) == 0
+    assert service.rows()["coverage"]

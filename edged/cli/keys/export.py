@@ -46,13 +46,17 @@ def command(recipients: tuple[str, ...], output: Path | None, config_path: Path 
     With it, and the recipient's identity, the store can be read on any machine: it is what is left when the
     board dies. Keep it where the store is not. After a rotation it opens only the store of before.
     """
-    config, _ = found_config(config_path)
+    config, service = found_config(config_path)
     parsed = [recipient(one) for one in recipients]
     copy, fingerprint = encrypted(config, parsed)
     if output is None:
         sys.stdout.buffer.write(copy)
     else:
         save(output, copy)
+    if service:
+        from edged.journal import entered
+
+        entered("key-exported", f"the key with the fingerprint {fingerprint}")
     where = f"{output}: an" if output else "an"
     click.echo(
         f"{where} escrow copy of the key with the fingerprint {fingerprint}, for {len(parsed)} "

@@ -108,7 +108,7 @@ def _in_force(case: Case) -> Finding:
     read_age = told.get("read_age_s", told.get("loaded_age_s", case.status["uptime_s"]))
     changed_age = time.time() - case.config_path.stat().st_mtime
     facts = {"read_age_s": read_age, "changed_age_s": round(changed_age, 1)}
-    if changed_age > read_age - 1.0:
+    if changed_age > read_age - 0.3:
         return Finding(
             "ok",
             "the daemon runs by it: it was not changed since it was read",

@@ -10,7 +10,7 @@ import msgspec
 
 from edged.config.shape import Model
 from edged.doctor.case import Case
-from edged.doctor.finding import Finding, Progress
+from edged.doctor.finding import Finding, Progress, Verdict
 from edged.doctor.trial import ask, whose
 from edged.doctor.unconfigured import unconfigured
 from edged.doctor.visibility import MOVE, hidden
@@ -33,7 +33,7 @@ def _model(case: Case, name: str, model: Model) -> Finding:
     facts: dict[str, Any] = {"file": model.file}
     if not model.file.startswith("builtin:") and (why := hidden(case, model.file)):
         return Finding(
-            "failed", f"{model.file}: {why}", name, fix=f"sudo {MOVE.format(case.account.name)}", facts=facts
+            "failed", f"{model.file}: {why}", name, fix=MOVE.format(case.account.name), facts=facts
         )
     found = ask(case, "model", PATIENCE, model=msgspec.to_builtins(model))
     if found.refused:
@@ -43,7 +43,8 @@ def _model(case: Case, name: str, model: Model) -> Finding:
                 "cannot tell", f"{model.file}: not for this user to try", name, fix=case.again, facts=facts
             )
         said = found.refused if model.file in found.refused else f"{model.file}: {found.refused}"
-        return Finding("failed", said, name, fix=found.hint or f"edged models show {model.file}", facts=facts)
+        verdict: Verdict = "cannot tell" if found.untried else "failed"
+        return Finding(verdict, said, name, fix=found.hint or f"edged models show {model.file}", facts=facts)
     facts |= found.facts
     return _loaded(case, name, model, facts)
 

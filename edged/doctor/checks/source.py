@@ -75,7 +75,7 @@ def _file(case: Case, name: str, source: File) -> Finding:
             "failed",
             f"{source.path}: {why_hidden}",
             name,
-            fix=f"sudo {MOVE.format(case.account.name)}",
+            fix=MOVE.format(case.account.name),
             facts=facts,
         )
     if found.refused:
@@ -188,6 +188,8 @@ def _camera(case: Case, name: str, source: Camera) -> Finding:
 def _refused(case: Case, name: str, what: str, found: Answer, facts: dict[str, object], fix: str) -> Finding:
     """A refusal counts for the service only if it was met as the service."""
     facts |= {"refused": found.refused}
+    if found.untried:
+        return Finding("cannot tell", f"{what}: {found.refused}", name, fix="sudo ./install.sh", facts=facts)
     if found.errno == errno.EBUSY:
         return Finding(
             "warning",

@@ -25,9 +25,9 @@ def examine(case: Case) -> Iterator[Finding | Progress]:
     path = Path(case.config.store.file)
     try:
         there = path.exists()
-    except PermissionError:
+    except PermissionError:  # the service's own folder: opening it says what that means
         there = True
-    if not there and not (case.caller.uid and _hidden(path)):
+    if not there:
         yield _absent(case, path)
         return
     try:
@@ -39,16 +39,6 @@ def examine(case: Case) -> Iterator[Finding | Progress]:
             yield Finding("failed", error.message, fix=error.hint, facts={"file": str(path), "whole": False})
         else:
             yield _not_ours(case, path, error)
-
-
-def _hidden(path: Path) -> bool:
-    """Whether the folder may not be searched by us, so that nothing is known of what is in it."""
-    try:
-        path.parent.stat()
-        next(path.parent.iterdir(), None)
-    except OSError:
-        return True
-    return False
 
 
 def _absent(case: Case, path: Path) -> Finding:

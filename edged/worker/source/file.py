@@ -124,9 +124,16 @@ class FileSource:
 
 def reel(path: Path, want: Want, fps: float) -> Reel:
     """The album or the movie at ``path``. Raises ``RefusedError``, ``UnavailableError``."""
-    if path.is_dir():
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except PermissionError:
+        raise UnavailableError(
+            f"{path} lies where this user may not look",
+            "as a service edged sees no /home, /root or /tmp: put the file into /var/lib/edged",
+        ) from None
+    if folder:
         return pictures_at_rest.Album(pictures_at_rest.pictures(path), want, fps)
-    if not path.exists():
+    if not there:
         raise UnavailableError(f"there is no file {path}", "mind that a path in the config is taken from /")
     if not path.is_file():
         raise RefusedError(f"{path} is neither a file nor a folder", "a device is a source of kind v4l2")
