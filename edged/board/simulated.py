@@ -1,11 +1,12 @@
 """A board that is not there: its heat, its firmware, its supply and its battery, second by second.
 
-A product, chosen by name (``board = "simulated:pi4-bare"``) and never silently: it shows what the governor does
-with a summer day in a second, and it is what ``benchmarks/governor.py`` measures on. Deterministic: the same
-name, weather and seed give the same day.
+A product, chosen by name (``board = "simulated:pi4-bare"``) and never silently: it shows what the governor
+does with a summer day in a second, and it is what ``benchmarks/governor.py`` measures on. Deterministic:
+the same name, weather and seed give the same day.
 
-The model is two thermal masses: T = fast + slow, where ``fast`` (the die over its board) goes to R x (watts - idle)
-within seconds and ``slow`` (board and case) to air + sun + rise + R x watts within minutes. Figures: PowerJoular's power lines and sbc-bench's temperature logs (docs/governor.md has them by board).
+The model is two thermal masses: T = fast + slow, where ``fast`` (the die over its board) goes to R x (watts
+- idle) within seconds and ``slow`` (board and case) to air + sun + rise + R x watts within minutes.
+Figures: PowerJoular's power lines and sbc-bench's temperature logs (docs/governor.md has them by board).
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from edged.board.vitals import Vitals
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of board in one kind of case.
 
-    ``idle`` and ``dynamic`` are watts at rest and what all cores at full clock add. ``fast`` and ``slow`` are
-    (°C/W, time constant in s). ``rise`` is °C above the air that the rest of the board causes. ``clocks`` are
-    fractions of the full clock that the firmware may choose, fastest first; it goes one step down per second
-    from ``soft`` °C on, to the lowest at ``hard``. ``cap`` is a (°C, clock) soft limit. ``fan`` are (°C, factor
-    on the slow resistance) steps with 5 °C of hysteresis. ``ohms`` is the supply's and the cable's resistance.
+    ``idle`` and ``dynamic`` are watts at rest and what all cores at full clock add. ``fast`` and ``slow``
+    are (°C/W, time constant in s). ``rise`` is °C above the air that the rest of the board causes.
+    ``clocks`` are fractions of the full clock that the firmware may choose, fastest first; it goes one step
+    down per second from ``soft`` °C on, to the lowest at ``hard``. ``cap`` is a (°C, clock) soft limit.
+    ``fan`` are (°C, factor on the slow resistance) steps with 5 °C of hysteresis. ``ohms`` is the supply's
+    and the cable's resistance.
     """
 
     name: str
@@ -126,7 +128,9 @@ SPECS: dict[str, Spec] = {
 
 
 class Weather(msgspec.Struct, frozen=True):
-    """What surrounds the board now: °C of the air, °C that the sun adds to the case, watts of sun on a panel."""
+    """What surrounds the board now: °C of the air, °C that the sun adds to the case, watts of sun on a
+    panel.
+    """
 
     air: float = 25.0
     sun: float = 0.0
@@ -138,8 +142,8 @@ HYSTERESIS = 5.0  # °C, a Pi 5's fan
 
 
 class SimulatedBoard:
-    """Steps through time. ``temperature`` is the truth; ``vitals`` is what its sensor says, with ``noise`` (one
-    standard deviation, °C), a resolution of ``step`` °C and ``delay`` seconds.
+    """Steps through time. ``temperature`` is the truth; ``vitals`` is what its sensor says, with ``noise``
+    (one standard deviation, °C), a resolution of ``step`` °C and ``delay`` seconds.
     """
 
     def __init__(
@@ -172,8 +176,8 @@ class SimulatedBoard:
         return allowed
 
     def advance(self, demand: float, seconds: float = 1.0) -> float:
-        """Go on by ``seconds`` while work of ``demand`` (0..1 of all cores at full clock) is asked for. Returns
-        the work done, in the same unit.
+        """Go on by ``seconds`` while work of ``demand`` (0..1 of all cores at full clock) is asked for.
+        Returns the work done, in the same unit.
         """
         spec, clock = self.spec, self.clock
         self.busy = min(1.0, demand / clock)

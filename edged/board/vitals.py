@@ -9,8 +9,9 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """One look at the board. None: it has no such sensor, or the sensor failed now.
 
     ``time`` is ``CLOCK_MONOTONIC`` seconds, ``temperature`` and ``limit`` (where the firmware or the kernel
-    throttles) °C, ``busy`` the share of all cores at work, ``clock`` a fraction of the full one, ``power`` watts,
-    ``charge`` a fraction, ``pressure`` the share of time in which something waited for a CPU (PSI some avg10).
+    throttles) °C, ``busy`` the share of all cores at work, ``clock`` a fraction of the full one, ``power``
+    watts, ``charge`` a fraction, ``pressure`` the share of time in which something waited for a CPU (PSI
+    some avg10).
     """
 
     time: float

@@ -1,11 +1,12 @@
 """How much load the heat allows: a pure function of what the sensor says and what was believed before.
 
-Each second the observer is asked for the largest load whose forecast stays under the ceiling over the next ``HORIZONS``.
-The ceiling is the target less what the observer is unsure of. So a cold board may run flat out until it nears its target, and then
-glides along it: no bouncing off the firmware's limit, and no tuning for a fan, a box or the sun.
+Each second the observer is asked for the largest load whose forecast stays under the ceiling over the next
+``HORIZONS``. The ceiling is the target less what the observer is unsure of. So a cold board may run flat
+out until it nears its target, and then glides along it: no bouncing off the firmware's limit, and no tuning
+for a fan, a box or the sun.
 
-A sensor that fails, freezes or says what cannot be is *blind*, and blind means hot: the load is the floor until it
-speaks again.
+A sensor that fails, freezes or says what cannot be is *blind*, and blind means hot: the load is the floor
+until it speaks again.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ LONG: Final = 60.0  # seconds between two looks (a suspended board): begin anew
 
 
 class Heat(msgspec.Struct, frozen=True):
-    """What is remembered from one second to the next. ``blind`` says why nothing is believed, "" when all is well."""
+    """What is remembered from one second to the next. ``blind`` says why nothing is believed, "" when all
+    is well.
+    """
 
     time: float
     belief: Belief | None = None
@@ -45,8 +48,8 @@ class Heat(msgspec.Struct, frozen=True):
 
 
 def judged(heat: Heat, time: float, measured: float | None, load: float, prior: Prior) -> Heat:
-    """The memory after one more reading (None: the sensor failed) at ``time``, ``load`` having been kept since the
-    last.
+    """The memory after one more reading (None: the sensor failed) at ``time``, ``load`` having been kept
+    since the last.
     """
     seconds = time - heat.time
     belief = heat.belief

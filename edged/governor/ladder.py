@@ -1,11 +1,13 @@
 """Rungs, and which one a budget is best spent on. Pure.
 
-A pipeline's ladder is what may do its job: models, dearest first, each at one or more numbers of threads. Cores x
-seconds per frame are what a frame costs; a budget is a number of cores. What the owner prefers is a number:
+A pipeline's ladder is what may do its job: models, dearest first, each at one or more numbers of threads.
+Cores x seconds per frame are what a frame costs; a budget is a number of cores. What the owner prefers is a
+number:
 
     utility = quality^a x (rate / asked)^b
 
-with (a, b) = (2, 0.5) for "accuracy" and (0.5, 1) for "rate", so 1 is the dearest rung at the rate that was asked for.
+with (a, b) = (2, 0.5) for "accuracy" and (0.5, 1) for "rate", so 1 is the dearest rung at the rate that was
+asked for.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ class Rung(msgspec.Struct, frozen=True):
 
 
 class Want(msgspec.Struct, frozen=True, kw_only=True):
-    """What an owner asked of one pipeline. ``rungs`` are those that may be used, in any order; ``rate`` > 0."""
+    """What an owner asked of one pipeline. ``rungs`` are those that may be used, in any order; ``rate`` >
+    0.
+    """
 
     rungs: tuple[Rung, ...]
     rate: float

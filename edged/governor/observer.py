@@ -1,19 +1,20 @@
 """What this board in this case does with heat, learnt from its own sensor while it works.
 
-A Kalman filter over five numbers, all in °C: the ``base`` that the case goes to without work (air, sun, what the
-board takes at rest), the ``case`` (board and housing), the ``die`` over its case, and what full load adds to
-each of the two in the end. The load is known, so all of it is linear:
+A Kalman filter over five numbers, all in °C: the ``base`` that the case goes to without work (air, sun,
+what the board takes at rest), the ``case`` (board and housing), the ``die`` over its case, and what full
+load adds to each of the two in the end. The load is known, so all of it is linear:
 
     temperature = case + die
     case' = (base + slow_gain x load - case) / slow
     die'  = (fast_gain x load - die) / fast
 
-Two time constants are assumed (``Prior``; `edged tune` measures them). What they are wrong by, ``base`` takes up,
-which may drift: a fan that starts, the sun on the case, a lid that is closed need no name here. The sensor's noise is learnt
-too, from how far it jumps about what was expected. Pure: a ``Belief`` in, a ``Belief`` out, time is data.
+Two time constants are assumed (``Prior``; `edged tune` measures them). What they are wrong by, ``base``
+takes up, which may drift: a fan that starts, the sun on the case, a lid that is closed need no name here.
+The sensor's noise is learnt too, from how far it jumps about what was expected. Pure: a ``Belief`` in, a
+``Belief`` out, time is data.
 
-Source of the filter: R. E. Kalman, A New Approach to Linear Filtering and Prediction Problems, 1960; the two
-masses are the usual fit of these boards' step responses (docs/governor.md).
+Source of the filter: R. E. Kalman, A New Approach to Linear Filtering and Prediction Problems, 1960; the
+two masses are the usual fit of these boards' step responses (docs/governor.md).
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ class Prior(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Belief(msgspec.Struct, frozen=True):
-    """The five numbers, their covariance (a symmetric 5 x 5, row by row), the sensor's variance, and how much the
-    surprises of late had one sign (in their own standard deviations; white noise stays within +-1).
+    """The five numbers, their covariance (a symmetric 5 x 5, row by row), the sensor's variance, and how
+    much the surprises of late had one sign (in their own standard deviations; white noise stays within
+    +-1).
     """
 
     mean: tuple[float, float, float, float, float]
@@ -89,7 +91,8 @@ def after(belief: Belief, load: float, seconds: float, prior: Prior) -> Belief:
     r1 = [a * u + ac * v + al * w for u, v, w in zip(p0, p1, p3, strict=True)]
     r2 = [fc * v + fl * w for v, w in zip(p2, p4, strict=True)]
     rows = [
-        [r[0], a * r[0] + ac * r[1] + al * r[3], fc * r[2] + fl * r[4], r[3], r[4]] for r in (p0, r1, r2, p3, p4)
+        [r[0], a * r[0] + ac * r[1] + al * r[3], fc * r[2] + fl * r[4], r[3], r[4]]
+        for r in (p0, r1, r2, p3, p4)
     ]
     for i, drift in enumerate(DRIFT):
         rows[i][i] += drift * seconds
@@ -127,8 +130,8 @@ def forecast(belief: Belief, load: float, seconds: float, prior: Prior) -> float
 
 
 def bearable(belief: Belief, ceiling: float, horizons: tuple[float, ...], prior: Prior) -> float:
-    """The largest load that keeps the forecast at or under ``ceiling`` °C at each of ``horizons``; not bounded to
-    0..1.
+    """The largest load that keeps the forecast at or under ``ceiling`` °C at each of ``horizons``; not
+    bounded to 0..1.
     """
     lines = (_line(belief, seconds, prior) for seconds in horizons)
     return min((ceiling - free) / gain for free, gain in lines)

@@ -1,7 +1,8 @@
-"""The governor's judgement: one look at the board in, one budget out. Pure; time is data, nothing is read here.
+"""The governor's judgement: one look at the board in, one budget out. Pure; time is data, nothing is read
+here.
 
-A budget is a load, 0 to 1 of all cores at full clock, and it is the least that any concern allows: heat, supply, energy,
-battery, others on the box, quiet hours.
+A budget is a load, 0 to 1 of all cores at full clock, and it is the least that any concern allows: heat,
+supply, energy, battery, others on the box, quiet hours.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ BELOW_LIMIT: Final = 2.0  # °C that the target lies under the limit
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What the owner allows and what is known of the board. ``target`` in °C, None: two below the board's limit.
+    """What the owner allows and what is known of the board. ``target`` in °C, None: two below the board's
+    limit.
 
-    ``floor`` is the load that is safe on any supply and in any heat (the least rates of the cheapest rungs).
-    ``idle`` and ``dynamic`` are watts, where there is no meter.
+    ``floor`` is the load that is safe on any supply and in any heat (the least rates of the cheapest
+    rungs). ``idle`` and ``dynamic`` are watts, where there is no meter.
     """
 
     target: float | None = None
@@ -52,9 +54,9 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """What is allowed from now on. ``concern`` names what binds: "", "heat", "blind", "supply", "energy", "battery",
-    "others", "quiet". ``headroom`` is 1.0 at the target (Android's scale: 0 is 30 °C under it); ``seconds``
-    until the target at full load.
+    """What is allowed from now on. ``concern`` names what binds: "", "heat", "blind", "supply", "energy",
+    "battery", "others", "quiet". ``headroom`` is 1.0 at the target (Android's scale: 0 is 30 °C under
+    it); ``seconds`` until the target at full load.
     """
 
     load: float
@@ -74,7 +76,11 @@ def decided(
     """What to remember, and the budget. ``day`` is the fraction of the local day that is over."""
     time, load = vitals.time, _load(vitals, state.load)
     target = limits.target or (vitals.limit or DEFAULT_LIMIT) - BELOW_LIMIT
-    warm = heat.judged(state.heat, time, vitals.temperature, load, limits.prior) if limits.thermal else state.heat
+    warm = (
+        heat.judged(state.heat, time, vitals.temperature, load, limits.prior)
+        if limits.thermal
+        else state.heat
+    )
     power = supply.judged(state.supply, time, vitals.under_voltage is True, state.load, limits.floor)
     power = _metered(power, state, vitals, limits, load)
     yielding = _yielding(state, vitals, load)
@@ -109,7 +115,9 @@ def _metered(power: Supply, state: State, vitals: Vitals, limits: Limits, load: 
 
 
 def _yielding(state: State, vitals: Vitals, load: float) -> float:
-    """Additive up, multiplicative down, as networks share a line: only while others work and something waits."""
+    """Additive up, multiplicative down, as networks share a line: only while others work and something
+    waits.
+    """
     others = max(0.0, load - state.load)
     seconds = max(0.0, vitals.time - state.time)
     if vitals.pressure is not None and vitals.pressure > WAITING and others > OTHERS:

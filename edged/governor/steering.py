@@ -1,8 +1,9 @@
 """From a budget to what each pipeline does: its rung and its rate, without flapping. Pure.
 
-The rate follows the budget at once downwards and in steps upwards. The rung follows what it would be worth: the utility that is
-lost by staying is added up second by second, and only when it exceeds the price of a switch is the rung changed. In steady
-weather little is lost and nothing switches; where a better rung is plainly better, it is taken within the minute.
+The rate follows the budget at once downwards and in steps upwards. The rung follows what it would be worth:
+the utility that is lost by staying is added up second by second, and only when it exceeds the price of a
+switch is the rung changed. In steady weather little is lost and nothing switches; where a better rung is
+plainly better, it is taken within the minute.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ STEP: Final = 1.04  # between two rates
 UP_AFTER: Final = 5.0  # seconds at a rate before a faster one
 SMOOTH: Final = 30.0  # seconds over which a budget is smoothed before a rung is chosen by it
 PRICE: Final = 10.0  # seconds of full utility that a switch must be worth
-DWELL_DOWN, DWELL_UP = 60.0, 1800.0  # seconds on a rung before a cheaper, a dearer one: four switches an hour at most
+DWELL_DOWN, DWELL_UP = (
+    60.0,
+    1800.0,
+)  # seconds on a rung before a cheaper, a dearer one: four switches an hour at most
 RESUME: Final = 1.25  # of what the least takes: a paused pipeline goes on only with some room
 RESUME_AFTER: Final = 30.0  # seconds
 
@@ -44,7 +48,9 @@ class Course(msgspec.Struct, frozen=True):
 def begun(want: Want, cores: float, time: float) -> Course:
     """At first: the best that the budget allows."""
     rung, _ = ladder.best(want, cores)
-    return Course(time, rung, _stepped(want, rung, ladder.affordable(want, rung, cores)), cores, switched=time)
+    return Course(
+        time, rung, _stepped(want, rung, ladder.affordable(want, rung, cores)), cores, switched=time
+    )
 
 
 def steered(course: Course, want: Want, cores: float, time: float) -> Course:

@@ -1,7 +1,7 @@
 """How much load the power allows: a weak supply, an energy budget, a battery. Pure.
 
-Under-voltage cuts to the floor at once: the next thing that it does is to damage the card. What the supply could not
-bear is remembered, and the load comes back slowly and stays under it.
+Under-voltage cuts to the floor at once: the next thing that it does is to damage the card. What the supply
+could not bear is remembered, and the load comes back slowly and stays under it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ FORGIVING: Final = 0.05 / 600.0  # of full load a second by which that memory fa
 
 
 class Supply(msgspec.Struct, frozen=True):
-    """What is remembered of the supply. ``proven`` is the load that it is trusted with, ``sagged`` when it last
-    gave way.
+    """What is remembered of the supply. ``proven`` is the load that it is trusted with, ``sagged`` when it
+    last gave way.
     """
 
     time: float
@@ -48,7 +48,9 @@ def judged(supply: Supply, time: float, weak: bool, load: float, floor: float) -
 
 
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the owner allows. ``watt_hours`` per day (0: any), ``reserve`` and ``comfort`` charges of a battery."""
+    """What the owner allows. ``watt_hours`` per day (0: any), ``reserve`` and ``comfort`` charges of a
+    battery.
+    """
 
     watt_hours: float = 0.0
     reserve: float = 0.2
@@ -58,8 +60,8 @@ class Energy(msgspec.Struct, frozen=True, kw_only=True):
 def rationed(energy: Energy, spent: float, day: float, idle: float, dynamic: float) -> float:
     """The load that spreads what is left of the day's watt-hours evenly over what is left of the day.
 
-    ``spent`` watt-hours since it began, ``day`` the fraction of it that is over, ``idle`` and ``dynamic`` the watts at rest
-    and what full load adds.
+    ``spent`` watt-hours since it began, ``day`` the fraction of it that is over, ``idle`` and ``dynamic``
+    the watts at rest and what full load adds.
     """
     if not energy.watt_hours:
         return 1.0
