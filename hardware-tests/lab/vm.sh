@@ -3,7 +3,8 @@
 #
 # Prints the script's output and returns its exit status. The checkout is /project in the guest (read only), the folder SHARE is
 # /share; what is written to the disk is thrown away. Without virtualisation hardware it is emulated: about a minute.
-# needs: qemu-system-x86
+# With TZ=1 it has a thermal zone whose temperature drivers.py sets (zone.asl).
+# needs: qemu-system-x86; with TZ=1 acpica-tools
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 project=$(cd "$here/../.." && pwd)
@@ -12,14 +13,21 @@ command -v qemu-system-x86_64 >/dev/null || { echo "vm.sh: install qemu-system-x
 image=$("$here/image.sh")
 cp "$1" "$share/run.sh"
 rm -f "$share/out" "$share/rc"
+zone=
+if [ "${TZ:-}" = 1 ]; then
+  command -v iasl >/dev/null || { echo "vm.sh: install acpica-tools first" >&2; exit 1; }
+  iasl -p "$share/zone" "$here/zone.asl" >"$share/iasl" 2>&1 || { cat "$share/iasl" >&2; exit 1; }
+  zone="-device pc-testdev -acpitable file=$share/zone.aml"
+fi
 mounts='mkdir -p /share /project;
   o=trans=virtio,version=9p2000.L,msize=512000;
   mount -t 9p -o $o share /share; mount -t 9p -o $o,ro,cache=loose project /project;
   sh /share/run.sh >/share/out 2>&1; echo $? >/share/rc'
 printf '%s\n' "$mounts" > "$share/boot.sh"
+# shellcheck disable=SC2086 # words
 # systemd.run= takes one line; la57 (five-level paging) and KVM are what emulation is worst at.
 timeout "${LIMIT:-600}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,-la57 -smp 2 -m 2048 \
-  -display none -nodefaults -no-reboot -serial "file:$share/console" \
+  -display none -nodefaults -no-reboot -serial "file:$share/console" $zone \
   -kernel "$image.vmlinuz" -initrd "$image.initrd" -drive "file=$image.ext4,format=raw,if=virtio,snapshot=on" \
   -virtfs "local,path=$share,security_model=none,mount_tag=share" \
   -virtfs "local,path=$project,security_model=none,mount_tag=project,readonly=on" \
