@@ -48,8 +48,7 @@ def steady(air: float) -> Sky:
 
 
 def stepped(air: float, at: float, *, warmer: float = 0.0, sun: float = 0.0) -> Sky:
-    """From ``at`` seconds on the air is ``warmer`` by so many °C, and the ``sun`` adds as many to the case.
-    """
+    """From ``at`` seconds on: so many °C ``warmer`` air, ``sun`` °C more on the case."""
     before, after = Weather(air), Weather(air + warmer, sun)
     return lambda time: before if time < at else after
 
