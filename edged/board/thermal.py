@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edged.board.attribute import number, text
+from edged.board.host import Host
 
 SYS: Final = Path("/sys")
 #: What an industrial-grade part bears; a reading beyond is a broken sensor's.
@@ -30,6 +31,10 @@ PROCESSOR: Final = re.compile(r"cpu|soc|core|x86_pkg|center|imx_thermal", re.IGN
 ELSEWHERE: Final = re.compile(
     r"batt|charg|wifi|wlan|modem|nvme|phy|skin|pmic|fan|int340|pch|usb|ambient|board", re.IGNORECASE
 )
+#: Where a Raspberry Pi's firmware begins to slow down, which its trip points do not tell (config.txt,
+#: temp_limit).
+PI_LIMIT: Final = 80.0
+PI3_SOFT_LIMIT: Final = 60.0  # the 3B+ lowers its frequency here first (temp_soft_limit)
 
 
 class Trip(NamedTuple):
@@ -73,7 +78,31 @@ def zones(sys: Path = SYS, *, with_trips: bool = True) -> Iterator[Zone]:
     folders = (sys / "class/thermal").glob("thermal_zone*")
     for folder in sorted(folders, key=lambda one: int(re.sub(r"\D", "", one.name) or 0)):
         trips = tuple(_trips(folder)) if with_trips else ()
-        yield Zone(folder.name, text(folder / "type"), _celsius(folder / "temp"), trips)
+        yield Zone(folder.name, _kind(sys, folder), _celsius(folder / "temp"), trips)
+
+
+def _kind(sys: Path, folder: Path) -> str:
+    """The type. A battery's gauge makes a zone too, which is called as the battery is."""
+    kind = text(folder / "type")
+    return f"{kind} (battery)" if kind and (sys / "class/power_supply" / kind).exists() else kind
+
+
+def limit_of(host: Host, found: list[Zone]) -> tuple[float | None, str]:
+    """Where the board acts against heat first, and how. A Rock's hottest zone has no trip points, its
+    others have.
+    """
+    passive, grave = _trip(found, "passive"), _trip(found, "hot", "critical")
+    limits = [(PI_LIMIT, "the firmware slows it down")] if host.pi() else []
+    if "3 Model B Plus" in host.model() or "3 Model A Plus" in host.model():
+        limits.append((PI3_SOFT_LIMIT, "the firmware lowers its frequency"))
+    limits += [(passive, "the kernel slows it down")] if passive is not None else []
+    limits += [(grave, "the kernel switches it off")] if grave is not None else []
+    return min(limits, default=(None, ""))
+
+
+def _trip(found: Iterable[Zone], *kinds: str) -> float | None:
+    """The lowest trip point of these kinds."""
+    return min((trip.celsius for zone in found for trip in zone.trips if trip.kind in kinds), default=None)
 
 
 def _trips(folder: Path) -> Iterator[Trip]:
@@ -84,7 +113,10 @@ def _trips(folder: Path) -> Iterator[Trip]:
 
 
 def _celsius(file: Path) -> float | None:
-    """What a file in milli-degrees says. Exactly 0 is what dead sensors and unset trip points read."""
-    read = number(file)
-    celsius = read / 1000.0 if read else None
+    return celsius_of(number(file))
+
+
+def celsius_of(milli: int | None) -> float | None:
+    """Of milli-degrees. Exactly 0 is what dead sensors and unset trip points read: no temperature."""
+    celsius = milli / 1000.0 if milli else None
     return celsius if celsius is not None and COLDEST <= celsius <= HOTTEST else None
