@@ -248,4 +248,5 @@ def _part(coverage: Coverage, low: float, high: float) -> Coverage:
         throttled=coverage.throttled * part,
         paused=coverage.paused * part,
         blind=coverage.blind * part,
+        rungs=tuple(one * part for one in coverage.rungs),
     )

@@ -24,40 +24,43 @@ FIXED: Final = (
     ("store", "key_file"),
     ("clock", "trust"),
     ("clock", "timezone"),
+    ("governor", "board"),
 )
+
+TABLES: Final = ("daemon", "store", "clock", "governor")
 
 #: Of each file: device, inode, bytes, time of its last change in ns; None for one that is not there.
 Stamps = tuple[tuple[int, int, int, int] | None, ...]
-MODEL_FILES: Final = 3
 
 
 class Task(NamedTuple):
     """What one pipeline is to do."""
 
     pipeline: Pipeline
-    model: Model
+    models: tuple[Model, ...]
 
 
 def tasks(config: Config) -> dict[str, Task]:
     """What is to be done, by the names of the enabled pipelines, in the config's order."""
     return {
-        name: Task(one, config.models.get(one.model, BUILTIN))
+        name: Task(one, tuple(config.models.get(rung, BUILTIN) for rung in (one.model, *one.ladder)))
         for name, one in config.pipelines.items()
         if one.enabled
     }
 
 
-def stamps(pipeline: Pipeline, model: Model) -> Stamps:
-    """The model's three files as they are now, then the recording that is read."""
+def stamps(pipeline: Pipeline, *models: Model) -> Stamps:
+    """The three files of each model as they are now, then the recording that is read."""
     recording = pipeline.source.path if isinstance(pipeline.source, File) else ""
-    return tuple(map(_stamp, (model.file, model.edgetpu_file, model.labels_file, recording)))
+    files = [file for one in models for file in (one.file, one.edgetpu_file, one.labels_file)]
+    return tuple(map(_stamp, (*files, recording)))
 
 
 def renewed(old: Stamps, new: Stamps, refused: bool) -> bool:
     """Whether files are others by now. A recording may grow while it is read; only to a pipeline that was
     ``refused`` does another one matter.
     """
-    return old != new if refused else old[:MODEL_FILES] != new[:MODEL_FILES]
+    return old != new if refused else old[:-1] != new[:-1]
 
 
 def _stamp(path: str) -> tuple[int, int, int, int] | None:
@@ -114,7 +117,7 @@ def changes(old: Config, new: Config, renewed: frozenset[str] = frozenset()) -> 
 
 def differing(old: Config, new: Config) -> Iterator[str]:
     """Keys outside of models and pipelines whose values differ, as ``store.keep.minute``."""
-    for table in ("daemon", "store", "clock"):
+    for table in TABLES:
         yield from _differing(getattr(old, table), getattr(new, table), table)
 
 
@@ -131,7 +134,7 @@ def in_force(old: Config, new: Config) -> Config:
     """``new`` without what waits for a restart."""
     fixed: Mapping[str, dict[str, object]] = {
         table: {key: getattr(getattr(old, table), key) for which, key in FIXED if which == table}
-        for table in ("daemon", "store", "clock")
+        for table in TABLES
     }
     tables = {
         table: msgspec.structs.replace(getattr(new, table), **values) for table, values in fixed.items()

@@ -10,6 +10,7 @@ for what is live, seconds of the recording for a recording that is read as fast 
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 
 import msgspec
 
@@ -61,7 +62,9 @@ class Coverage(msgspec.Struct, frozen=True, array_like=True):
     """How a stretch of time was observed.
 
     ``expected`` and ``analysed`` count frames; ``observed`` (covered by frames), ``throttled`` (slower than
-    the owner asked), ``paused`` and ``blind`` (no frame came, or no worker ran) are seconds.
+    the owner asked, or with a cheaper model), ``paused`` and ``blind`` (no frame came, or no worker ran)
+    are seconds. ``rungs`` divides ``observed`` by the rung of the ladder that saw it, the dearest first; it
+    is empty where that was all.
     """
 
     expected: float = 0.0
@@ -70,6 +73,12 @@ class Coverage(msgspec.Struct, frozen=True, array_like=True):
     throttled: float = 0.0
     paused: float = 0.0
     blind: float = 0.0
+    rungs: tuple[float, ...] = ()
+
+    @property
+    def by_rung(self) -> tuple[float, ...]:
+        """``rungs``, also where that is empty."""
+        return self.rungs or (self.observed,)
 
     def merged(self, other: Coverage) -> Coverage:
         """Both stretches as one."""
@@ -80,7 +89,12 @@ class Coverage(msgspec.Struct, frozen=True, array_like=True):
             self.throttled + other.throttled,
             self.paused + other.paused,
             self.blind + other.blind,
+            _added(self.by_rung, other.by_rung) if self.rungs or other.rungs else (),
         )
+
+
+def _added(mine: tuple[float, ...], its: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(a + b for a, b in zip_longest(mine, its, fillvalue=0.0))
 
 
 class Bucket(msgspec.Struct, frozen=True):

@@ -73,7 +73,7 @@ class Roster:
 
     def _hired(self, name: str, task: Task) -> Keeper:
         series = series_of(name, task.pipeline)
-        keeper = Keeper(self._reactor, self._listener, name, task.pipeline, task.model, series)
+        keeper = Keeper(self._reactor, self._listener, name, task.pipeline, task.models, series)
         self._wait(keeper)
         return keeper
 

@@ -156,11 +156,11 @@ class Keeper:
         listener: Listener,
         name: str,
         pipeline: Pipeline,
-        model: Model,
+        models: tuple[Model, ...],
         series: tuple[Series, ...],
     ) -> None:
         self._reactor, self._listener = reactor, listener
-        self.name, self.pipeline, self.model, self.series = name, pipeline, model, series
+        self.name, self.pipeline, self.models, self.series = name, pipeline, models, series
         self.recorded = recorded(pipeline.source)
         self.state, self.why, self.restarts = "starting", "", 0
         self.ready: wall.Ready | None = None
@@ -217,7 +217,7 @@ class Keeper:
     @property
     def renewed(self) -> bool:
         """Whether the files that its worker was given are others by now."""
-        now = stamps(self.pipeline, self.model)
+        now = stamps(self.pipeline, *self.models)
         return bool(self.stamps) and renewed(self.stamps, now, refused=self.state == "refused")
 
     @property
@@ -239,10 +239,11 @@ class Keeper:
         now = time.monotonic()
         self.progress = self._began = now
         self._trouble, self.ready, self.state, self._killed = None, None, "starting", None
-        self.directed, self.stamps = wall.Directive(self.pipeline.rate), stamps(self.pipeline, self.model)
-        self._inspector = wall.Inspector(self.series, self.recorded, now)
+        self.directed, self.stamps = wall.Directive(self.pipeline.rate), stamps(self.pipeline, *self.models)
+        threads = tuple(one.threads for one in self.models)
+        self._inspector = wall.Inspector(self.series, self.recorded, now, threads)
         task = wall.Assignment(
-            wall.PROTOCOL, self.name, self.pipeline, self.model, self.series, self._cpu_because
+            wall.PROTOCOL, self.name, self.pipeline, self.models, self.series, self._cpu_because
         )
         try:
             process = self._process = self._heeded = Process(task)
@@ -403,7 +404,7 @@ class Keeper:
             self._tpu_retry = min(TPU_RETRY_MOST, self._tpu_retry * 2)
 
     def _wants_tpu(self) -> bool:
-        return self.model.delegate == "edgetpu" or bool(self.model.edgetpu_file)
+        return self.models[0].delegate == "edgetpu" or bool(self.models[0].edgetpu_file)
 
     def _retry_tpu(self) -> None:
         self._cpu_because = ""
@@ -459,10 +460,10 @@ class Keeper:
         if status not in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS) or self._cpu_because:
             return False
         at_work = self.ready is not None and self.ready.delegate == "edgetpu"
-        return at_work or (self.ready is None and self.model.delegate != "cpu" and self._may_try_tpu())
+        return at_work or (self.ready is None and self.models[0].delegate != "cpu" and self._may_try_tpu())
 
     def _may_try_tpu(self) -> bool:
-        return self._wants_tpu() or bool(self.model.delegate_library)
+        return self._wants_tpu() or bool(self.models[0].delegate_library)
 
 
 def _sentence(trouble: wall.Trouble) -> str:

@@ -1,10 +1,11 @@
 """The wall's wire: all that ever passes between a worker, who sees, and the daemon, who keeps.
 
 One ``SOCK_SEQPACKET`` pair per worker; a message is one packet of MessagePack, at most ``LARGEST`` bytes.
-Down go an ``Assignment`` (first) and ``Directive`` s; up come one ``Ready``, then a ``Tick`` a second, and
-at last ``Ended`` or ``Trouble``. There is no message that could hold a frame, a box or one frame's score,
-and the daemon believes none of them: ``Inspector`` holds each against size, rate, order and range, and a
-worker that breaks a rule is killed.
+Down go an ``Assignment`` (first) and ``Directive`` s; up come one ``Ready``, then a ``Tick`` a second, one
+``Switched`` or ``Declined`` for a directive that asks for another rung, and at last ``Ended`` or
+``Trouble``. There is no message that could hold a frame, a box or one frame's score, and the daemon believes
+none of them: ``Inspector`` holds each against size, rate, order and range, and a worker that breaks a rule is
+killed.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from edged.config.shape import Model, Pipeline
 from edged.errors import WallError
 from edged.nouns import Entry, Series
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 LARGEST: Final = 16 * 1024  # bytes; 20 series need about 1 KiB a tick
 MOST_SERIES: Final = 256
+MOST_THREADS: Final = 16
 BURST: Final = 16  # messages that may come at once; after a stall a worker has a few ticks to hand over
 RECORDED_RATE: Final = (
     2000.0  # ticks per second from a recording read as fast as it goes: one per recorded second
@@ -33,24 +35,34 @@ Word = Annotated[str, Meta(max_length=64)]
 
 
 class Assignment(msgspec.Struct, frozen=True, tag="assignment", array_like=True):
-    """The worker's whole task. ``cpu_because`` is set when the Edge TPU is not to be tried this time, and
-    says why.
+    """The worker's whole task. ``models`` is the ladder, dearest first: a *rung* is an index of it.
+
+    It begins on ``rung`` with so many ``threads`` (0: as many as that model may have). With ``examine``
+    every other rung is tried once beforehand. ``cpu_because`` is set when the Edge TPU is not to be tried
+    this time, and says why.
     """
 
     protocol: int
     name: str
     pipeline: Pipeline
-    model: Model
+    models: tuple[Model, ...]
     series: tuple[Series, ...]
     cpu_because: str = ""
+    rung: int = 0
+    threads: int = 0
+    examine: bool = True
 
 
 class Directive(msgspec.Struct, frozen=True, tag="directive", array_like=True):
-    """What the daemon wants from now on. ``rate`` in frames per second (0: as fast as it goes)."""
+    """What the daemon wants from now on. ``rate`` in frames per second (0: as fast as it goes), ``threads``
+    at most as many as the rung's model may have (0: that many).
+    """
 
     rate: float
     paused: bool = False
     stop: bool = False
+    rung: int = 0
+    threads: int = 0
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
@@ -70,7 +82,8 @@ class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):
     """A second's worth of a pipeline, since the last tick. ``entries`` follows ``Assignment.series``.
 
     ``start`` and ``end`` are times of the source's clock (see ``nouns``). ``infer`` and ``prepare`` are
-    mean seconds per frame.
+    mean seconds per frame. All of it was made on one ``rung`` with so many ``threads``; ``cpu`` is what the
+    whole process took of the CPUs since the last tick, in seconds of one core.
     """
 
     number: int
@@ -83,6 +96,32 @@ class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):
     infer: float
     prepare: float
     entries: tuple[Entry, ...]
+    rung: int = 0
+    threads: int = 1
+    cpu: float = 0.0
+
+
+class Switched(msgspec.Struct, frozen=True, tag="switched", array_like=True):
+    """From now on ticks are of this rung. ``took`` is how many seconds it was opened for, beside the work."""
+
+    rung: int
+    threads: int
+    runtime: Word
+    delegate: Word
+    cpu_because: Text = ""
+    took: float = 0.0
+
+
+class Declined(msgspec.Struct, frozen=True, tag="declined", array_like=True):
+    """This rung cannot be had; the one before goes on. ``final`` means: not before the owner changes
+    something.
+    """
+
+    rung: int
+    threads: int
+    final: bool
+    message: Text
+    hint: Text = ""
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended", array_like=True):
@@ -101,7 +140,7 @@ class Trouble(msgspec.Struct, frozen=True, tag="trouble", array_like=True):
     hint: Text = ""
 
 
-Up = Ready | Tick | Ended | Trouble
+Up = Ready | Tick | Switched | Declined | Ended | Trouble
 Down = Assignment | Directive
 
 
@@ -167,9 +206,23 @@ class Inspector:
         5.0  # seconds a live tick's stamps may differ from ours: a worker may have been swapped out
     )
 
-    def __init__(self, series: tuple[Series, ...], recorded: bool, now: float) -> None:
+    #: More cores than any board that edged runs on: what a process says that it took of them is held against
+    #: this.
+    MOST_CORES: Final = 256
+
+    def __init__(
+        self,
+        series: tuple[Series, ...],
+        recorded: bool,
+        now: float,
+        threads: tuple[int, ...] = (MOST_THREADS,),
+        rung: int = 0,
+    ) -> None:
         self._units = tuple(one.unit for one in series)
         self._recorded = recorded
+        self._threads, self._rung = threads, rung
+        self._wanted: set[int] = {rung}
+        self._owed, self._cpu = 0, 0.0
         self._started = now
         self._last_arrival = now
         self._rate, self._burst = (RECORDED_RATE, RECORDED_RATE) if recorded else (1.5, float(BURST))
@@ -177,6 +230,14 @@ class Inspector:
         self._last_end = -math.inf
         self._last_number = 0
         self._ready = False
+
+    def directed(self, rung: int) -> None:
+        """The worker was told to go to this rung, or to another number of threads on its own: it owes one
+        answer, and may end a tick for it. Nothing else makes it speak more often.
+        """
+        self._wanted.add(rung)
+        self._owed += 1
+        self._allowance += 2.0
 
     def inspect(self, message: object, now: float) -> Up:
         """The message, or ``WallError`` with the rule it broke."""
@@ -186,9 +247,11 @@ class Inspector:
                 self._check_ready(message)
             case Tick():
                 self._check_tick(message, now)
+            case Switched() | Declined():
+                self._check_answer(message)
             case Ended() if not self._ready or message.analysed < 0:
                 raise WallError("it said that it ended before it began")
-        assert isinstance(message, Ready | Tick | Ended | Trouble)
+        assert isinstance(message, Up)
         return message
 
     def _check_rate(self, now: float) -> None:
@@ -216,7 +279,37 @@ class Inspector:
             raise WallError(f"it sent {len(tick.entries)} entries for {len(self._units)} series")
         for entry, unit in zip(tick.entries, self._units, strict=True):
             check_entry(entry, tick.end - tick.start, unit)
+        self._check_rung(tick.rung, tick.threads)
+        if tick.rung != self._rung:
+            raise WallError(f"it sent a tick of rung {tick.rung}, and is on rung {self._rung}")
+        self._check_cpu(tick.cpu, now)
         self._last_number, self._last_end = tick.number, tick.end
+
+    def _check_rung(self, rung: int, threads: int) -> None:
+        if not 0 <= rung < len(self._threads):
+            raise WallError(f"it told of rung {rung} of {len(self._threads)}")
+        if not 1 <= threads <= self._threads[rung]:
+            raise WallError(f"it told of {threads} threads; {self._threads[rung]} are the most")
+
+    def _check_cpu(self, cpu: float, now: float) -> None:
+        """All that it ever took, against all the time that there was."""
+        if not (math.isfinite(cpu) and cpu >= 0.0):
+            raise WallError("it sent a health that is no number")
+        self._cpu += cpu
+        if self._cpu > (now - self._started + self.SLACK) * self.MOST_CORES:
+            raise WallError("it took more of the CPUs than there is")
+
+    def _check_answer(self, answer: Switched | Declined) -> None:
+        if not self._ready:
+            raise WallError("it switched before it was ready")
+        self._check_rung(answer.rung, answer.threads)
+        if answer.rung not in self._wanted or not self._owed:
+            raise WallError(f"it switched to rung {answer.rung}, which nobody asked for")
+        self._owed -= 1
+        if isinstance(answer, Switched):
+            if not (math.isfinite(answer.took) and answer.took >= 0.0):
+                raise WallError("it sent a health that is no number")
+            self._rung = answer.rung
 
     def _check_stamps(self, tick: Tick, now: float) -> None:
         if not (math.isfinite(tick.start) and math.isfinite(tick.end) and tick.start <= tick.end):

@@ -49,7 +49,7 @@ class Stage:
     ) -> Keeper:
         measures = (measure or Measure(kind="presence"),)
         pipeline = Pipeline(source=source, rate=rate, measures=measures)
-        keeper = Keeper(self.reactor, self.heard, name, pipeline, model, series_of(name, pipeline))
+        keeper = Keeper(self.reactor, self.heard, name, pipeline, (model,), series_of(name, pipeline))
         self.keepers.append(keeper)
         keeper.start()
         return keeper

@@ -92,7 +92,7 @@ def test_what_waits_is_not_in_force_and_all_else_is() -> None:
 def test_tasks_are_the_enabled_pipelines_with_their_models() -> None:
     found = tasks(pipelines(off=msgspec.structs.replace(YARD, enabled=False)))
     assert list(found) == ["gate", "yard"]
-    assert found["gate"].model == PEOPLE and found["yard"].model.file == "builtin:activity"
+    assert found["gate"].models == (PEOPLE,) and found["yard"].models[0].file == "builtin:activity"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ ACTIVITY = Model(file="builtin:activity")
 
 
 def task(rate: float = 10.0, source: Source = SCENE, kind: str = "presence") -> Task:
-    return Task(Pipeline(source=source, rate=rate, measures=(Measure(kind=kind),)), ACTIVITY)  # type: ignore[arg-type]
+    return Task(Pipeline(source=source, rate=rate, measures=(Measure(kind=kind),)), (ACTIVITY,))  # type: ignore[arg-type]
 
 
 class Watching(Heard):

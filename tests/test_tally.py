@@ -66,7 +66,7 @@ class Books:
     def keeper(self, name: str, measures: tuple[Measure, ...], source: Source = LIVE) -> Keeper:
         pipeline = Pipeline(source=source, measures=measures)
         heard: Any = None
-        return Keeper(self.reactor, heard, name, pipeline, Model(file="x"), series_of(name, pipeline))
+        return Keeper(self.reactor, heard, name, pipeline, (Model(file="x"),), series_of(name, pipeline))
 
     def come(self, keeper: Keeper) -> None:
         """As the roster does it: the one before leaves when it has told its last, then this one starts."""

@@ -75,8 +75,37 @@ class Clock(Shape, frozen=True):
     timezone: str = ""
 
 
+#: From and to in local time, such as "22:00-06:00"; it may go over midnight.
+Hours = Annotated[
+    str,
+    Meta(
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]\Z",
+        description='hours such as "22:00-06:00", in local time',
+    ),
+]
+
+
+class Governor(Shape, frozen=True):
+    """What the governor is to keep to. ``board`` "auto" is the one under us, "simulated:..." one that is not
+    there (see ``edged.board.simulated``). ``target`` in °C, 0: two below the board's own limit.
+    ``watt_hours`` per day, 0: any number.
+    """
+
+    enabled: bool = True
+    board: Annotated[str, Meta(pattern=r"^(auto|simulated:[a-z0-9+,-]{1,100})\Z")] = "auto"
+    target: Annotated[float, Meta(ge=0, le=110)] = 0.0
+    quiet: Annotated[tuple[Hours, ...], Meta(max_length=16)] = ()
+    watt_hours: Annotated[float, Meta(ge=0, le=100_000)] = 0.0
+    battery_reserve: Fraction = 0.2
+    battery_comfort: Fraction = 0.5
+
+
 class Model(Shape, frozen=True):
-    """A ``.tflite`` file (or ``builtin:activity``) and what its own metadata does not say."""
+    """A ``.tflite`` file (or ``builtin:activity``) and what its own metadata does not say.
+
+    ``threads`` is how many one inference may have at most. ``quality`` compares the models of a ladder, on
+    any scale; 0: by their places.
+    """
 
     file: Annotated[PathText, Meta(min_length=1)]
     edgetpu_file: PathText = ""
@@ -84,6 +113,7 @@ class Model(Shape, frozen=True):
     delegate: Literal["auto", "cpu", "edgetpu"] = "auto"
     delegate_library: str = ""
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
+    quality: Annotated[float, Meta(ge=0, le=1000)] = 0.0
     decoder: Literal["auto", "detector", "classifier", "values", "activity"] = "auto"
     labels_file: PathText = ""
     labels: tuple[Label, ...] = ()
@@ -178,12 +208,20 @@ class Measure(Shape, frozen=True):
 class Pipeline(Shape, frozen=True):
     """One source through one model to its measures. ``rate`` is in frames per second, 0 for as fast as it
     goes.
+
+    ``ladder`` names the models that may do the job when ``model`` is too dear, dearest first. ``prefer`` is
+    what the governor gives up last, ``least_rate`` the least frames per second before it rather pauses;
+    several pipelines share by ``weight``.
     """
 
     source: Source
     model: Name = "activity"
+    ladder: Annotated[tuple[Name, ...], Meta(max_length=7)] = ()
+    prefer: Literal["accuracy", "rate"] = "accuracy"
     enabled: bool = True
     rate: Rate = 5.0
+    least_rate: Rate = 0.0
+    weight: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
     zones: dict[Name, Polygon] = {}
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1, max_length=32)] = (Measure(kind="presence"),)
 
@@ -194,5 +232,6 @@ class Config(Shape, frozen=True, kw_only=True):
     daemon: Daemon = Daemon()
     store: Store = Store()
     clock: Clock = Clock()
+    governor: Governor = Governor()
     models: dict[Name, Model] = {}
     pipelines: Annotated[dict[Name, Pipeline], Meta(min_length=1, max_length=16)]

@@ -78,7 +78,7 @@ class Queries:
                 series = self._catalogue.by_number[number]
                 amounts.setdefault(series.pipeline, {})[series.label] = amount / schema.COVERAGE_SCALE
         return {
-            pipeline: Coverage(analysed=round(labels.pop("analysed", 0.0)), **labels)
+            pipeline: Coverage(analysed=round(labels.pop("analysed", 0.0)), **labels)  # type: ignore[arg-type]
             for pipeline, labels in amounts.items()
         }
 

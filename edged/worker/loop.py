@@ -70,10 +70,9 @@ def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
     from edged.worker.source import Want, opened
 
     with ExitStack() as stack:
-        network = open_network(assignment.model, assignment.cpu_because)
-        count = meter(
-            assignment.pipeline, assignment.series, network.gives, network.labels, assignment.model.min_score
-        )
+        model = assignment.models[assignment.rung]
+        network = open_network(model, assignment.cpu_because)
+        count = meter(assignment.pipeline, assignment.series, network.gives, network.labels, model.min_score)
         picture = network.picture
         rate = assignment.pipeline.rate
         source = opened(
@@ -104,6 +103,8 @@ class Looker:
         self._rate, self._paused, self._stop = assignment.pipeline.rate, False, False
         self._number = self._analysed = self._all = self._dropped = 0
         self._infer = self._prepare = self._lead = 0.0
+        self._rung, self._threads = assignment.rung, assignment.models[assignment.rung].threads
+        self._cpu = time.process_time()
         self._last_time: float | None = None
 
     def run(self) -> None:
@@ -204,6 +205,7 @@ class Looker:
         start, end, observed, blind, entries = self._sums.taken()
         analysed = self._analysed
         self._number += 1
+        cpu = time.process_time()
         each = 1.0 / analysed if analysed else 0.0
         dropped = self._source.dropped - self._dropped
         self._channel.send(
@@ -218,8 +220,12 @@ class Looker:
                 round(self._infer * each, 6),
                 round(self._prepare * each, 6),
                 entries,
+                self._rung,
+                self._threads,
+                round(max(0.0, cpu - self._cpu), 6),
             )
         )
+        self._cpu = cpu
         self._all += analysed
         self._analysed, self._infer, self._prepare = 0, 0.0, 0.0
         self._dropped += dropped
