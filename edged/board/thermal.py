@@ -91,7 +91,7 @@ def limit_of(host: Host, found: list[Zone]) -> tuple[float | None, str]:
     """Where the board acts against heat first, and how. A Rock's hottest zone has no trip points, its
     others have.
     """
-    passive, grave = _trip(found, "passive"), _trip(found, "hot", "critical")
+    passive, grave = lowest_trip(found, "passive"), lowest_trip(found, "hot", "critical")
     limits = [(PI_LIMIT, "the firmware slows it down")] if host.pi() else []
     if "3 Model B Plus" in host.model() or "3 Model A Plus" in host.model():
         limits.append((PI3_SOFT_LIMIT, "the firmware lowers its frequency"))
@@ -100,7 +100,7 @@ def limit_of(host: Host, found: list[Zone]) -> tuple[float | None, str]:
     return min(limits, default=(None, ""))
 
 
-def _trip(found: Iterable[Zone], *kinds: str) -> float | None:
+def lowest_trip(found: Iterable[Zone], *kinds: str) -> float | None:
     """The lowest trip point of these kinds."""
     return min((trip.celsius for zone in found for trip in zone.trips if trip.kind in kinds), default=None)
 

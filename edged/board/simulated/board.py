@@ -151,3 +151,10 @@ class SimulatedBoard:
             self.advance(self.demand, seconds)
             left -= seconds
         return msgspec.structs.replace(self.vitals(), time=now)
+
+    def watch(self) -> int | None:
+        """Nothing wakes for it: it has no time of its own."""
+        return None
+
+    def close(self) -> None:
+        """There is nothing to give back."""
