@@ -17,7 +17,7 @@ import msgspec
 
 from edged.errors import ControlError
 from edged.exchange import Part, Telling, understood, whole
-from edged.nouns import Coverage, Series
+from edged.nouns import Series
 from edged.store import Covered, Filter, Row, Store
 
 #: What people think in, in seconds.
@@ -225,18 +225,24 @@ def _number(value: float) -> float | None:
 def _by_pipeline(covered: Iterable[Covered], zone: datetime.tzinfo) -> list[dict[str, Any]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for one in covered:
-        found.setdefault(one.pipeline, []).append(_covered(one.start, one.end, one.coverage, zone))
+        found.setdefault(one.pipeline, []).append(_covered(one, zone))
     return [{"pipeline": name, "rows": rows} for name, rows in sorted(found.items())]
 
 
-def _covered(start: int, end: int, one: Coverage, zone: datetime.tzinfo) -> dict[str, Any]:
+def _covered(covered: Covered, zone: datetime.tzinfo) -> dict[str, Any]:
+    one = covered.coverage
     return {
-        "start": moment(start, zone),
-        "end": moment(end, zone),
+        "start": moment(covered.start, zone),
+        "end": moment(covered.end, zone),
         "expected": round(one.expected, 1),
         "analysed": one.analysed,
         "observed_s": round(one.observed, 3),
         "blind_s": round(one.blind, 3),
         "throttled_s": round(one.throttled, 3),
         "paused_s": round(one.paused, 3),
+        # By whom, dearest first; empty where it was the dearest all the time.
+        "models": [
+            {"rung": ran.rung, "model": ran.model or None, "observed_s": round(ran.seconds, 3)}
+            for ran in covered.ran
+        ],
     }

@@ -30,6 +30,8 @@ MOST_UNWRITTEN: Final = 5000
 MOST_OPEN: Final = 1000
 
 AllSeries = Mapping[str, tuple[Series, ...]]
+#: The models' names by rung, of each pipeline.
+Ladders = Mapping[str, tuple[str, ...]]
 
 
 class Note(Protocol):
@@ -40,9 +42,10 @@ class Note(Protocol):
 
 
 class Batch(NamedTuple):
-    """Buckets and what their entries are, by pipeline."""
+    """Buckets, and what their entries and rungs are, by pipeline."""
 
     series: AllSeries
+    ladders: Ladders
     buckets: list[Bucket]
 
 
@@ -55,6 +58,7 @@ class Tally:
         self._aggregator = Aggregator(_width(keep))
         self._commit_every = commit_every
         self._series: AllSeries = {}
+        self._ladders: Ladders = {}
         self._sources: dict[str, Source] = {}
         self._since: dict[str, float] = {}
         self._recordings: dict[str, Reading] = {}
@@ -78,16 +82,18 @@ class Tally:
             self._forget_time(name)
         if self._series.get(name) != keeper.series:
             self._series = {**self._series, name: keeper.series}
+        if self._ladders.get(name) != _ladder(keeper):
+            self._ladders = {**self._ladders, name: _ladder(keeper)}
         if not keeper.recorded:
             self._since.setdefault(name, time.monotonic())
         self._sources[name] = source
         self.analysed.setdefault(name, 0)
 
     def left(self, keeper: Keeper, successor: Keeper | None) -> None:
-        """This one has told its last tick. What it counted is set aside if it was of other series than what
-        comes next.
+        """This one has told its last tick. What it counted is set aside if it was of other series, or by
+        another ladder, than what comes next.
         """
-        if successor is None or successor.series != keeper.series:
+        if successor is None or (successor.series, _ladder(successor)) != (keeper.series, _ladder(keeper)):
             self._set_aside(self._aggregator.taken(keeper.name))
         if successor is None:
             name = keeper.name
@@ -95,6 +101,7 @@ class Tally:
             self._sources.pop(name, None)
             self.analysed.pop(name, None)
             self._series = {one: its for one, its in self._series.items() if one != name}
+            self._ladders = {one: its for one, its in self._ladders.items() if one != name}
 
     def _forget_time(self, name: str) -> None:
         self._set_aside(self._aggregator.taken(name))
@@ -200,10 +207,11 @@ class Tally:
         """With the series of now."""
         if not buckets:
             return
-        if self._unwritten and self._unwritten[-1].series is self._series:
-            self._unwritten[-1].buckets.extend(buckets)
+        last = self._unwritten[-1] if self._unwritten else None
+        if last and last.series is self._series and last.ladders is self._ladders:
+            last.buckets.extend(buckets)
         else:
-            self._unwritten.append(Batch(self._series, buckets))
+            self._unwritten.append(Batch(self._series, self._ladders, buckets))
 
     def _commit(self, buckets: list[Bucket]) -> None:
         """Write what there is. A store that cannot be written now gets it later; one that is damaged ends
@@ -222,10 +230,16 @@ class Tally:
     def _write(self) -> None:
         """One transaction for each set of series, which is one but for the commit after a reload."""
         while len(self._unwritten) > 1:
-            self._store.write(self._unwritten[0].buckets, self._unwritten[0].series, self.reading)
+            self._store.write(
+                self._unwritten[0].buckets,
+                self._unwritten[0].series,
+                self.reading,
+                self._unwritten[0].ladders,
+            )
             del self._unwritten[0]
-        series, buckets = self._unwritten[0] if self._unwritten else Batch(self._series, [])
-        self._store.write(buckets, series, self.reading)  # events too, and what is due without a bucket
+        last = self._unwritten[0] if self._unwritten else Batch(self._series, self._ladders, [])
+        # Events too, and what is due without a bucket.
+        self._store.write(last.buckets, last.series, self.reading, last.ladders)
         self._unwritten.clear()
 
     def _fall_behind(self, error: StoreError) -> None:
@@ -257,6 +271,10 @@ class Tally:
             self._clock_good = self.reading.good
             because = self.reading.because
             self._note("clock-right" if self._clock_good else "clock-lost", because, reason=because)
+
+
+def _ladder(keeper: Keeper) -> tuple[str, ...]:
+    return keeper.pipeline.model, *keeper.pipeline.ladder
 
 
 def _width(keep: Keep) -> Literal[1, 60]:

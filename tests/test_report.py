@@ -140,6 +140,7 @@ def test_coverage_is_told_where_nothing_was_seen(store: Store) -> None:
         "blind_s": 60.0,
         "throttled_s": 0.0,
         "paused_s": 0.0,
+        "models": [],
     }
 
 

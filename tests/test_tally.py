@@ -44,10 +44,12 @@ class Fickle(Store):
 
     full = False
 
-    def write(self, buckets: Any, series: Mapping[str, tuple[Series, ...]], reading: Any) -> None:
+    def write(
+        self, buckets: Any, series: Mapping[str, tuple[Series, ...]], reading: Any, ladders: Any
+    ) -> None:
         if self.full:
             raise StoreError("there is no room on the disk")
-        super().write(buckets, series, reading)
+        super().write(buckets, series, reading, ladders)
 
 
 @dataclass

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from edged.clock import Reading
@@ -25,7 +26,7 @@ from edged.clock import zone as named_zone
 from edged.config.shape import Keep
 from edged.errors import ConfigError
 from edged.nouns import Bucket, Series
-from edged.store.answers import Covered, Event, Facts, Filter, Row, Undated
+from edged.store.answers import Covered, Event, Facts, Filter, Ran, Row, Undated
 from edged.store.calendar import Calendar
 from edged.store.catalogue import Catalogue
 from edged.store.database import Database
@@ -34,7 +35,7 @@ from edged.store.memory import Memory
 from edged.store.queries import Queries
 from edged.store.secret import Key
 
-__all__ = ["Covered", "Event", "Facts", "Filter", "Row", "Store", "Undated"]
+__all__ = ["Covered", "Event", "Facts", "Filter", "Ran", "Row", "Store", "Undated"]
 
 
 class Store:
@@ -98,17 +99,22 @@ class Store:
     # --- what the daemon does
 
     def write(
-        self, buckets: Iterable[Bucket], series: Mapping[str, tuple[Series, ...]], reading: Reading
+        self,
+        buckets: Iterable[Bucket],
+        series: Mapping[str, tuple[Series, ...]],
+        reading: Reading,
+        ladders: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     ) -> None:
         """Commit ``buckets`` and all events so far, date what waited, roll up, drop what is too old: all or
         nothing.
 
-        ``series`` gives, per pipeline, what the entries of its buckets are. A bucket that is there already is
-        added to. When it raises, nothing was written and the same buckets may be handed in again.
+        ``series`` gives, per pipeline, what the entries of its buckets are; ``ladders`` the models' names of
+        the rungs of their coverage. A bucket that is there already is added to. When it raises, nothing was
+        written and the same buckets may be handed in again.
         """
         try:
             with self._database.transaction():
-                self._ledger.commit(buckets, series, self._events, reading)
+                self._ledger.commit(buckets, series, self._events, reading, ladders)
         except BaseException:
             self._ledger.forget()
             raise

@@ -45,13 +45,26 @@ class Row(NamedTuple):
     coverage: Coverage
 
 
+class Ran(NamedTuple):
+    """So many seconds were observed by that model, "" where its name is not known, as that rung."""
+
+    rung: int
+    model: str
+    seconds: float
+
+
 class Covered(NamedTuple):
-    """How a pipeline was observed over ``[start, end)``, epoch seconds; also where it was only blind."""
+    """How a pipeline was observed over ``[start, end)``, epoch seconds; also where it was only blind.
+
+    ``ran`` divides what was observed by the models that did, dearest first; empty where it was the dearest
+    all the time. A rung has several models where the ladder was changed.
+    """
 
     start: int
     end: int
     pipeline: str
     coverage: Coverage
+    ran: tuple[Ran, ...] = ()
 
 
 class Event(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edged.errors import StoreError
 from edged.nouns import Series
 from edged.store import schema
@@ -48,3 +50,19 @@ class Catalogue:
                 for label, unit in schema.COVERAGE.items()
             }
         return self._coverage[pipeline]
+
+    def rungs(self, pipeline: str, ladder: Sequence[str], many: int) -> list[int]:
+        """The numbers of the series of a pipeline's first ``many`` rungs; ``ladder`` names their models as
+        far as they are known. Within a transaction.
+        """
+        names = (*ladder, *[""] * many)[:many]
+        return [
+            self.number(Series(pipeline, "coverage", f"{schema.RUNG}{rung}", name, "s"))
+            for rung, name in enumerate(names)
+        ]
+
+    def dearest(self, pipeline: str) -> str:
+        """The model that is known as the pipeline's rung 0; "" where none or several have been."""
+        label = f"{schema.RUNG}0"
+        named = {one.zone for one in self._numbers if (one.pipeline, one.label) == (pipeline, label)}
+        return named.pop() if len(named) == 1 else ""

@@ -97,6 +97,7 @@ class Ledger:
         series: Mapping[str, tuple[Series, ...]],
         events: Iterable[Noted],
         reading: Reading,
+        ladders: Mapping[str, tuple[str, ...]],
     ) -> None:
         """Enter ``buckets`` and ``events`` and do whatever else is due. Within a transaction."""
         if self._stale:
@@ -105,7 +106,7 @@ class Ledger:
             self._note(event)
         dated: dict[int, list[Packed]] = {}
         for bucket in buckets:
-            rows = self._packed(bucket, series[bucket.pipeline])
+            rows = self._packed(bucket, series[bucket.pipeline], ladders.get(bucket.pipeline, ()))
             if bucket.boot:
                 self._wait(bucket, rows)
             else:
@@ -129,7 +130,7 @@ class Ledger:
 
     # --- entering
 
-    def _packed(self, bucket: Bucket, series: tuple[Series, ...]) -> list[Packed]:
+    def _packed(self, bucket: Bucket, series: tuple[Series, ...], ladder: tuple[str, ...]) -> list[Packed]:
         if bucket.entries and len(bucket.entries) != len(series):
             raise ValueError(f"{len(bucket.entries)} entries for {len(series)} series of {bucket.pipeline}")
         rows = [
@@ -138,7 +139,11 @@ class Ledger:
             if entry.seconds > 0
         ]
         numbers = self._catalogue.coverage(bucket.pipeline)
-        return rows + schema.packed_coverage(bucket.start, numbers, bucket.coverage)
+        rows += schema.packed_coverage(bucket.start, numbers, bucket.coverage)
+        if any(bucket.coverage.rungs[1:]):
+            rungs = self._catalogue.rungs(bucket.pipeline, ladder, len(bucket.coverage.rungs))
+            rows += schema.packed_rungs(bucket.start, rungs, bucket.coverage)
+        return rows
 
     def _enter(self, width: int, rows: list[Packed], reading: Reading) -> int:
         """Add rows to the table of their width and to each coarser one that is past them.

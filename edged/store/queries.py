@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from edged.nouns import Coverage, Series
 from edged.store import schema
-from edged.store.answers import Covered, Event, Facts, Filter, Row, Undated
+from edged.store.answers import Covered, Event, Facts, Filter, Ran, Row, Undated
 from edged.store.calendar import Calendar
 from edged.store.catalogue import Catalogue
 from edged.store.database import Database
@@ -38,6 +38,9 @@ Sums = tuple[int, int, float, float, float, float]
 Spans = dict[Level, tuple[int, int]]
 #: slot, first key, end of keys
 Piece = tuple[int, int, int]
+Observed = tuple[Coverage, tuple[Ran, ...]]
+_NONE: Final[Observed] = (Coverage(), ())
+LEAST: Final = 0.01  # seconds; a bucket that was divided over two leaves a few milliseconds
 
 
 class Queries:
@@ -59,9 +62,9 @@ class Queries:
         only = Filter(pipelines=pipelines, measures=("coverage",))
         for piece in self._slots(start, end, step, only):
             yield [
-                Covered(first, last, pipeline, coverage)
+                Covered(first, last, pipeline, *observed)
                 for (first, last), sums in piece
-                for pipeline, coverage in sorted(self._coverages(sums).items())
+                for pipeline, observed in sorted(self._coverages(sums).items())
             ]
 
     def _rows(self, slot: Slot, sums: list[Sums]) -> Iterator[Row]:
@@ -69,18 +72,38 @@ class Queries:
         for one in sums:
             series = self._catalogue.by_number[one[0]]
             if one[1]:
-                yield _row(*slot, series, one, coverage.get(series.pipeline, Coverage()))
+                yield _row(*slot, series, one, coverage.get(series.pipeline, _NONE)[0])
 
-    def _coverages(self, sums: list[Sums]) -> dict[str, Coverage]:
+    def _coverages(self, sums: list[Sums]) -> dict[str, Observed]:
+        """How each pipeline was observed, and by which models."""
         amounts: dict[str, dict[str, float]] = {}
+        ran: dict[str, list[Ran]] = {}
         for number, ms, amount, *_ in sums:
-            if not ms:
-                series = self._catalogue.by_number[number]
-                amounts.setdefault(series.pipeline, {})[series.label] = amount / schema.COVERAGE_SCALE
+            if ms:
+                continue
+            series, seconds = self._catalogue.by_number[number], amount / schema.COVERAGE_SCALE
+            if series.label.startswith(schema.RUNG):
+                rung = int(series.label.removeprefix(schema.RUNG))
+                ran.setdefault(series.pipeline, []).append(Ran(rung, series.zone, seconds))
+            else:
+                amounts.setdefault(series.pipeline, {})[series.label] = seconds
         return {
-            pipeline: Coverage(analysed=round(labels.pop("analysed", 0.0)), **labels)  # type: ignore[arg-type]
+            pipeline: _observed(labels, self._whole(pipeline, labels, ran.get(pipeline, [])))
             for pipeline, labels in amounts.items()
         }
+
+    def _whole(self, pipeline: str, labels: dict[str, float], ran: list[Ran]) -> list[Ran]:
+        """With what no rung's row tells of, which was the dearest one's: where all of a bucket was, it has no
+        such rows.
+        """
+        rest = labels.get("observed", 0.0) - sum(one.seconds for one in ran)
+        if not ran or rest < LEAST:
+            return sorted(ran)
+        named = {one.model for one in ran if one.rung == 0} or {self._catalogue.dearest(pipeline)}
+        model = named.pop() if len(named) == 1 else ""
+        seconds = {one[:2]: one.seconds for one in ran}
+        seconds[0, model] = round(seconds.get((0, model), 0.0) + rest, 3)
+        return sorted(Ran(*which, each) for which, each in seconds.items())
 
     # --- slots
 
@@ -286,7 +309,7 @@ class Queries:
             for one in sums:
                 if one[0] in numbers:
                     series = self._catalogue.by_number[one[0]]
-                    rows.append(_row(start, end, series, one, coverage.get(series.pipeline, Coverage())))
+                    rows.append(_row(start, end, series, one, coverage.get(series.pipeline, _NONE)[0]))
         return sorted(rows, key=lambda row: row.series)
 
     def _newest(self, chosen: str) -> dict[tuple[Level, int], set[int]]:
@@ -367,6 +390,14 @@ def _width(time: float, step: float, reach: dict[Level, int]) -> int:
     """
     level = _finest_at(time, reach)
     return level.width if step == math.inf else max(1, math.ceil(step / level.width)) * level.width
+
+
+def _observed(labels: dict[str, float], ran: list[Ran]) -> Observed:
+    times = {label: labels.get(label, 0.0) for label in schema.COVERAGE if label != "analysed"}
+    rungs = [0.0] * (max((one.rung for one in ran), default=-1) + 1)
+    for one in ran:
+        rungs[one.rung] += one.seconds
+    return Coverage(analysed=round(labels.get("analysed", 0.0)), rungs=tuple(rungs), **times), tuple(ran)
 
 
 def _row(start: int, end: int, series: Series, sums: Sums, coverage: Coverage) -> Row:

@@ -8,6 +8,7 @@ one to six bytes and any other in eight.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from edged.nouns import Coverage, Entry, Series
@@ -47,6 +48,9 @@ COVERAGE: Final = {
     "blind": "s",
 }
 COVERAGE_SCALE: Final = 1_000
+#: And one for each rung of a ladder that was used besides the dearest: "rung 1", its ``zone`` the model's
+#: name. So a rung keeps the name that it had then, in every roll-up, whatever the ladder is today.
+RUNG: Final = "rung "
 
 _NUMBERS = "ms INTEGER NOT NULL, sum REAL NOT NULL, min REAL NOT NULL, max REAL NOT NULL, sumsq REAL NOT NULL"
 
@@ -66,6 +70,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE event (id INTEGER PRIMARY KEY, at REAL NOT NULL, boot INTEGER, kind TEXT NOT NULL, "
         "pipeline TEXT NOT NULL, text TEXT NOT NULL) STRICT",
     ),
+    # 2: coverage by rung. New series in the same tables; version 1 would not know what to make of their rows.
+    (),
 )
 VERSION: Final = len(MIGRATIONS)
 
@@ -104,6 +110,21 @@ def packed_coverage(start: int, series: dict[str, int], coverage: Coverage) -> l
     """
     amounts = ((label, round(getattr(coverage, label) * COVERAGE_SCALE)) for label in COVERAGE)
     return [Packed(start, series[label], 0, amount, 0, 0, 0) for label, amount in amounts if amount]
+
+
+def packed_rungs(start: int, numbers: Sequence[int], coverage: Coverage) -> list[Packed]:
+    """The rows of the seconds observed by rung; none where all of it is the dearest one's. ``numbers`` gives
+    the number of each rung's series. Together they are what was observed, to the millisecond.
+    """
+    cheaper = [round(one * COVERAGE_SCALE) for one in coverage.rungs[1:]]
+    if not any(cheaper):
+        return []
+    amounts = [max(0, round(coverage.observed * COVERAGE_SCALE) - sum(cheaper)), *cheaper]
+    return [
+        Packed(start, number, 0, amount, 0, 0, 0)
+        for number, amount in zip(numbers, amounts, strict=True)
+        if amount
+    ]
 
 
 def key_of(start: int, series: int = 0) -> int:
