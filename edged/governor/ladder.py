@@ -55,9 +55,15 @@ def ceiling(want: Want, rung: int) -> float:
 
 def affordable(want: Want, rung: int, cores: float) -> float:
     """Frames per second of a rung with so many cores; 0 where that is below the least rate."""
-    most = ceiling(want, rung)
-    rate = min(most, cores / want.rungs[rung].cost)
-    return rate if rate >= min(want.least_rate, most) and rate > 0.0 else 0.0
+    rate = min(ceiling(want, rung), cores / want.rungs[rung].cost)
+    return rate if rate >= least(want) and rate > 0.0 else 0.0
+
+
+def least(want: Want) -> float:
+    """The owner's least rate, or what the fastest rung reaches if none reaches that."""
+    if want.least_rate <= 0.0:
+        return 0.0
+    return min(want.least_rate, max(ceiling(want, rung) for rung in range(len(want.rungs))))
 
 
 def utility(want: Want, rung: int, rate: float) -> float:
@@ -88,9 +94,13 @@ def appetite(want: Want) -> float:
 
 
 def floor(want: Want) -> float:
-    """The cores that the least rate of the cheapest rung takes; with no least rate, of a tenth of the rate."""
-    rung = cheapest(want)
-    return min(want.least_rate or 0.1 * want.rate, ceiling(want, rung)) * want.rungs[rung].cost
+    """The cores that the least rate takes at the least; without one, a tenth of the rate."""
+    if want.least_rate <= 0.0:
+        rung = cheapest(want)
+        return min(0.1 * want.rate, ceiling(want, rung)) * want.rungs[rung].cost
+    rate = least(want)
+    reaching = (one.cost for i, one in enumerate(want.rungs) if ceiling(want, i) >= rate)
+    return rate * min(reaching)
 
 
 def shared(wants: Mapping[str, Want], cores: float) -> dict[str, float]:

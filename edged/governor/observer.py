@@ -33,6 +33,7 @@ NOISE_RANGE: Final = (0.05**2, 3.0**2)  # °C^2
 NOISE_MEMORY: Final = 0.01  # of each reading
 TREND_MEMORY: Final = 0.1  # of each surprise
 TREND_MOST: Final = 0.7  # three standard deviations of what white noise makes of it
+OUTLIER: Final = 4.0  # standard deviations
 UPHEAVAL: Final = 20.0**2  # °C^2
 
 
@@ -103,9 +104,10 @@ def corrected(belief: Belief, measured: float) -> Belief:
     """The belief after the sensor said ``measured`` °C."""
     p = belief.spread
     towards = [row[1] + row[2] for row in p]
-    own = towards[1] + towards[2]
-    surprise = measured - belief.temperature
+    own = max(0.0, towards[1] + towards[2])
     low, high = NOISE_RANGE
+    # A single reading that is far too cold is an outlier until others agree; one that is too hot is heeded.
+    surprise = max(measured - belief.temperature, -OUTLIER * math.sqrt(own + max(low, belief.noise)))
     noise = belief.noise + NOISE_MEMORY * (min(high, max(low, surprise * surprise - own)) - belief.noise)
     total = own + max(low, noise)
     trend = belief.trend + TREND_MEMORY * (surprise / math.sqrt(total) - belief.trend)

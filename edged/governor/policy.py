@@ -2,7 +2,8 @@
 here.
 
 A budget is a load, 0 to 1 of all cores at full clock, and it is the least that any concern allows: heat,
-supply, energy, battery, others on the box, quiet hours.
+supply, energy, battery, others on the box, quiet hours. Any vitals give a budget: what cannot be is not
+believed, and what is not believed counts as the worse (docs/governor.md has the table).
 """
 
 from __future__ import annotations
@@ -16,14 +17,19 @@ from edged.board.vitals import Vitals
 from edged.governor import heat, observer, supply
 from edged.governor.heat import Heat
 from edged.governor.observer import Prior
-from edged.governor.supply import Energy, Supply
+from edged.governor.supply import Battery, Energy, Supply
 
+RISE: Final = 0.02  # of full load a second: what was cut at once comes back within a minute
 WAITING: Final = 0.25  # PSI: more than this share of time something waits for a CPU
 OTHERS: Final = 0.10  # of all cores: less than that, and what waits is ourselves
+OTHERS_LINGER: Final = 30.0  # seconds over which what others took is still kept free for them
 YIELD: Final = 0.9  # of the load, each second that others wait
+LEAST_YIELD: Final = 0.1  # of full load: what others cannot take from us
 PATIENCE: Final = 0.01  # of full load a second, afterwards
 DEFAULT_LIMIT: Final = 80.0  # °C, where no trip point is told: a Raspberry Pi's
+LIMITS: Final = (45.0, 115.0)  # °C; a trip point outside of them is not believed
 BELOW_LIMIT: Final = 2.0  # °C that the target lies under the limit
+COOL: Final = 30.0  # °C under the target: headroom 0
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,84 +55,124 @@ class State(msgspec.Struct, frozen=True):
     time: float
     heat: Heat
     supply: Supply
+    battery: Battery
     yielding: float = 1.0
+    others: float = 0.0
     load: float = 1.0
 
 
 class Budget(msgspec.Struct, frozen=True):
     """What is allowed from now on. ``concern`` names what binds: "", "heat", "blind", "supply", "energy",
-    "battery", "others", "quiet". ``headroom`` is 1.0 at the target (Android's scale: 0 is 30 °C under
-    it); ``seconds`` until the target at full load.
+    "battery", "others", "quiet".
+
+    ``headroom`` is 1.0 at the target and 0 at 30 °C under it (Android's scale); ``seconds`` until the
+    target if all went on as it did until this look. ``temperature`` is the believed one in °C, ``rising``
+    °C a minute; None where there is no sensor or none that is believed, and then ``blind`` says why.
     """
 
     load: float
     concern: str = ""
     headroom: float = 0.0
     seconds: float = math.inf
+    temperature: float | None = None
+    rising: float = 0.0
+    blind: str = ""
 
 
 def begun(time: float) -> State:
     """Nothing is known yet: the first look decides."""
-    return State(time, Heat(time), Supply(time))
+    return State(time, Heat(time), Supply(time), Battery(time))
 
 
 def decided(
-    state: State, vitals: Vitals, limits: Limits, day: float = 0.0, quiet: bool = False
+    state: State,
+    vitals: Vitals,
+    limits: Limits,
+    day: float = 0.0,
+    quiet: bool = False,
+    own: float | None = None,
 ) -> tuple[State, Budget]:
-    """What to remember, and the budget. ``day`` is the fraction of the local day that is over."""
-    time, load = vitals.time, _load(vitals, state.load)
-    target = limits.target or (vitals.limit or DEFAULT_LIMIT) - BELOW_LIMIT
-    warm = (
-        heat.judged(state.heat, time, vitals.temperature, load, limits.prior)
-        if limits.thermal
-        else state.heat
-    )
+    """What to remember, and the budget. ``day`` is the fraction of the local day that is over.
+
+    ``own`` is the load that our own workers made since the last look; None: as much as they were allowed.
+    """
+    time = vitals.time if math.isfinite(vitals.time) else state.time
+    if time < state.time:  # another clock: what is remembered is of no use
+        state = begun(time)
+    seconds, load = time - state.time, loaded(vitals, state.load)
+    own = min(load, state.load if own is None or not 0.0 <= own <= 1.0 else own)
+    others = max(load - own, state.others * math.exp(-seconds / OTHERS_LINGER))
+    warm = state.heat
+    if limits.thermal:
+        warm = heat.judged(warm, time, vitals.temperature, load, limits.prior)
     power = supply.judged(state.supply, time, vitals.under_voltage is True, state.load, limits.floor)
-    power = _metered(power, state, vitals, limits, load)
-    yielding = _yielding(state, vitals, load)
-    allowed = {
-        "heat": heat.allowed(warm, target, limits.floor, limits.prior) if limits.thermal else 1.0,
+    power = supply.metered(power, _watts(vitals, limits, load), seconds, day)
+    battery = supply.gauged(state.battery, time, vitals.charge, vitals.draining, limits.energy, limits.floor)
+    yielding = _yielding(state, vitals.pressure, others, own, seconds)
+    target = aimed(vitals, limits)
+    concerns = {
+        "heat": _heat(warm, target, others, limits),
         "supply": power.load if power.sagged is not None else 1.0,
-        "energy": supply.rationed(limits.energy, power.spent, day, limits.idle, limits.dynamic),
-        "battery": supply.drained(limits.energy, vitals.charge, vitals.draining),
+        "energy": supply.rationed(limits.energy, power.spent, power.day, limits.idle, limits.dynamic),
+        "battery": battery.allowed,
         "others": yielding,
         "quiet": 0.0 if quiet else 1.0,
     }
-    concern = min(allowed, key=lambda one: allowed[one])
+    concern = min(concerns, key=lambda one: concerns[one])
     # What was cut at once comes back step by step, whatever had cut it.
-    now = max(0.0, min(allowed[concern], state.load + heat.RISE * max(0.0, time - state.time)))
-    told = "" if allowed[concern] >= 1.0 else "blind" if concern == "heat" and warm.blind else concern
-    budget = Budget(now, told, *_outlook(warm, target, limits.prior))
-    return State(time, warm, power, yielding, now), budget
+    now = max(0.0, min(concerns[concern], state.load + RISE * seconds))
+    told = "" if concerns[concern] >= 1.0 else "blind" if concern == "heat" and warm.blind else concern
+    after = State(time, warm, power, battery, yielding, others, now)
+    return after, _told(now, told, warm, target, load, limits.prior)
 
 
-def _load(vitals: Vitals, asked: float) -> float:
-    """What the board is doing: what it tells, else what it was told to."""
+def aimed(vitals: Vitals, limits: Limits) -> float:
+    """°C to stay under."""
+    if limits.target is not None:
+        return limits.target
+    limit = vitals.limit
+    believed = limit is not None and LIMITS[0] <= limit <= LIMITS[1]
+    return (limit if believed and limit is not None else DEFAULT_LIMIT) - BELOW_LIMIT
+
+
+def loaded(vitals: Vitals, allowed: float) -> float:
+    """What the board is doing: what it tells, else what it was allowed to."""
     if vitals.busy is None or not 0.0 <= vitals.busy <= 1.0:
-        return asked
+        return allowed
     clock = vitals.clock if vitals.clock is not None and 0.0 < vitals.clock <= 1.0 else 1.0
     return vitals.busy * clock
 
 
-def _metered(power: Supply, state: State, vitals: Vitals, limits: Limits, load: float) -> Supply:
-    watts = vitals.power if vitals.power is not None else limits.idle + limits.dynamic * load
-    hours = max(0.0, vitals.time - state.time) / 3600.0
-    return msgspec.structs.replace(power, spent=power.spent + watts * hours)
+def _heat(warm: Heat, target: float, others: float, limits: Limits) -> float:
+    """Others' load is heat as well; they get theirs first, and we what is left of the board's."""
+    if not limits.thermal:
+        return 1.0
+    bearable = heat.allowed(warm, target, limits.floor, limits.prior)
+    return bearable if warm.blind or bearable >= 1.0 else max(0.0, bearable - others)
 
 
-def _yielding(state: State, vitals: Vitals, load: float) -> float:
+def _watts(vitals: Vitals, limits: Limits, load: float) -> float:
+    if vitals.power is not None and 0.0 <= vitals.power <= supply.MOST_WATTS:
+        return vitals.power
+    return limits.idle + limits.dynamic * load
+
+
+def _yielding(state: State, pressure: float | None, others: float, own: float, seconds: float) -> float:
     """Additive up, multiplicative down, as networks share a line: only while others work and something
     waits.
     """
-    others = max(0.0, load - state.load)
-    seconds = max(0.0, vitals.time - state.time)
-    if vitals.pressure is not None and vitals.pressure > WAITING and others > OTHERS:
-        return max(0.1, min(state.yielding, state.load) * YIELD**seconds)
+    if pressure is not None and WAITING < pressure <= 1.0 and others > OTHERS:
+        return max(LEAST_YIELD, min(state.yielding, own) * math.pow(YIELD, seconds))
     return min(1.0, state.yielding + PATIENCE * seconds)
 
 
-def _outlook(warm: Heat, target: float, prior: Prior) -> tuple[float, float]:
-    if warm.belief is None or warm.blind:
-        return (1.0, 0.0) if warm.blind else (0.0, math.inf)
-    headroom = max(0.0, 1.0 - (target - warm.belief.temperature) / 30.0)
-    return headroom, observer.seconds_to(warm.belief, target, 1.0, prior)
+def _told(now: float, concern: str, warm: Heat, target: float, load: float, prior: Prior) -> Budget:
+    belief = warm.belief
+    if warm.blind:
+        return Budget(now, concern, 1.0, 0.0, blind=warm.blind)
+    if belief is None:
+        return Budget(now, concern)
+    hot = belief.temperature
+    rising = (observer.forecast(belief, load, 10.0, prior) - hot) * 6.0
+    headroom = max(0.0, 1.0 - (target - hot) / COOL)
+    return Budget(now, concern, headroom, observer.seconds_to(belief, target, load, prior), hot, rising)

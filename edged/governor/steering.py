@@ -29,7 +29,7 @@ RESUME_AFTER: Final = 30.0  # seconds
 
 
 class Course(msgspec.Struct, frozen=True):
-    """What a pipeline does. ``rung`` is an index of the want's, ``rate`` frames per second, 0 while paused."""
+    """What a pipeline does: a ``rung`` of the want's, by index, at ``rate`` frames per second (0: paused)."""
 
     time: float
     rung: int
@@ -55,6 +55,8 @@ def begun(want: Want, cores: float, time: float) -> Course:
 
 def steered(course: Course, want: Want, cores: float, time: float) -> Course:
     """The course from ``time`` on with ``cores`` to spend."""
+    if course.rung >= len(want.rungs):  # the ladder is another one
+        return begun(want, cores, time)
     seconds = max(0.0, time - course.time)
     part = 1.0 - math.exp(-seconds / SMOOTH)
     sustained = course.sustained + (cores - course.sustained) * part
@@ -92,4 +94,4 @@ def _stepped(want: Want, rung: int, rate: float) -> float:
     if rate <= 0.0 or rate >= most:
         return max(0.0, min(rate, most))
     step = most * STEP ** -math.ceil(math.log(most / rate) / math.log(STEP) - 1e-9)
-    return max(step, min(want.least_rate, most))
+    return max(step, ladder.least(want))

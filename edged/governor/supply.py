@@ -1,7 +1,8 @@
 """How much load the power allows: a weak supply, an energy budget, a battery. Pure.
 
 Under-voltage cuts to the floor at once: the next thing that it does is to damage the card. What the supply
-could not bear is remembered, and the load comes back slowly and stays under it.
+could not bear is remembered, and the load comes back slowly and stays under it; each time that it gives way
+again, the memory lasts twice as long.
 """
 
 from __future__ import annotations
@@ -11,40 +12,61 @@ from typing import Final
 import msgspec
 
 HOLD: Final = 60.0  # seconds at the floor after the last sign of a weak supply
-RECOVERY: Final = 1.0 / 600.0  # of full load a second, afterwards
+RECOVERY: Final = 1.0 / 600.0  # of full load a second, afterwards; a battery's, too
 SHY: Final = 0.85  # of the load at which the supply sagged
-FORGIVING: Final = 0.05 / 600.0  # of full load a second by which that memory fades
+FORGIVING: Final = 0.05 / 600.0  # of full load a second by which that memory fades, halved by each relapse
+RELAPSES: Final = 6  # that are counted
+GAUGE_LOST: Final = 60.0  # seconds without a charge from a battery that had one
+MOST_WATTS: Final = 100.0  # what a meter on such a board can say
 
 
 class Supply(msgspec.Struct, frozen=True):
     """What is remembered of the supply. ``proven`` is the load that it is trusted with, ``sagged`` when it
-    last gave way.
+    last gave way, ``strikes`` how often. ``spent`` are watt-hours since the local day began; ``day`` is
+    how much of it was over.
     """
 
     time: float
     load: float = 1.0
     proven: float = 1.0
     sagged: float | None = None
-    spent: float = 0.0  # watt-hours since the day began
+    strikes: int = 0
+    spent: float = 0.0
+    day: float = 0.0
 
 
 def judged(supply: Supply, time: float, weak: bool, load: float, floor: float) -> Supply:
-    """The memory after one more second at ``load``."""
+    """The memory after one more look; ``load`` was allowed until now."""
     seconds = max(0.0, time - supply.time)
     if weak:
-        proven = min(supply.proven, max(floor, SHY * max(load, supply.load if supply.load < 1.0 else load)))
-        proven = proven if supply.sagged is None or time - supply.sagged > HOLD else supply.proven
-        return msgspec.structs.replace(supply, time=time, load=floor, proven=proven, sagged=time)
+        return _sagged(supply, time, load, floor)
     if supply.sagged is None:
         return msgspec.structs.replace(supply, time=time)
-    proven = min(1.0, supply.proven + FORGIVING * seconds)
+    fading = FORGIVING * 0.5 ** max(0, supply.strikes - 1)
+    proven = min(1.0, supply.proven + fading * seconds)
     if time - supply.sagged < HOLD:
-        return msgspec.structs.replace(supply, time=time, proven=proven)
+        return msgspec.structs.replace(supply, time=time, load=floor, proven=proven)
     now = min(proven, supply.load + RECOVERY * seconds)
-    done = now >= 1.0
-    return msgspec.structs.replace(
-        supply, time=time, load=now, proven=proven, sagged=None if done else supply.sagged
-    )
+    if now >= 1.0:
+        return Supply(time, spent=supply.spent, day=supply.day)
+    return msgspec.structs.replace(supply, time=time, load=now, proven=proven)
+
+
+def _sagged(supply: Supply, time: float, load: float, floor: float) -> Supply:
+    """One sag lasts until ``HOLD`` is over: what comes within it is no news."""
+    known = supply.sagged is not None and time - supply.sagged < HOLD
+    proven = supply.proven if known else min(supply.proven, max(floor, SHY * load))
+    strikes = supply.strikes if known else min(RELAPSES, supply.strikes + 1)
+    return msgspec.structs.replace(supply, time=time, load=floor, proven=proven, sagged=time, strikes=strikes)
+
+
+def metered(supply: Supply, watts: float, seconds: float, day: float) -> Supply:
+    """The watt-hours after so many seconds more; a new day begins with none. A clock that is set back by
+    less than half a day does not make a new one.
+    """
+    day = day if 0.0 <= day <= 1.0 else supply.day
+    spent = 0.0 if day < supply.day - 0.5 else supply.spent
+    return msgspec.structs.replace(supply, spent=spent + watts * seconds / 3600.0, day=day)
 
 
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,14 +85,39 @@ def rationed(energy: Energy, spent: float, day: float, idle: float, dynamic: flo
     ``spent`` watt-hours since it began, ``day`` the fraction of it that is over, ``idle`` and ``dynamic``
     the watts at rest and what full load adds.
     """
-    if not energy.watt_hours:
+    if not energy.watt_hours > 0.0:
         return 1.0
     hours = max(0.05, 24.0 * (1.0 - day))
-    return min(1.0, max(0.0, ((energy.watt_hours - spent) / hours - idle) / dynamic))
+    return min(1.0, max(0.0, ((energy.watt_hours - spent) / hours - idle) / max(0.1, dynamic)))
 
 
-def drained(energy: Energy, charge: float | None, draining: bool | None) -> float:
+class Battery(msgspec.Struct, frozen=True):
+    """What is remembered of a battery: the load that it ``allowed``, and when it was last ``heard``."""
+
+    time: float
+    allowed: float = 1.0
+    heard: float | None = None
+
+
+def gauged(
+    battery: Battery, time: float, charge: float | None, draining: bool | None, energy: Energy, floor: float
+) -> Battery:
+    """The memory after one more look at the gauge: down at once, up slowly, so that no cloud shows.
+
+    None and no battery so far: there is none. A gauge that was lost or says what cannot be: the floor.
+    """
+    seconds = max(0.0, time - battery.time)
+    risen = min(1.0, battery.allowed + RECOVERY * seconds)
+    if charge is not None and 0.0 <= charge <= 1.0:
+        return Battery(time, min(risen, drained(energy, charge, draining)), time)
+    if battery.heard is None:
+        return Battery(time) if charge is None else Battery(time, floor)
+    lost = time - battery.heard > GAUGE_LOST
+    return Battery(time, min(battery.allowed, floor) if lost else battery.allowed, battery.heard)
+
+
+def drained(energy: Energy, charge: float, draining: bool | None) -> float:
     """The load that a battery allows: all above comfort or while it is being charged, none at the reserve."""
-    if charge is None or (draining is False and charge > energy.reserve):
+    if draining is False and charge > energy.reserve:
         return 1.0
-    return min(1.0, max(0.0, (charge - energy.reserve) / (energy.comfort - energy.reserve)))
+    return min(1.0, max(0.0, (charge - energy.reserve) / max(0.01, energy.comfort - energy.reserve)))
