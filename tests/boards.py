@@ -9,7 +9,16 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from edged.board.firmware import GET_THROTTLED, GET_VOLTAGE, PROPERTY
+from edged.board.firmware import (
+    GENCMD,
+    GET_CLOCK_MEASURED,
+    GET_MAX_CLOCK,
+    GET_MAX_TEMPERATURE,
+    GET_THROTTLED,
+    GET_VOLTAGE,
+    PROPERTY,
+    TEXT,
+)
 
 Files = dict[str, str | bytes]
 
@@ -142,36 +151,76 @@ PC: Final[Files] = {
 
 class Firmware:
     """A Raspberry Pi's firmware at the ioctl: it speaks the mailbox's property protocol as it is
-    documented.
+    documented, one tag or several, and vcgencmd's commands.
 
-    ``word`` is what get_throttled says, ``volts`` the core's in microvolts. ``spoil`` changes an answer's
-    words.
+    ``word`` is what get_throttled says, ``volts`` the core's in microvolts, ``hertz`` what the processor's
+    clock is and may be. ``commands`` are answers to vcgencmd's. ``spoil`` changes an answer's words,
+    ``ignorant`` are tags that it does not know, ``broken`` is what the kernel says instead of carrying.
     """
 
-    def __init__(self, word: int = 0, volts: int = 860_000, spoil: dict[int, int] | None = None) -> None:
+    def __init__(
+        self, word: int = 0, volts: int = 860_000, spoil: dict[int, int] | None = None,
+        hertz: tuple[int, int] = (1_500_000_000, 1_500_000_000), commands: dict[str, str] | None = None,
+        ignorant: frozenset[int] = frozenset(), hottest: int = 85_000,
+    ) -> None:  # fmt: skip
         self.word, self.volts, self.spoil = word, volts, spoil or {}
+        self.hertz, self.commands, self.ignorant, self.hottest = hertz, commands or {}, ignorant, hottest
+        self.broken: OSError | None = None
         self.asked: list[tuple[int, tuple[int, ...]]] = []
+        self.trips = 0
 
     def __call__(self, descriptor: int, request: int, buffer: bytearray, mutate: bool) -> int:
         assert descriptor > 2
         assert mutate
         if request != PROPERTY:
             raise OSError(errno.EINVAL, "Invalid argument")
+        if self.broken:
+            raise self.broken
+        self.trips += 1
         words = list(struct.unpack(f"<{len(buffer) // 4}I", buffer))
-        size, code, tag, room, tag_code, *values, end = words
-        assert (size, code, tag_code, end) == (len(buffer), 0, 0, 0)
-        assert room == 4 * len(values)
-        self.asked.append((tag, tuple(values)))
-        match tag:
-            case int() if tag == GET_THROTTLED:
-                values = [self.word]
-            case int() if tag == GET_VOLTAGE:
-                values = [values[0], self.volts]
-            case _:
-                words[1] = 0x80000001
-        if words[1] != 0x80000001:
-            words = [size, 0x80000000, tag, room, 0x80000000 | 4 * len(values), *values, 0]
+        assert (words[0], words[1], words[-1]) == (len(buffer), 0, 0)
+        if words[2] == GENCMD:
+            answer = self._commanded(words)
+        else:
+            answer = self._answered(words)
         for place, word in self.spoil.items():
-            words[place] = word
-        buffer[:] = struct.pack(f"<{len(words)}I", *words)
+            answer[place] = word
+        buffer[:] = struct.pack(f"<{len(answer)}I", *(one & 0xFFFFFFFF for one in answer))
         return 0
+
+    def _answered(self, words: list[int]) -> list[int]:
+        answer, place = list(words), 2
+        answer[1] = 0x80000000
+        while place < len(words) - 1:
+            tag, room, code = words[place : place + 3]
+            assert (code, room % 4) == (0, 0)
+            values = words[place + 3 : place + 3 + room // 4]
+            self.asked.append((tag, tuple(values)))
+            told = self._told(tag, values)
+            if told is None:
+                answer[1] = 0x80000001
+            else:
+                answer[place + 2] = 0x80000000 | 4 * len(told)
+                answer[place + 3 : place + 3 + len(told)] = told
+            place += 3 + len(values)
+        assert place == len(words) - 1
+        return answer
+
+    def _told(self, tag: int, values: list[int]) -> list[int] | None:
+        if tag in self.ignorant:
+            return None
+        return {
+            GET_THROTTLED: [self.word],
+            GET_VOLTAGE: [values[0], self.volts],
+            GET_CLOCK_MEASURED: [values[0], self.hertz[0]],
+            GET_MAX_CLOCK: [values[0], self.hertz[1]],
+            GET_MAX_TEMPERATURE: [values[0], self.hottest],
+        }.get(tag)
+
+    def _commanded(self, words: list[int]) -> list[int]:
+        assert len(words) == 6 + TEXT // 4 + 1
+        assert words[3:6] == [TEXT, 0, 0]
+        command = struct.pack(f"<{TEXT // 4}I", *words[6:-1]).partition(b"\0")[0].decode()
+        said = self.commands.get(command, 'error=1 error_msg="Command not registered"').encode()
+        answer = [words[0], 0x80000000, GENCMD, TEXT, 0x80000000 | len(said), 0]
+        return [*answer, *struct.unpack(f"<{TEXT // 4}I", said.ljust(TEXT, b"\0")), 0]
