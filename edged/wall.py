@@ -11,6 +11,7 @@ killed.
 from __future__ import annotations
 
 import math
+import select
 import socket
 from typing import Annotated, Final
 
@@ -182,6 +183,12 @@ class Channel:
             return self._decoder.decode(memoryview(self._buffer)[:size])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise WallError(f"it sent a message that is none of the wall's: {error}") from None
+
+    def wait(self, seconds: float) -> bool:
+        """Whether there is a message, or the other end has gone, within so many seconds."""
+        poll = select.poll()
+        poll.register(self._end, select.POLLIN)
+        return bool(poll.poll(max(0.0, seconds) * 1e3))
 
     def close(self) -> None:
         """Close this end."""

@@ -3,6 +3,10 @@ tell once a second.
 
 Nothing that a frame holds outlives its turn here, and nothing but sums goes up. The daemon may end or
 freeze this process at any moment and loses at most what was not told yet.
+
+Another rung of the ladder is opened beside the work, and takes over between two frames: with the first frame
+that was prepared for it. Until then frames go where they were prepared for, so none is lost and none is fed
+to the wrong model. That moment ends a tick: each is of one rung.
 """
 
 from __future__ import annotations
@@ -18,12 +22,11 @@ import numpy as np
 from edged import wall
 from edged.config import shape
 from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError, WallError, fault
-from edged.worker.measure import Meter, Sums, meter
+from edged.worker.measure import Sums
 from edged.worker.reader import Prepared, Reader
 
 if TYPE_CHECKING:
-    from edged.worker.runtime import Network
-    from edged.worker.source import Source
+    from edged.worker.ladder import Footing, Ladder
 
 TICK = 1.0  # seconds
 #: A value holds for at most this many frame times, and no less than a tick, before its series is blind.
@@ -31,6 +34,8 @@ HOLD_FRAMES = 2.0
 #: A first frame that has not come by then will not: cameras take up to 3 s to start.
 FIRST_FRAME = 20.0  # seconds
 STALE = 3.0  # seconds; a live frame that is older was stamped by a clock that is not ours
+#: Between frames the wall is listened to at most so often: it costs 2 µs each time.
+LISTEN = 0.05  # seconds
 
 
 def serve(end: socket.socket) -> int:
@@ -65,57 +70,70 @@ def _outcome(channel: wall.Channel, assignment: wall.Assignment) -> EdgedError |
 
 
 def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
-    from edged.worker.prepare import Preparation
-    from edged.worker.runtime import open_network
+    from edged.worker.ladder import Ladder
     from edged.worker.source import Want, opened
 
     with ExitStack() as stack:
-        model = assignment.models[assignment.rung]
-        network = open_network(model, assignment.cpu_because)
-        count = meter(assignment.pipeline, assignment.series, network.gives, network.labels, model.min_score)
-        picture = network.picture
-        rate = assignment.pipeline.rate
-        source = opened(
-            assignment.pipeline.source, Want(picture.width, picture.height, picture.channels, rate)
+        ladder = Ladder(assignment)
+        lacking = list(ladder.examined()) if assignment.examine else []
+        footing = ladder.footing(assignment.rung, assignment.threads)
+        config, rate = assignment.pipeline.source, assignment.pipeline.rate
+        want = Want(*ladder.picture(footing), rate)
+        parks = isinstance(config, shape.V4l2 | shape.Camera)
+        reader = Reader(
+            opened(config, want), footing.prepare, (lambda: opened(config, want)) if parks else None
         )
-        reader = Reader(source, Preparation(picture))
         stack.callback(reader.close)
-        Looker(channel, assignment, network, count, source, reader).run()
+        looker = Looker(channel, assignment, ladder, footing, reader)
+        stack.callback(looker.close)
+        del footing  # the looker lets go of it when there is another
+        looker.run(lacking)
 
 
 class Looker:
-    """The loop. ``Looker`` keeps the budget (rate, pause), the sums since the last tick and the health."""
+    """The loop. ``Looker`` keeps the budget (rate, pause, rung), the sums since the last tick and the
+    health.
+    """
 
     def __init__(
         self,
         channel: wall.Channel,
         assignment: wall.Assignment,
-        network: Network,
-        count: Meter,
-        source: Source,
+        ladder: Ladder,
+        footing: Footing,
         reader: Reader,
     ) -> None:
-        self._channel, self._network, self._count = channel, network, count
-        self._source, self._reader = source, reader
+        from edged.worker.climb import Climb
+
+        self._channel, self._reader = channel, reader
+        self._climb = Climb(ladder, footing, reader)
         self._series = len(assignment.series)
         self._values = np.zeros(self._series)
         self._recorded = shape.recorded(assignment.pipeline.source)
         self._rate, self._paused, self._stop = assignment.pipeline.rate, False, False
         self._number = self._analysed = self._all = self._dropped = 0
         self._infer = self._prepare = self._lead = 0.0
-        self._rung, self._threads = assignment.rung, assignment.models[assignment.rung].threads
-        self._cpu = time.process_time()
         self._last_time: float | None = None
+        self._listened = 0.0
 
-    def run(self) -> None:
-        """Until the recording ends, the daemon says stop or goes away. Raises what source and model raise."""
+    def close(self) -> None:
+        """Wait for a model that is being opened: the process is about to end."""
+        self._climb.close()
+
+    def run(self, lacking: list[wall.Declined]) -> None:
+        """Until the recording ends, the daemon says stop or goes away. Raises what source and model raise.
+        ``lacking`` are the rungs that cannot be had.
+        """
         first = self._first()
         start = self._stamp(first)
         self._sums = Sums(self._series, start, self._hold())
         self._told = time.monotonic()
         self._next = math.floor(start) + TICK if self._recorded else self._told + TICK
         self._look(first)
-        self._channel.send(self._ready())
+        self._cpu = time.process_time()
+        for message in (self._ready(), *lacking):
+            self._channel.send(message)
+        self._obey()
         try:
             while not self._stop:
                 self._step()
@@ -134,11 +152,12 @@ class Looker:
         )
 
     def _ready(self) -> wall.Ready:
-        picture, network = self._network.picture, self._network
+        assert self._climb.footing is not None
+        network = self._climb.footing.network
         return wall.Ready(
-            float(self._source.fps),
-            picture.width,
-            picture.height,
+            float(self._reader.fps),
+            network.picture.width,
+            network.picture.height,
             network.runtime[:64],
             network.delegate[:64],
             network.cpu_because[:400],
@@ -146,18 +165,26 @@ class Looker:
 
     def _step(self) -> None:
         wait = TICK if self._recorded else self._next - time.monotonic()
-        if self._paused:
-            time.sleep(max(0.0, wait))
+        if self._climb.footing is None:
+            self._climb.wait(wait)
+        elif self._paused:
+            self._channel.wait(wait)
         elif (frame := self._reader.get(wait, self._lead)) is not None:
             self._look(frame)
+        self._listen()
+        if self._climb.under_way:
+            self._follow()
         self._tick_if_due()
 
     def _look(self, frame: Prepared) -> None:
         start = time.perf_counter()
         at = self._stamp(frame)
+        if (footing := self._climb.next_for(frame)) is not None:
+            self._stand_on(footing, at)
+        assert self._climb.footing is not None
         elapsed = 0.0 if self._last_time is None else max(0.0, at - self._last_time)
-        observation = self._network.infer(frame.tensor, elapsed)
-        self._count(observation, self._values)
+        observation = self._climb.footing.network.infer(frame.tensor, elapsed)
+        self._climb.footing.meter(observation, self._values)
         took = time.perf_counter() - start
         self._tick_recorded(at)
         self._sums.add(at, self._values)
@@ -167,6 +194,28 @@ class Looker:
         self._prepare += frame.cost
         # With a model of 50 ms and more, read late enough that the frame is fresh when its turn comes.
         self._lead = 0.0 if self._recorded or took < 0.05 else max(0.0, 0.8 * took - frame.cost)
+
+    def _follow(self) -> None:
+        """A step towards the rung that is wanted."""
+        if self._paused and not self._recorded:
+            self._reader.discard()
+        outcome = self._climb.follow()
+        if isinstance(outcome, wall.Declined):
+            self._channel.send(outcome)
+        elif outcome is not None:
+            self._stand_on(outcome, self._now())
+
+    def _stand_on(self, footing: Footing, at: float) -> None:
+        """From ``at`` on. Going back to the rung that ticks are of already is nobody's business."""
+        if (footing.rung, footing.threads) != self._climb.stands:
+            self._tick_recorded(at)
+            if at > self._sums.started:
+                self._tick(at)
+                if not self._recorded:
+                    self._next = self._told + TICK
+            self._channel.send(_switched(footing))
+        self._climb.stand(footing)
+        self._last_time, self._lead = None, 0.0
 
     def _stamp(self, frame: Prepared) -> float:
         """The frame's time. Drivers have been seen to stamp with another clock: then its arrival must do."""
@@ -189,6 +238,7 @@ class Looker:
             time.sleep(max(0.0, self._told + 2.0 / wall.RECORDED_RATE - time.monotonic()))
             self._tick(self._next)
             self._next += TICK
+            self._obey()
 
     def _tick_if_due(self) -> None:
         now = time.monotonic()
@@ -205,34 +255,37 @@ class Looker:
         start, end, observed, blind, entries = self._sums.taken()
         analysed = self._analysed
         self._number += 1
-        cpu = time.process_time()
         each = 1.0 / analysed if analysed else 0.0
-        dropped = self._source.dropped - self._dropped
+        dropped, cpu = self._reader.dropped, time.process_time()
         self._channel.send(
             wall.Tick(
                 self._number,
                 start,
                 end,
                 analysed,
-                min(dropped, 100_000),
+                min(max(0, dropped - self._dropped), 100_000),
                 round(observed, 6),
                 round(blind, 6),
                 round(self._infer * each, 6),
                 round(self._prepare * each, 6),
                 entries,
-                self._rung,
-                self._threads,
+                *self._climb.stands,
                 round(max(0.0, cpu - self._cpu), 6),
             )
         )
-        self._cpu = cpu
         self._all += analysed
         self._analysed, self._infer, self._prepare = 0, 0.0, 0.0
-        self._dropped += dropped
+        self._dropped, self._cpu = dropped, cpu
         self._told = time.monotonic()
-        self._obey()
+
+    def _listen(self) -> None:
+        now = time.monotonic()
+        if now - self._listened >= LISTEN:
+            self._listened = now
+            self._obey()
 
     def _obey(self) -> None:
+        """Take in all directives that have come. Raises ``BrokenPipeError`` when the daemon has gone."""
         while True:
             try:
                 directive = self._channel.receive(wait=False)
@@ -241,24 +294,49 @@ class Looker:
             if directive is None:
                 raise BrokenPipeError
             if isinstance(directive, wall.Directive):
-                if self._paused and not directive.paused:
-                    self._dropped = self._source.dropped  # nobody wanted the frames of the pause
-                self._rate, self._paused = directive.rate, directive.paused
-                self._stop = self._stop or directive.stop
-                self._source.rate = directive.rate
-                self._sums.hold = self._hold()
+                self._heed(directive)
+
+    def _heed(self, directive: wall.Directive) -> None:
+        self._stop = self._stop or directive.stop
+        self._rate = self._reader.rate = directive.rate
+        self._sums.hold = self._hold()
+        self._climb.direct(directive.rung, directive.threads)
+        if directive.paused != self._paused:
+            self._pause(directive.paused)
+
+    def _pause(self, paused: bool) -> None:
+        """Look at nothing from now on, or go on. A recording loses no frame by it: its time stands still."""
+        if not self._recorded:
+            self._sums.advance(time.monotonic(), self._paused)
+            self._sums.forget()
+        self._paused = paused
+        self._climb.pause(paused)
+        if paused and not self._recorded:
+            self._reader.discard()
 
     def _hold(self) -> float:
-        rate = self._rate or self._source.fps
+        rate = self._rate or self._reader.fps
         return max(TICK, HOLD_FRAMES / rate) if rate else TICK
 
     def _end(self) -> None:
         """The last frame stood for one frame's time like any other."""
-        rate = min(filter(None, (self._rate, self._source.fps)), default=1.0)
+        rate = min(filter(None, (self._rate, self._reader.fps)), default=1.0)
         last = self._sums.until + 1.0 / rate if self._recorded else time.monotonic()
         self._tick_recorded(last)
         self._tick(last)
         self._channel.send(wall.Ended(self._all))
+
+
+def _switched(footing: Footing) -> wall.Switched:
+    network = footing.network
+    return wall.Switched(
+        footing.rung,
+        footing.threads,
+        network.runtime[:64],
+        network.delegate[:64],
+        network.cpu_because[:400],
+        round(footing.took, 6),
+    )
 
 
 def main(descriptor: str) -> int:

@@ -280,6 +280,15 @@ class Sums:
             self.blind += span - observed
         self.until = time
 
+    def forget(self) -> None:
+        """What was seen last holds no longer: from ``until`` on nothing is observed before the next frame."""
+        self._seen = None
+
+    @property
+    def started(self) -> float:
+        """Since when there are sums that were not taken."""
+        return self._started
+
     def _weigh(self, seconds: float) -> None:
         weighted = self._values * seconds
         self._sum += weighted

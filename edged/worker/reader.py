@@ -3,6 +3,9 @@
 Of a live source one frame is ready at most: the reader begins the next one only when this one is taken, so
 nothing queues up and nothing grows old. Of a recording a few are, so that waking the other thread costs no
 time. Both run side by side because reading, resizing and invoking let go of the interpreter lock.
+
+Each frame that may be begun has a token. ``hold`` keeps the tokens back, ``resume`` gives them out again; a
+camera from which nothing is wanted for long is closed meanwhile and opened again.
 """
 
 from __future__ import annotations
@@ -23,34 +26,76 @@ Prepare = Callable[[NDArray[np.uint8]], NDArray[np.generic]]
 
 #: Frames of a recording that are prepared ahead: with one, a small model waits for the reader to wake up.
 AHEAD = 3
+#: Seconds of a pause after which a camera is closed: an idle sensor and its bus take power too.
+PARKED_AFTER = 30.0
+#: A first frame after a pause is of now if it is no older; drivers hand out first what they held since then.
+FRESH = 1.0  # seconds
+SIFTED = 2.0  # seconds for which old ones are left out: a clock that is not ours must not leave out all
 
 
 class Prepared(NamedTuple):
-    """A frame as the model wants it: its time (see ``Frame``) and what making it so cost in seconds."""
+    """A frame as the model wants it: its time (see ``Frame``), what making it so cost in seconds, and who
+    made it so.
+    """
 
     tensor: NDArray[np.generic]
     time: float
     cost: float
+    by: Prepare
 
 
 class Reader:
-    """Frames, prepared ahead. ``get`` is for the main thread, everything else happens in the
-    reader's own.
+    """Frames, prepared ahead by ``prepare``, which may be exchanged at any time: frames that are under way
+    still come from the one before. All methods are for the main thread.
+
+    ``reopen`` opens the source anew after a long pause; without it the source stays open.
     """
 
     #: Wait this long for a frame before looking whether to stop: it costs a wake-up a second while nothing
     #: comes.
     PATIENCE = 1.0
 
-    def __init__(self, source: Source, prepare: Prepare) -> None:
-        self._source, self._prepare = source, prepare
+    def __init__(self, source: Source, prepare: Prepare, reopen: Callable[[], Source] | None = None) -> None:
+        self.prepare, self._reopen = prepare, reopen
+        #: The source, and how many frames those before it dropped.
+        self._opened = (source, 0)
         self._ready: SimpleQueue[Prepared | Exception] = SimpleQueue()
         self._wanted: SimpleQueue[float] = SimpleQueue()
+        self.recorded, self._rate = source.recorded, source.rate
+        #: Of the pictures that came last, () before the first.
+        self.shape: tuple[int, ...] = ()
+        self._tokens = AHEAD if source.recorded else 1
+        self._kept, self._held = 0, False
+        self._since: float | None = None  # when a pause was over whose first frame has not come yet
+        self._at_pause = self._forgiven = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
-        for _ in range(AHEAD if source.recorded else 1):
+        for _ in range(self._tokens):
             self._wanted.put(0.0)
+
+    @property
+    def _source(self) -> Source:
+        return self._opened[0]
+
+    @property
+    def fps(self) -> float:
+        """The source's."""
+        return self._source.fps
+
+    @property
+    def rate(self) -> float:
+        """Frames per second wanted of the source, 0 for all."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self._rate = self._source.rate = rate
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were due and came too late to be read; not those of a pause, which nobody wanted."""
+        return self._all_dropped() - self._forgiven
 
     def get(self, timeout: float, lead: float = 0.0) -> Prepared | None:
         """The next frame, None when there was none within ``timeout`` seconds. Raises what the source
@@ -65,8 +110,37 @@ class Reader:
             return None
         if isinstance(item, Exception):
             raise item
-        self._wanted.put(lead)
+        if self._held:
+            self._kept += 1
+        else:
+            self._wanted.put(lead)
         return item
+
+    def hold(self) -> None:
+        """Begin no further frame. Those that were begun may still be had."""
+        self._held = True
+
+    @property
+    def idle(self) -> bool:
+        """Whether none is under way, and none is ready."""
+        return self._kept == self._tokens
+
+    def discard(self) -> None:
+        """Forget the frames that are ready, while held. Raises what the source raised."""
+        while self._held and not self._ready.empty():
+            self.get(0.0)
+
+    def resume(self) -> None:
+        """Go on after ``hold``. What was ready of a live source is old by now."""
+        if not self._held:
+            return
+        if not self.recorded:
+            self.discard()
+            self._at_pause, self._since = self._all_dropped(), time.monotonic()
+        self._held = False
+        for _ in range(self._kept):
+            self._wanted.put(0.0)
+        self._kept = 0
 
     def close(self) -> None:
         """Stop reading and close the source. A source that hangs in the kernel is left behind: the process
@@ -78,11 +152,12 @@ class Reader:
         if not self._thread.is_alive():
             self._source.close()
 
+    # --- the reader's own thread
+
     def _run(self) -> None:
         try:
             while not self._stopping:
-                lead = self._wanted.get()
-                if lead:
+                if lead := self._token():
                     time.sleep(lead)
                 self._hand_over()
         except (
@@ -90,11 +165,43 @@ class Reader:
         ) as error:  # the main thread tells; a thread that dies silently would look like a frozen camera
             self._ready.put(error)
 
+    def _token(self) -> float:
+        """Wait for leave to begin a frame; after a long time without, the camera has its rest."""
+        if self._reopen is None:
+            return self._wanted.get()
+        while True:
+            try:
+                return self._wanted.get(timeout=PARKED_AFTER)
+            except Empty:
+                if self._held:
+                    return self._parked(self._reopen)
+
+    def _parked(self, reopen: Callable[[], Source]) -> float:
+        self._source.close()
+        lead = self._wanted.get()
+        if not self._stopping:
+            dropped = self._all_dropped()
+            source = reopen()
+            source.rate = self._rate
+            self._opened = (source, dropped)
+        return lead
+
     def _hand_over(self) -> None:
         while not self._stopping:
             frame = self._source.read(self.PATIENCE)
-            if frame is not None:
-                start = time.perf_counter()
-                tensor = self._prepare(frame.picture)
-                self._ready.put(Prepared(tensor, frame.time, time.perf_counter() - start))
-                return
+            if frame is None:
+                continue
+            if self._since is not None:
+                if frame.time < self._since - FRESH and time.monotonic() < self._since + SIFTED:
+                    continue
+                self._forgiven += self._all_dropped() - self._at_pause
+                self._since = None
+            start = time.perf_counter()
+            self.shape, prepare = frame.picture.shape, self.prepare
+            tensor = prepare(frame.picture)
+            self._ready.put(Prepared(tensor, frame.time, time.perf_counter() - start, prepare))
+            return
+
+    def _all_dropped(self) -> int:
+        source, before = self._opened
+        return before + source.dropped
