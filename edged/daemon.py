@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from edged import __version__, facts, wall
-from edged.board.thermal import temperature
 from edged.changes import tasks
 from edged.clock import Clock, boot_id, zone
 from edged.config.loading import load
@@ -26,6 +25,7 @@ from edged.config.shape import Config
 from edged.control import Control, Verb
 from edged.errors import ControlError, RefusedError
 from edged.exchange import Nothing
+from edged.governor.governor import Governor
 from edged.health import Outlook, summary
 from edged.herald import Herald
 from edged.journal import Journal
@@ -59,6 +59,7 @@ def run(
         daemon.read_config()
         daemon.start_workers(stack)
         daemon.open_store(stack)
+        daemon.govern(stack)
         daemon.answer(stack)
         daemon.tell(on_status)
         reactor.run()
@@ -75,12 +76,13 @@ class Daemon:
         self._began = time.monotonic()
         self._on_terminal = sys.stderr.isatty()
         self._journal = Journal()
-        self._herald = Herald(reactor, notifier, self._journal, self._outlook)
+        self._herald = Herald(reactor, notifier, self._journal, self._outlook, self._celsius)
         self._roster = Roster(reactor, self)
         self._told: dict[str, tuple[str, str]] = {}
         self._told_to_stop = self._ending = self._open = self._reload_wanted = self._was_ready = False
         self._config: Config
         self._tally: Tally
+        self._governor: Governor
         self._reloader: Reloader
         self._store: Store
 
@@ -97,7 +99,8 @@ class Daemon:
         config = self._config = load(self._path)
         self._journal.heed(config.daemon.log_level)
         self._tally = Tally(self._reactor, self._note, config.store.keep, config.store.commit_every)
-        parts = (self._roster, self._tally, self._herald, self._journal)
+        self._governor = Governor(self._reactor, self._roster, self._note, config)
+        parts = (self._roster, self._tally, self._herald, self._journal, self._governor)
         self._reloader = Reloader(self._path, config, parts, self._note)
 
     def start_workers(self, stack: ExitStack) -> None:
@@ -142,6 +145,11 @@ class Daemon:
         self._reactor.heed_signals()
         if self._told_to_stop:
             raise SystemExit(0)  # the next start begins it anew; the store is whole under its old key
+
+    def govern(self, stack: ExitStack) -> None:
+        """Keep the board cool and its supply at ease from now on."""
+        self._governor.begin(lambda: self._tally.reading, self._zone)
+        stack.callback(self._governor.close)
 
     def answer(self, stack: ExitStack) -> None:
         """Open the local socket."""
@@ -207,6 +215,7 @@ class Daemon:
         self._tally.count(keeper, tick)
         analysed = self._tally.analysed[keeper.name]
         self._journal.say("debug", f"tick {tick.number}: {analysed} frames by now", keeper.name)
+        self._governor.ticked(keeper, tick)
 
     def changed(self, keeper: Keeper, event: str, text: str, **fields: object) -> None:
         """Note it, and judge what that means for the whole.
@@ -253,12 +262,18 @@ class Daemon:
 
     # --- what is told
 
+    def _celsius(self) -> float | None:
+        return self._governor.celsius
+
     def _outlook(self) -> Outlook:
-        conditions = tuple(map(facts.condition, self._roster))
+        conditions = tuple(
+            facts.condition(one, self._governor.share(one), self._governor.reason(one))
+            for one in self._roster
+        )
         behind = ("the store cannot be written",) if self._tally.behind else ()
         clock = () if self._tally.reading.good else ("the time is not known to be right",)
         leaving = tuple(facts.condition(one) for one in self._roster.leaving)
-        remarks = (*behind, *clock, *self._reloader.remarks)
+        remarks = (*behind, *clock, *self._governor.remarks, *self._reloader.remarks)
         return Outlook(conditions, self._tally.due, self._tally.frames, remarks, leaving)
 
     def status(self) -> Status:
@@ -272,7 +287,7 @@ class Daemon:
             "ready": self._herald.ready,
             "config": self._reloader.facts,
             "clock": {"good": reading.good, "why": reading.because},
-            "board": {"celsius": temperature()},
+            "board": self._governor.facts,
             "store": {
                 "file": config.store.file,
                 "bytes": self._store.size(),
@@ -282,7 +297,8 @@ class Daemon:
                 "pending_buckets": self._tally.pending,
             },
             "pipelines": [
-                facts.pipeline(one, self._tally.analysed.get(one.name, 0), now) for one in self._roster
+                facts.pipeline(one, self._tally.analysed.get(one.name, 0), now, self._governor.course(one))
+                for one in self._roster
             ],
         }
 

@@ -152,6 +152,113 @@ _TABLE: Final = (
         "power, and to updates of the kernel and the board's firmware.",
         ("worker_pid",),
     ),
+    # --- the governor
+    Kind(
+        "throttled",
+        "f7a1b946294b48a288e93345ef6b8fbe",
+        "notice",
+        "fewer frames are looked at, as the owner's limits want it, and reports say so",
+        "Pipeline @EDGED_PIPELINE@ looks less often",
+        "The governor allows it @EDGED_RATE@ frames a second for now: @EDGED_REASON@. For a recording"
+        " that is read as fast as it goes the rate is what is left of its speed. What was counted "
+        "meanwhile has its coverage.",
+        "Nothing needs to be done. If it happens often: a heat sink, a fan, a better supply, a "
+        "cheaper model in the pipeline's `ladder`, or a lower `rate`.",
+        ("reason", "rate"),
+    ),
+    Kind(
+        "eased",
+        "c8e24904e3e844b682a1d8383fc4f78b",
+        "info",
+        "the trouble is over or less",
+        "Pipeline @EDGED_PIPELINE@ looks more often again",
+        "The governor allows it @EDGED_RATE@ frames a second again.",
+        "Nothing needs to be done.",
+        ("rate",),
+    ),
+    Kind(
+        "rung-changed",
+        "a8780c20347f4e2e9be5b73faa085f0c",
+        "notice",
+        "from here on numbers are made with another model",
+        "Pipeline @EDGED_PIPELINE@ goes on with another model of its ladder",
+        "The governor has chosen the model @EDGED_MODEL@: @EDGED_REASON@. It is loaded beside the one"
+        " at work, so that no second is lost. Reports tell the seconds of each.",
+        "Nothing needs to be done. `ladder`, `prefer` and `quality` in the config say what is chosen when.",
+        ("model", "reason"),
+    ),
+    Kind(
+        "paused",
+        "f406d6b62e9d43fcb10565f9d52671e8",
+        "warning",
+        "nothing is counted meanwhile; edged goes on by itself",
+        "Pipeline @EDGED_PIPELINE@ is paused",
+        "The governor allows it nothing for now: @EDGED_REASON@. The time is in the store as paused.",
+        "In quiet hours nothing needs to be done. Else see to heat, supply or battery, or lower the "
+        "pipeline's `least_rate`.",
+        ("reason",),
+    ),
+    Kind(
+        "resumed",
+        "44dd3f1bda34412fb83cbeeca09d6810",
+        "info",
+        "the trouble is over",
+        "Pipeline @EDGED_PIPELINE@ goes on",
+        "The governor lets it look again.",
+        "Nothing needs to be done.",
+    ),
+    Kind(
+        "under-voltage",
+        "ffe342a5becc4a0f8ae719384d5cbe86",
+        "warning",
+        "a weak supply damages cards and ends in lost numbers",
+        "The supply is too weak",
+        "The board has told of under-voltage. All work was cut to the least that is useful, and comes"
+        " back slowly, as far as the supply bears it.",
+        "Use the board's own supply and a short, thick cable; let a hub with its own supply feed what"
+        " draws much (a Coral: 900 mA).",
+    ),
+    Kind(
+        "power-steady",
+        "41caaf1547ad4406b3c9cafc07eeefe6",
+        "info",
+        "the trouble is over",
+        "The supply holds again",
+        "The board has told of no under-voltage for long enough that work was given back.",
+        "Nothing needs to be done.",
+    ),
+    Kind(
+        "sensor-blind",
+        "b0cdddd527554ae6b79a5f9337cf55c2",
+        "warning",
+        "the board may be hot and nobody would know; pipelines look less often until it is known",
+        "The board's temperature is not known any more",
+        "What the sensor says cannot be believed: @EDGED_REASON@. Blind means hot: only the least "
+        "that is useful goes on.",
+        "`edged doctor` shows all sensors. If it stays so, restart the board; a sensor that goes on "
+        "like this is broken.",
+        ("reason",),
+    ),
+    Kind(
+        "sensor-back",
+        "bc56dec307964bb1b7b043bd4f488a39",
+        "info",
+        "the trouble is over",
+        "The board's temperature is known again",
+        "The sensor says what can be believed.",
+        "Nothing needs to be done.",
+    ),
+    Kind(
+        "sensor-absent",
+        "cc42977604e143c18ffafbebfecd814d",
+        "notice",
+        "all is well, but heat is not looked after",
+        "This board has no temperature sensor",
+        "None was found, so nothing is done against heat. Supply, battery, energy and quiet hours are"
+        " looked after as far as they are told.",
+        "Nothing needs to be done on a virtual machine. On a board: `edged doctor` says what it "
+        "found, and whether the service may read it.",
+    ),
     # --- the clock
     Kind(
         "clock-lost",

@@ -15,29 +15,33 @@ from edged.wall import Tick
 Facts = dict[str, Any]
 
 
-def condition(keeper: Keeper) -> Condition:
-    """A pipeline as it is judged."""
+def condition(keeper: Keeper, share: float = 1.0, reason: str = "") -> Condition:
+    """A pipeline as it is judged. ``share`` is what the governor lets it do of what was asked, and
+    ``reason`` why it is not all.
+    """
     asked = expected_rate(keeper)
-    allowed = 0.0 if keeper.directed.paused else keeper.directed.rate or asked
-    before = keeper.predecessor
+    before, paused = keeper.predecessor, keeper.state == "running" and share <= 0.0
+    why = before.why if before is not None and before.stuck else keeper.why
     return Condition(
         keeper.name,
-        keeper.state,
-        before.why if before is not None and before.stuck else keeper.why,
+        "paused" if paused else keeper.state,
+        reason if paused else why,
         keeper.settled,
         asked,
-        min(allowed, asked),
+        asked * share,
         keeper.due,
     )
 
 
-def pipeline(keeper: Keeper, analysed: int, now: float) -> Facts:
-    """One pipeline. ``now`` is of ``CLOCK_MONOTONIC``."""
+def pipeline(keeper: Keeper, analysed: int, now: float, course: Facts | None = None) -> Facts:
+    """One pipeline. ``now`` is of ``CLOCK_MONOTONIC``, ``course`` what the governor says of it (None: nobody
+    governs).
+    """
     ready, tick = keeper.ready, keeper.tick
-    judged = condition(keeper)
+    judged = condition(keeper, course["share"], course["because"]) if course else condition(keeper)
     return {
         "name": keeper.name,
-        "state": keeper.state,
+        "state": judged.state,
         "why": judged.why,
         "settled": keeper.settled,
         "pid": keeper.pid,
@@ -48,6 +52,7 @@ def pipeline(keeper: Keeper, analysed: int, now: float) -> Facts:
         "cpu_because": ready.cpu_because if ready else "",
         "rate": keeper.pipeline.rate,
         "budget": budget([judged]),
+        "course": course,
         "fps": fps(tick),
         "expected_fps": expected_rate(keeper),
         "analysed": analysed,

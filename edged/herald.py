@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from edged.board.thermal import temperature
 from edged.health import Line, Outlook, line, ready, stalled
 from edged.journal import Journal
 from edged.notify import Notifier
@@ -24,12 +23,18 @@ GRACE: Final = 3 * PERIOD  # seconds that start-up asks for, again and again: a 
 
 
 class Herald:
-    """``look`` gives what is to be judged."""
+    """``look`` gives what is to be judged, ``temperature`` the board's in °C."""
 
     def __init__(
-        self, reactor: Reactor, notifier: Notifier, journal: Journal, look: Callable[[], Outlook]
+        self,
+        reactor: Reactor,
+        notifier: Notifier,
+        journal: Journal,
+        look: Callable[[], Outlook],
+        temperature: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._reactor, self._notifier, self._journal, self._look = reactor, notifier, journal, look
+        self._temperature = temperature
         self.ready = False
         self._celsius: float | None = None
         self._begun = self._stopping = False
@@ -50,7 +55,7 @@ class Herald:
         """From now on there is something to judge."""
         self._begun = True
         if self._notifier.listened_to:
-            self._celsius = temperature()
+            self._celsius = self._temperature()
             self._notifier.status(str(self._line()))
             self._pulsed_at = time.monotonic()
             self._reactor.every(self._period, self._pulse)
@@ -116,7 +121,7 @@ class Herald:
         frames = self._look().frames
         self._fps = max(0, frames - self._frames) / (now - self._measured_at)
         self._frames, self._measured_at = frames, now
-        self._celsius = temperature()
+        self._celsius = self._temperature()
 
     def _line(self) -> Line:
         outlook = self._look()

@@ -17,6 +17,7 @@ from edged.config.loading import load
 from edged.config.problem import Problem
 from edged.config.shape import Config
 from edged.errors import ConfigError, EdgedError, fault
+from edged.governor.governor import Governor
 from edged.herald import Herald
 from edged.journal import Journal
 from edged.roster import Roster
@@ -29,10 +30,10 @@ class Reloader:
     """Keeps the config that is in force: ``config``."""
 
     def __init__(
-        self, path: Path, config: Config, parts: tuple[Roster, Tally, Herald, Journal], note: Note
+        self, path: Path, config: Config, parts: tuple[Roster, Tally, Herald, Journal, Governor], note: Note
     ) -> None:
         self._path, self.config = path.absolute(), config
-        self._roster, self._tally, self._herald, self._journal = parts
+        self._roster, self._tally, self._herald, self._journal, self._governor = parts
         self._note = note
         self._loaded = self._read = time.monotonic()
         self._number = 0
@@ -86,6 +87,7 @@ class Reloader:
             self._tally.commit_every(new.store.commit_every)
         self._roster.assign(tasks(new), what.changed)
         self.config = in_force(self.config, new)
+        self._governor.heed(self.config.governor)
         self._tell(what)
         self._waiting, self._refused, self._read = what.waiting, None, time.monotonic()
         if what:

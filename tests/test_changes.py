@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from edged.changes import FIXED, Changes, changes, in_force, renewed, stamps, tasks
-from edged.config.shape import Clock, Config, Daemon, File, Keep, Model, Pipeline, Store, V4l2
+from edged.changes import FIXED, TABLES, Changes, changes, in_force, renewed, stamps, tasks
+from edged.config.shape import Clock, Config, Daemon, File, Governor, Keep, Model, Pipeline, Store, V4l2
 
 GATE = Pipeline(source=V4l2(), model="people")
 YARD = Pipeline(source=V4l2(device="/dev/video1"))
@@ -67,10 +67,11 @@ def test_every_key_is_either_applied_or_waits() -> None:
     """A key that is new in the shape must be put on one side or the other."""
     keys = {
         (table, key)
-        for table in ("daemon", "store", "clock")
+        for table in TABLES
         for key in getattr(OLD, table).__struct_fields__
     }
     live = {("daemon", "log_level"), ("store", "commit_every"), ("store", "keep")}
+    live |= {("governor", key) for key in Governor.__struct_fields__ if key != "board"}
     assert keys == live | set(FIXED)
 
 

@@ -273,7 +273,7 @@ def test_check_tells_everything(home: Path) -> None:
     assert done.stdout == (
         "edged.toml:1  daemn\n"
         "    found    an unknown key\n"
-        '    allowed  "daemon", "store", "clock", "models" or "pipelines"\n'
+        '    allowed  "daemon", "store", "clock", "governor", "models" or "pipelines"\n'
         '    hint     did you mean "daemon"?\n'
         "edged.toml:3  pipelines.a.rate\n"
         "    found    -1\n"

@@ -122,11 +122,14 @@ class Scene:
 
     def __init__(self, manager: Manager, monkeypatch: pytest.MonkeyPatch, watchdog: float) -> None:
         monkeypatch.setattr(heralding, "PERIOD", 0.1)
-        monkeypatch.setattr(heralding, "temperature", lambda: 51.2)
         self.manager, self.reactor = manager, Reactor()
         self.outlook = Outlook((Condition("hall", "starting", settled=False),), float("inf"))
         self.herald = Herald(
-            self.reactor, Notifier(manager.address, watchdog), Journal("error"), lambda: self.outlook
+            self.reactor,
+            Notifier(manager.address, watchdog),
+            Journal("error"),
+            lambda: self.outlook,
+            lambda: 51.2,
         )
         self.lines: list[str] = []
 

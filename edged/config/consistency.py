@@ -16,6 +16,7 @@ from edged.config import duration, shape
 from edged.config.lines import Path
 from edged.config.polygon import flaw
 from edged.config.problem import Problem, dotted, likely, listed, shown
+from edged.errors import ConfigError
 from edged.series import series_of
 from edged.wall import MOST_SERIES
 
@@ -35,6 +36,8 @@ WIDTHS: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 #: A bucket is rolled up once it is over: the finer ones must still be there, on the longest day (25 h) and
 #: after a night without power.
 MARGIN: Final = 2.0
+#: A target below this is none: boards at rest are warmer on a summer's day.
+COOLEST_TARGET: Final = 40.0  # °C
 
 
 def contradictions(
@@ -45,6 +48,7 @@ def contradictions(
     """
     yield from _retention(config.store)
     yield from _timezone(config.clock)
+    yield from _governor(config.governor)
     for name, model in config.models.items():
         yield from _model(model, ("models", name))
     for name, pipeline in config.pipelines.items():
@@ -103,6 +107,38 @@ def _timezone(clock: shape.Clock) -> Iterator[Problem]:
             'a name such as "Europe/Berlin", or "" for the system\'s',
             hint,
         )
+
+
+def _governor(governor: shape.Governor) -> Iterator[Problem]:
+    if 0.0 < governor.target < COOLEST_TARGET:
+        yield Problem(
+            ("governor", "target"),
+            f"{governor.target:g}",
+            f"{COOLEST_TARGET:g} °C or more, or 0 for two below the board's own limit",
+            "a board at rest in the sun is warmer than that, so it would never work",
+        )
+    if governor.battery_reserve >= governor.battery_comfort:
+        yield Problem(
+            ("governor", "battery_comfort"),
+            f"{governor.battery_comfort:g} beside a reserve of {governor.battery_reserve:g}",
+            "more than battery_reserve",
+        )
+    for at, hours in enumerate(governor.quiet):
+        begin, _, end = hours.partition("-")
+        if begin == end:
+            yield Problem(("governor", "quiet", at), f"{shown(hours)}, of no length", "two different times")
+    yield from _doubles(governor.quiet, ("governor", "quiet"))
+    if governor.board != "auto":
+        yield from _board(governor.board)
+
+
+def _board(name: str) -> Iterator[Problem]:
+    from edged.board import simulated
+
+    try:
+        simulated.opened(name)
+    except ConfigError as error:
+        yield Problem(("governor", "board"), shown(name), error.hint, error.message)
 
 
 def _model(model: shape.Model, path: Path) -> Iterator[Problem]:

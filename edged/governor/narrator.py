@@ -1,0 +1,115 @@
+"""What the governor did, told as an owner wants to hear it: each turn once, with its reason, never the ramp
+in between.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal, Protocol
+
+import msgspec
+
+from edged.board.vitals import Vitals
+from edged.governor.policy import Budget, State
+
+BIG: Final = 1.25  # times as much or as little as was told: that is news
+AGAIN: Final = 60.0  # seconds between two words on one and the same recovery
+HOLD: Final = 10.0  # seconds between two words on one and the same descent
+FULL: Final = 0.999
+RISING: Final = 0.2  # °C that the temperature moves in a look or two when it moves at all
+
+
+class Note(Protocol):
+    """Says and keeps that one of ``edged.events`` has happened."""
+
+    def __call__(self, event: str, text: str, pipeline: str = "", **fields: object) -> None:
+        """``fields`` are those that its kind names."""
+
+
+class Deed(msgspec.Struct, frozen=True):
+    """What a pipeline may do now. ``share`` of what was asked for (0: paused), ``rate`` in frames per
+    second; of a recording it is what is left of its speed.
+    """
+
+    share: float
+    rate: float
+    model: str
+    recorded: bool = False
+
+
+class Narrator:
+    """Remembers what was told of one pipeline."""
+
+    def __init__(self, name: str, model: str, rate: float, note: Note) -> None:
+        self._name, self._note = name, note
+        self._told = Deed(1.0, rate, model)
+        self._at = -math.inf
+
+    def hear(self, now: float, deed: Deed, reason: str) -> None:
+        """``deed`` is from now on."""
+        told = self._told
+        if deed.model != told.model:
+            text = f"{reason}: {told.model} -> {deed.model}" if reason else f"{told.model} -> {deed.model}"
+            self._note("rung-changed", text, self._name, model=deed.model, reason=reason or "there is room")
+            self._told = told = msgspec.structs.replace(told, model=deed.model)
+        turn = turned(told, deed, now - self._at)
+        if turn:
+            self._tell(turn, deed, reason)
+            self._told, self._at = deed, now
+
+    def _tell(self, turn: str, deed: Deed, reason: str) -> None:
+        change = (
+            f"{_pace(self._told)} -> {_pace(deed)}" if self._told.rate and not deed.recorded else _pace(deed)
+        )
+        if turn == "paused":
+            self._note("paused", reason, self._name, reason=reason)
+        elif turn == "resumed":
+            self._note("resumed", _pace(deed), self._name)
+        elif turn == "throttled":
+            self._note("throttled", f"{reason}: {change}", self._name, reason=reason, rate=f"{deed.rate:.3g}")
+        else:
+            self._note("eased", change, self._name, rate=f"{deed.rate:.3g}")
+
+
+def turned(told: Deed, now: Deed, seconds: float) -> Literal["", "paused", "resumed", "throttled", "eased"]:
+    """Which word is due, ``seconds`` after the last. A step that nobody would notice is none."""
+    if not now.share or not told.share:
+        return "" if now.share == told.share else "resumed" if now.share else "paused"
+    if now.share * BIG <= told.share:
+        return "throttled" if told.share >= FULL or seconds >= HOLD else ""
+    if told.share >= FULL or now.share <= told.share:
+        return ""
+    done = now.share >= FULL
+    return "eased" if done or (now.share >= told.share * BIG and seconds >= AGAIN) else ""
+
+
+def _pace(deed: Deed) -> str:
+    return f"{deed.share * 100:.0f} % of its speed" if deed.recorded else f"{deed.rate:.3g} fps"
+
+
+def because(state: State, vitals: Vitals, budget: Budget, target: float, before: float | None) -> str:
+    """Why no more is allowed, as ``71.8 °C and rising, 40 s to 78 °C``; "" when nothing binds. ``before`` is
+    the temperature of some seconds ago.
+    """
+    if budget.concern == "heat":
+        return _heat(vitals.temperature, budget.seconds, target, before)
+    waiting, charge = 100.0 * (vitals.pressure or 0.0), 100.0 * (vitals.charge or 0.0)
+    return {
+        "blind": f"{state.heat.blind}, and blind means hot",
+        "supply": "under-voltage" if vitals.under_voltage else "the supply was too weak of late",
+        "energy": f"the day's energy: {state.supply.spent:.1f} Wh are spent",
+        "battery": f"the battery is at {charge:.0f} %",
+        "others": f"others wait for the processor ({waiting:.0f} % of the time)",
+        "quiet": "quiet hours",
+    }.get(budget.concern, budget.concern)
+
+
+def _heat(celsius: float | None, seconds: float, target: float, before: float | None) -> str:
+    if celsius is None or not math.isfinite(celsius):
+        return f"near {target:.0f} °C"
+    moved = celsius - before if before is not None else 0.0
+    course = " and rising" if moved > RISING else " and falling" if moved < -RISING else ""
+    if celsius >= target:
+        return f"{celsius:.1f} °C{course}, the target is {target:g} °C"
+    left = f", {seconds:.0f} s to {target:g} °C" if seconds < 3600.0 else f", close to {target:g} °C"
+    return f"{celsius:.1f} °C{course}{left}"
