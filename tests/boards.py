@@ -179,10 +179,7 @@ class Firmware:
         self.trips += 1
         words = list(struct.unpack(f"<{len(buffer) // 4}I", buffer))
         assert (words[0], words[1], words[-1]) == (len(buffer), 0, 0)
-        if words[2] == GENCMD:
-            answer = self._commanded(words)
-        else:
-            answer = self._answered(words)
+        answer = self._commanded(words) if words[2] == GENCMD else self._answered(words)
         for place, word in self.spoil.items():
             answer[place] = word
         buffer[:] = struct.pack(f"<{len(answer)}I", *(one & 0xFFFFFFFF for one in answer))

@@ -118,7 +118,7 @@ INA219_IIO: Final = iio(
 MACHINES: Final[dict[str, Machine]] = {
     "pi3b+": Machine(
         PI3BP | hwmon(0, "rpi_volt", in0_lcrit_alarm=0),
-        {"temperature": 58.002, "limit": 80.0, "clock": 0.857142857, "under_voltage": False, "word": 0b1000}
+        {"temperature": 58.002, "limit": 80.0, "clock": 0.857142857, "under_voltage": False, "word": 0x80008}
         | {"core_voltage": 1.2},
         Firmware(0b1000, 1_200_000, hertz=(1_200_000_000, 1_400_000_000)),
     ),
@@ -148,9 +148,11 @@ MACHINES: Final[dict[str, Machine]] = {
         {"temperature": 43.461, "limit": 75.0, "clock": 2400 / 4200},
     ),
     "laptop": Machine(
-        zone(0, "acpitz", "27800", "sys/class") | zone(1, "x86_pkg_temp", "71000", "sys/class", critical=100000)
+        zone(0, "acpitz", "27800", "sys/class")
+        | zone(1, "x86_pkg_temp", "71000", "sys/class", critical=100000)
         | zone(2, "BAT0", "95000", "sys/class")
-        | hwmon(0, "coretemp", temp1_input=72000, temp1_label="Package id 0", temp2_input=90000, temp2_label="Core 0")
+        | hwmon(0, "coretemp", temp1_input=72000, temp1_label="Package id 0")
+        | {f"{HWMON}0/temp2_input": "90000\n", f"{HWMON}0/temp2_label": "Core 0\n"}
         | hwmon(1, "nvme", temp1_input=80000) | hwmon(2, "nct6775", temp1_input=127000, fan2_input=900)
         | supply("BAT0", type="Battery", present=1, status="Discharging", capacity=81, power_now=9_500_000)
         | supply("AC", type="Mains", online=0)
@@ -160,8 +162,8 @@ MACHINES: Final[dict[str, Machine]] = {
     ),
     "pi4 with a gauge on a HAT": Machine(
         PI4 | zone(1, "sbs-1-000b", "90000", "sys/class")
-        | supply("sbs-1-000b", type="Battery", present=1, status="Discharging", capacity=64, voltage_now=7_400_000)
-        | {f"{POWER}/sbs-1-000b/current_now": "-650000\n"},
+        | supply("sbs-1-000b", type="Battery", present=1, status="Discharging", capacity=64)
+        | {f"{POWER}/sbs-1-000b/current_now": "-650000\n", f"{POWER}/sbs-1-000b/voltage_now": "7400000\n"},
         {"temperature": 51.608, "limit": 80.0, "charge": 0.64, "draining": True, "power": 4.81},
     ),
     "a charge without a capacity": Machine(

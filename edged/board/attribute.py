@@ -12,7 +12,7 @@ from typing import Final
 
 LONGEST: Final = 4096  # bytes: sysfs gives a page at most
 MOST: Final = 2**63  # beyond, nothing that a kernel counts
-GONE: Final = frozenset({errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ESTALE})
+GONE: Final = frozenset({errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ESRCH, errno.ESTALE})
 SLOW: Final = 0.05  # seconds
 REST: Final = 100.0
 LONGEST_REST: Final = 300.0  # seconds

@@ -35,15 +35,15 @@ class Reading(NamedTuple):
 class _Quantity:
     """A number in a unit of its own; ``scale`` makes volts, amperes or watts of it."""
 
-    __slots__ = ("_attribute", "_most", "_scale")
+    __slots__ = ("_attribute", "_least", "_most", "_scale")
 
-    def __init__(self, attribute: Attribute, scale: float, most: float) -> None:
-        self._attribute, self._scale, self._most = attribute, scale, most
+    def __init__(self, attribute: Attribute, scale: float, most: float, least: float = 0.0) -> None:
+        self._attribute, self._scale, self._most, self._least = attribute, scale, most, least
 
     def read(self) -> float | None:
         read = self._attribute.number()
         value = None if read is None else read * self._scale
-        return value if value is not None and -self._most <= value <= self._most else None
+        return value if value is not None and self._least <= value <= self._most else None
 
 
 class _Channel:
@@ -88,7 +88,7 @@ def _hwmon(sys: Path, shelf: Shelf) -> Iterator[_Channel]:
         folder = name.parent
         for place in ("1", "2", "3"):  # in0 is the shunt's; an INA3221 has three rails
             volts = _quantity(shelf, folder / f"in{place}_input", 1e-3, MOST_VOLTS)
-            amperes = _quantity(shelf, folder / f"curr{place}_input", 1e-3, MOST_AMPERES)
+            amperes = _quantity(shelf, folder / f"curr{place}_input", 1e-3, MOST_AMPERES, -MOST_AMPERES)
             watts = _quantity(shelf, folder / f"power{place}_input", 1e-6, MOST_VOLTS * MOST_AMPERES)
             if watts or (volts and amperes):
                 yield _Channel(volts, amperes, watts)
@@ -100,20 +100,21 @@ def _iio(sys: Path, shelf: Shelf) -> Iterator[_Channel]:
             folder = name.parent
             yield _Channel(
                 _scaled(shelf, folder, "in_voltage1", MOST_VOLTS),  # in_voltage0 is the shunt's
-                _scaled(shelf, folder, "in_current3", MOST_AMPERES),
+                _scaled(shelf, folder, "in_current3", MOST_AMPERES, -MOST_AMPERES),
                 _scaled(shelf, folder, "in_power2", MOST_VOLTS * MOST_AMPERES),
             )
 
 
-def _quantity(shelf: Shelf, file: Path, scale: float, most: float) -> _Quantity | None:
+def _quantity(shelf: Shelf, file: Path, scale: float, most: float, least: float = 0.0) -> _Quantity | None:
     attribute = shelf.open(file)
-    return _Quantity(attribute, scale, most) if attribute else None
+    return _Quantity(attribute, scale, most, least) if attribute else None
 
 
-def _scaled(shelf: Shelf, folder: Path, channel: str, most: float) -> _Quantity | None:
+def _scaled(shelf: Shelf, folder: Path, channel: str, most: float, least: float = 0.0) -> _Quantity | None:
     """IIO's raw, by its scale in thousandths of a volt, an ampere or a watt."""
     try:
         scale = float(text(folder / f"{channel}_scale")) / 1000.0
     except ValueError:
         return None
-    return _quantity(shelf, folder / f"{channel}_raw", scale, most) if 0.0 < scale < 1e3 else None
+    sound = 0.0 < scale < 1e3
+    return _quantity(shelf, folder / f"{channel}_raw", scale, most, least) if sound else None

@@ -84,7 +84,8 @@ def zones(sys: Path = SYS, *, with_trips: bool = True) -> Iterator[Zone]:
 def _kind(sys: Path, folder: Path) -> str:
     """The type. A battery's gauge makes a zone too, which is called as the battery is."""
     kind = text(folder / "type")
-    return f"{kind} (battery)" if kind and (sys / "class/power_supply" / kind).exists() else kind
+    gauges = {one.name for one in (sys / "class/power_supply").glob("*")}
+    return f"{kind} (battery)" if kind in gauges else kind
 
 
 def limit_of(host: Host, found: list[Zone]) -> tuple[float | None, str]:

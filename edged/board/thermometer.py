@@ -30,6 +30,7 @@ WHOLE: Final = re.compile(r"^(Package|Tctl|Tdie|Physical)")
 AROUND: Final = re.compile(
     r"^(lm7|lm9|tmp|ds1[67]|adt7|mcp98|pct20|stts|sht|aht|hs300|g7|emc1)", re.IGNORECASE
 )
+LIMITS: Final = (40.0, 120.0)  # °C: what is outside is no limit of a board, but a trip point that is not set
 BELOW_OFF: Final = 15.0  # °C under the trip point at which the kernel switches the board off
 
 
@@ -105,7 +106,5 @@ def _limit(host: Host, found: list[Zone]) -> float | None:
     of the clock and is no such place: less would be done below it than above.
     """
     passive, grave = lowest_trip(found, "passive"), lowest_trip(found, "hot", "critical")
-    limits = [PI_LIMIT] if host.pi() else []
-    limits += [passive] if passive is not None else []
-    limits += [grave - BELOW_OFF] if grave is not None else []
-    return min(limits, default=None)
+    told = [PI_LIMIT if host.pi() else None, passive, None if grave is None else grave - BELOW_OFF]
+    return min((one for one in told if one is not None and LIMITS[0] <= one <= LIMITS[1]), default=None)
