@@ -57,7 +57,7 @@ def test_nothing_in_any_file_makes_it_raise(tmp_path: Path, name: str, bad: str)
         was = file.read_bytes()
         spoil(file, bad)
         check(board.look(now := now + 1.0))
-        (tmp_path / f"sys/class/hwmon/hwmon{now:.0f}").mkdir(parents=True)  # all is looked for anew
+        (tmp_path / f"sys/class/hwmon/hwmon{now + 100:.0f}").mkdir(parents=True)  # all is looked for anew
         check(board.look(now := now + 1.0))
         if file.is_dir():
             file.rmdir()
