@@ -50,7 +50,7 @@ def test_the_demo_shows_counts_truth_and_disk(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert re.search(r"street: [\d.]+ fps  presence [\d.]+ %", done.stdout)  # progress, in plain lines
-    assert re.search(r"street  seen [\d.]+ % of 1[0-3]", done.stdout)
+    assert re.search(r"street  [\d.]+ % of 1[0-3]s? observed", done.stdout)
     true, counted = (
         float(re.search(rf"presence, a character a second\n(?:.*\n)?? +{word} +([\d.]+) %", done.stdout)[1])  # type: ignore[index]
         for word in ("true", "counted")

@@ -238,13 +238,65 @@ def test_a_comfortable_step_fits_a_terminal(seconds: float) -> None:
 def test_plots_show_gaps_as_gaps(store: Store) -> None:
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in plots.lines(ask(store, last=3600), 72)]
     assert lines[0] == "from 2026-03-01 08:00:00 to 09:00:00 (Europe/Berlin), every 1m"
-    assert lines[2] == "street  seen 98.0 % of 50m, blind 2.0 %; 14406 of 15000 frames"
+    assert lines[2] == "street  98.0 % of 50m observed, 1 min blind; 14406 of 15000 frames"
     assert lines[3] == "  blank: no record of 10m (edged was not running then)"
     assert lines[5].startswith("  occupancy person in door  mean 30.92  least 0.00  most 59.00")
     bottom = lines[9].split("▏")[1].ljust(60)
     blank = {at for at, one in enumerate(bottom) if one == " "}
     assert blank == {BLIND, *OFF}
     assert lines[-1].split() == ["08:00", "08:30", "09:00"]
+
+
+@pytest.fixture
+def throttled(tmp_path: Path) -> Iterator[Store]:
+    """Ten minutes: three as asked, four on lite0, one paused, one slower, one as asked."""
+    asked = Coverage(300.0, 300, 60.0)
+    cheaper = Coverage(300.0, 120, 60.0, throttled=60.0, rungs=(0.0, 60.0))
+    paused = Coverage(300.0, 0, paused=60.0)
+    slower = Coverage(300.0, 300, 60.0, throttled=60.0)
+    minutes = [asked] * 3 + [cheaper] * 4 + [paused, slower, asked]
+    with Store.open(tmp_path / "edged.db", bytes(32), keep=Keep(minute=math.inf), zone=BERLIN) as store:
+        buckets = [
+            Bucket("street", MORNING + 60 * at, 60, bucket(at).entries if one.observed else (), one)
+            for at, one in enumerate(minutes)
+        ]
+        store.write(buckets, {"street": SERIES}, reading(MORNING + 700), {"street": ("lite2", "lite0")})
+        yield store
+
+
+def test_it_is_plain_what_was_made_under_throttling(throttled: Store) -> None:
+    answer = ask(throttled, start=MORNING, to=MORNING + 600, every=60.0)
+    rows = answer["coverage"][0]["rows"]
+    assert [row["models"] for row in rows[2:5]] == [
+        [],
+        [{"rung": 1, "model": "lite0", "observed_s": 60.0}],
+        [{"rung": 1, "model": "lite0", "observed_s": 60.0}],
+    ]
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in plots.lines(answer, 60)]
+    head = "street  90.0 % of 10m observed, 4 min on lite0, 1 min slower, 1 min paused; 1980 of 3000 frames"
+    assert lines[2] == head
+    marks = next(line for line in lines if "how" in line).partition("▏")[2]
+    assert re.sub(r"(.)\1*", r"\1", marks) == " tpt"
+    assert marks.count("t") == 5 * marks.count("p") == 5 * marks.count(" ") // 3
+    assert any("p paused   t throttled" in line for line in lines)
+
+
+def test_the_table_says_how_each_slot_was_made(
+    throttled: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    plots.print_table(ask(throttled, start=MORNING, to=MORNING + 600, every=300.0))
+    printed = capsys.readouterr().out.splitlines()
+    first, second = [line.rstrip() for line in printed if line.startswith("2026")]
+    assert first.endswith("100 %  2 min on lite0")
+    assert second.endswith("80.0 %  2 min on lite0, 1 min slower, 1 min paused")
+
+
+def test_csv_names_the_models(throttled: Store) -> None:
+    answer = ask(throttled, start=MORNING, to=MORNING + 600, every=600.0)
+    told = list(csv.DictReader(csv_lines(answer)))
+    assert {row["models"] for row in told} == {"lite2 300.0; lite0 240.0"}
+    assert {(row["throttled_s"], row["paused_s"]) for row in told} == {("300.0", "60.0")}
 
 
 def test_the_command_prints_what_the_store_holds(home: Path) -> None:
@@ -254,7 +306,7 @@ def test_the_command_prints_what_the_store_holds(home: Path) -> None:
     assert [one["measure"] for one in facts["series"]] == ["occupancy", "presence"]
     text = edged(home, *asked)
     assert (text.returncode, text.stderr) == (0, "")
-    assert "street  seen 98.0 % of 50m, blind 2.0 %" in text.stdout
+    assert "street  98.0 % of 50m observed, 1 min blind;" in text.stdout
     table = edged(home, *asked, "--table", "--every", "15m").stdout
     assert re.search(r"2026-03-01 08:15:00 +\S+ +\S+ %+ +33.3 %", table)
 

@@ -13,12 +13,14 @@ from typing import Any, Final
 import click
 
 from edged.cli import chart
-from edged.cli.words import series_name, value
+from edged.cli.words import made, series_name, value
 from edged.config import duration
 
 HEIGHT: Final = 4  # lines of a plot
 LABEL: Final = 8  # columns of its axis
 MOST_WIDE: Final = 160  # columns; longer lines are not read better
+#: What is said of a column in one letter, the gravest first.
+MARKS: Final = (("blind_s", "b"), ("paused_s", "p"), ("throttled_s", "t"))
 Answer = dict[str, Any]
 
 
@@ -38,6 +40,7 @@ def lines(answer: Answer, width: int) -> Iterator[str]:
         for one in answer["series"]:
             if one["pipeline"] == covered["pipeline"]:
                 yield from _plot(one, grid, width)
+        yield from _marks(covered["rows"], grid, width)
     yield from _axis(grid, width)
 
 
@@ -102,14 +105,11 @@ def summary(one: dict[str, Any]) -> str:
 def seen(rows: Sequence[dict[str, Any]]) -> str:
     """How much of the time a pipeline's numbers were seen, and why not the rest."""
     total = sum(_epoch(row["end"]) - _epoch(row["start"]) for row in rows)
-    sums = {
-        key: sum(row[key] for row in rows) for key in ("observed_s", "blind_s", "throttled_s", "paused_s")
-    }
+    sums = {key: sum(row[key] for row in rows) for key in ("observed_s", "blind_s", "paused_s")}
     lived = max(sums["observed_s"] + sums["blind_s"] + sums["paused_s"], 1e-9)
-    text = f"seen {share(sums['observed_s'], lived)} of {duration.text(round(lived))}"
-    for key, word in (("blind_s", "blind"), ("throttled_s", "throttled"), ("paused_s", "paused")):
-        if sums[key] >= max(1.0, total * 0.0005):
-            text += click.style(f", {word} {share(sums[key], lived)}", fg="yellow")
+    text = f"{share(sums['observed_s'], lived)} of {duration.text(round(lived))} observed"
+    if otherwise := made(rows, max(1.0, total * 0.0005)):
+        text += click.style(f", {otherwise}", fg="yellow")
     analysed, expected = sum(row["analysed"] for row in rows), sum(row["expected"] for row in rows)
     return f"{text}; {analysed} of {expected:.0f} frames"
 
@@ -119,6 +119,21 @@ def _unrecorded(rows: Sequence[dict[str, Any]], grid: Grid) -> Iterator[str]:
     filled = sum(one is not None for one in grid.spread(rows, "observed_s"))
     if missing := (grid.slots - filled) * grid.every:
         yield f"  blank: no record of {duration.text(missing)} (edged was not running then)"
+
+
+def _marks(rows: Sequence[dict[str, Any]], grid: Grid, width: int) -> Iterator[str]:
+    """Under the plots: which of the columns were not made as the owner asked."""
+    room = max(width - LABEL - 2, 10)
+    lines = {key: grid.stretched(grid.spread(rows, key), room) for key, _ in MARKS}
+    columns = zip(*lines.values(), strict=True)
+    text = "".join(
+        next((mark for (_, mark), amount in zip(MARKS, column, strict=True) if amount), " ")
+        for column in columns
+    )
+    if text.strip():
+        told = [f"{mark} {key.removesuffix('_s')}" for key, mark in MARKS if mark in text]
+        yield f"{'how':>{LABEL}} ▏{click.style(text.rstrip(), fg='yellow')}"
+        yield click.style(f"{'':{LABEL}}  {'   '.join(told)}", dim=True)
 
 
 def share(part: float, whole: float) -> str:
@@ -175,16 +190,18 @@ def print_table(answer: Answer) -> None:
         table.add_column("from", no_wrap=True)
         for one in series:
             table.add_column(series_name(one), justify="right")
-        table.add_column("seen", justify="right", style="dim")
+        table.add_column("observed", justify="right", style="dim")
+        told = any(made([row]) for row in covered["rows"])
+        if told:
+            table.add_column("how", style="yellow")
         values = [{row["start"]: row["mean"] for row in one["rows"]} for one in series]
         for row in covered["rows"]:
             cells = [
                 value(each.get(row["start"]), one["unit"]) for each, one in zip(values, series, strict=True)
             ]
             long = _epoch(row["end"]) - _epoch(row["start"])
-            table.add_row(
-                row["start"][:19].replace("T", " "), *cells, share(min(row["observed_s"], long), long)
-            )
+            cells += [share(min(row["observed_s"], long), long), *([made([row])] if told else [])]
+            table.add_row(row["start"][:19].replace("T", " "), *cells)
         terminal.print(table)
 
 

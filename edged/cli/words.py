@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 _MINUTE: Final = 60
@@ -24,6 +24,30 @@ def series_name(one: Mapping[str, Any]) -> str:
     """``presence person in door``; without label and zone just the measure."""
     zone = f"in {one['zone']}" if one["zone"] else ""
     return " ".join(filter(None, (one["measure"], one["label"], zone)))
+
+
+def models(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Seconds that each cheaper model observed: by its name, or by its rung where that is not known."""
+    found: dict[str, float] = {}
+    for row in rows:
+        for one in row.get("models", ()):
+            if one["rung"] and one["observed_s"] > 0:
+                name = one["model"] or f"rung {one['rung']}"
+                found[name] = found.get(name, 0.0) + one["observed_s"]
+    return found
+
+
+def made(rows: Sequence[Mapping[str, Any]], least: float = 1.0) -> str:
+    """What of some stretches was not as the owner asked: ``11 min on lite0, 4 min slower, 3 min paused``.
+
+    ``least`` seconds of it, or it is not worth a word.
+    """
+    cheaper = models(rows)
+    sums = {word: sum(row[f"{word}_s"] for row in rows) for word in ("throttled", "paused", "blind")}
+    parts = [(seconds, f"on {name}") for name, seconds in cheaper.items()]
+    parts += [(sums["throttled"] - sum(cheaper.values()), "slower")]  # than asked, with the dearest model
+    parts += [(sums[word], word) for word in ("paused", "blind")]
+    return ", ".join(f"{age(seconds)} {text}" for seconds, text in parts if seconds >= least)
 
 
 def age(seconds: float | None) -> str:
