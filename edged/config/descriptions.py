@@ -51,7 +51,7 @@ KEYS: Final = {
     "Clock.trust": "synchronised: nothing is dated before the kernel says the time is right; always: at once",
     "Clock.timezone": 'Whose days and hours are meant, such as "Europe/Berlin"; "" is the system\'s',
     "Governor.enabled": "Whether anything is slowed down to keep the board cool and its supply at ease",
-    "Governor.board": '"auto" is the board under us; "simulated:pi4-bare" and others are for trying things out',
+    "Governor.board": '"auto" is the board under us; "simulated:pi4-bare" and others are to try things out',
     "Governor.target": "°C that the processor is to stay under; 0 is two below the board's own limit",
     "Governor.quiet": "Hours of local time in which nothing is looked at",
     "Governor.watt_hours": "Watt-hours that a day may take; 0 is any number",
