@@ -40,4 +40,12 @@ REQUIREMENTS = {
     "activity.recall": Requirement(least=0.8),
     "activity.false": Requirement(most=0.06),
     "activity.ms": Requirement(most=0.5),
+    "governor.over_s": Requirement(most=0),
+    "governor.utility_ratio": Requirement(least=0.97),
+    "governor.vs_firmware": Requirement(least=1.0),
+    "governor.robust_over_s": Requirement(most=0),
+    "governor.robust_ratio": Requirement(least=0.93),
+    "governor.step_overshoot": Requirement(most=0.5),
+    "governor.switches_h": Requirement(most=4),
+    "governor.cpu_share": Requirement(most=0.002),
 }

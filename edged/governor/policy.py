@@ -106,14 +106,14 @@ def decided(
     if limits.thermal:
         warm = heat.judged(warm, time, vitals.temperature, load, limits.prior)
     power = supply.judged(state.supply, time, vitals.under_voltage is True, state.load, limits.floor)
-    power = supply.metered(power, _watts(vitals, limits, load), seconds, day)
+    power = supply.metered(power, vitals.power, limits.idle + limits.dynamic * load, seconds, day)
     battery = supply.gauged(state.battery, time, vitals.charge, vitals.draining, limits.energy, limits.floor)
     yielding = _yielding(state, vitals.pressure, others, own, seconds)
     target = aimed(vitals, limits)
     concerns = {
         "heat": _heat(warm, target, others, limits),
         "supply": power.load if power.sagged is not None else 1.0,
-        "energy": supply.rationed(limits.energy, power.spent, power.day, limits.idle, limits.dynamic),
+        "energy": supply.rationed(limits.energy, power, limits.idle, limits.dynamic),
         "battery": battery.allowed,
         "others": yielding,
         "quiet": 0.0 if quiet else 1.0,
@@ -149,12 +149,6 @@ def _heat(warm: Heat, target: float, others: float, limits: Limits) -> float:
         return 1.0
     bearable = heat.allowed(warm, target, limits.floor, limits.prior)
     return bearable if warm.blind or bearable >= 1.0 else max(0.0, bearable - others)
-
-
-def _watts(vitals: Vitals, limits: Limits, load: float) -> float:
-    if vitals.power is not None and 0.0 <= vitals.power <= supply.MOST_WATTS:
-        return vitals.power
-    return limits.idle + limits.dynamic * load
 
 
 def _yielding(state: State, pressure: float | None, others: float, own: float, seconds: float) -> float:

@@ -7,6 +7,7 @@ again, the memory lasts twice as long.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import msgspec
@@ -17,13 +18,14 @@ SHY: Final = 0.85  # of the load at which the supply sagged
 FORGIVING: Final = 0.05 / 600.0  # of full load a second by which that memory fades, halved by each relapse
 RELAPSES: Final = 6  # that are counted
 GAUGE_LOST: Final = 60.0  # seconds without a charge from a battery that had one
+LEARNT: Final = 300.0  # seconds over which a meter corrects the model of the board's watts
 MOST_WATTS: Final = 100.0  # what a meter on such a board can say
 
 
 class Supply(msgspec.Struct, frozen=True):
     """What is remembered of the supply. ``proven`` is the load that it is trusted with, ``sagged`` when it
     last gave way, ``strikes`` how often. ``spent`` are watt-hours since the local day began; ``day`` is
-    how much of it was over.
+    how much of it was over, ``bias`` the watts that a meter says more than the model of the board.
     """
 
     time: float
@@ -33,6 +35,7 @@ class Supply(msgspec.Struct, frozen=True):
     strikes: int = 0
     spent: float = 0.0
     day: float = 0.0
+    bias: float = 0.0
 
 
 def judged(supply: Supply, time: float, weak: bool, load: float, floor: float) -> Supply:
@@ -48,7 +51,7 @@ def judged(supply: Supply, time: float, weak: bool, load: float, floor: float) -
         return msgspec.structs.replace(supply, time=time, load=floor, proven=proven)
     now = min(proven, supply.load + RECOVERY * seconds)
     if now >= 1.0:
-        return Supply(time, spent=supply.spent, day=supply.day)
+        return Supply(time, spent=supply.spent, day=supply.day, bias=supply.bias)
     return msgspec.structs.replace(supply, time=time, load=now, proven=proven)
 
 
@@ -60,13 +63,17 @@ def _sagged(supply: Supply, time: float, load: float, floor: float) -> Supply:
     return msgspec.structs.replace(supply, time=time, load=floor, proven=proven, sagged=time, strikes=strikes)
 
 
-def metered(supply: Supply, watts: float, seconds: float, day: float) -> Supply:
-    """The watt-hours after so many seconds more; a new day begins with none. A clock that is set back by
-    less than half a day does not make a new one.
+def metered(supply: Supply, measured: float | None, expected: float, seconds: float, day: float) -> Supply:
+    """The watt-hours after so many seconds more, by the meter or else as ``expected``; a new day begins
+    with none. A clock that is set back by less than half a day does not make a new one.
     """
     day = day if 0.0 <= day <= 1.0 else supply.day
     spent = 0.0 if day < supply.day - 0.5 else supply.spent
-    return msgspec.structs.replace(supply, spent=spent + watts * seconds / 3600.0, day=day)
+    watts, bias = expected + supply.bias, supply.bias
+    if measured is not None and 0.0 <= measured <= MOST_WATTS:
+        watts = measured
+        bias += (measured - expected - bias) * (1.0 - math.exp(-seconds / LEARNT))
+    return msgspec.structs.replace(supply, spent=spent + watts * seconds / 3600.0, day=day, bias=bias)
 
 
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,16 +86,15 @@ class Energy(msgspec.Struct, frozen=True, kw_only=True):
     comfort: float = 0.5
 
 
-def rationed(energy: Energy, spent: float, day: float, idle: float, dynamic: float) -> float:
-    """The load that spreads what is left of the day's watt-hours evenly over what is left of the day.
-
-    ``spent`` watt-hours since it began, ``day`` the fraction of it that is over, ``idle`` and ``dynamic``
-    the watts at rest and what full load adds.
+def rationed(energy: Energy, supply: Supply, idle: float, dynamic: float) -> float:
+    """The load that spreads what is left of the day's watt-hours evenly over what is left of the day;
+    ``idle`` and ``dynamic`` are the watts at rest and what full load adds.
     """
     if not energy.watt_hours > 0.0:
         return 1.0
-    hours = max(0.05, 24.0 * (1.0 - day))
-    return min(1.0, max(0.0, ((energy.watt_hours - spent) / hours - idle) / max(0.1, dynamic)))
+    hours = max(0.05, 24.0 * (1.0 - supply.day))
+    watts = (energy.watt_hours - supply.spent) / hours
+    return min(1.0, max(0.0, (watts - idle - supply.bias) / max(0.1, dynamic)))
 
 
 class Battery(msgspec.Struct, frozen=True):

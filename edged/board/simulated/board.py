@@ -9,7 +9,7 @@ import msgspec
 from edged.board.simulated.power import CAPPED, POLL, TOLERANCE, TRIP, Battery, volts
 from edged.board.simulated.sensor import Fault, Sensor
 from edged.board.simulated.specs import HYSTERESIS, Spec
-from edged.board.simulated.weather import Sky
+from edged.board.simulated.weather import Sky, Weather
 from edged.board.vitals import Vitals
 
 #: The core's voltage hardly falls with the clock (a Pi 4: 0.84 V at 600 MHz, 0.88 V at 1500 MHz).
@@ -46,7 +46,7 @@ class SimulatedBoard:
         self.spec, self._sky, self.battery, self._meter = spec, sky, battery, meter
         self.time = start
         self.watts, self.demand, self.busy, self.done = spec.idle, 0.0, 0.0, 0.0
-        weather = sky(start)
+        weather = self.weather
         self._fast = 0.0
         self._slow = weather.air + weather.sun + spec.rise + spec.slow[0] * spec.idle
         self._clock, self._fan = 0, 0
@@ -70,6 +70,11 @@ class SimulatedBoard:
         return min(allowed, CAPPED) if self.under_voltage else allowed
 
     @property
+    def weather(self) -> Weather:
+        """Around it now."""
+        return self._sky(self.time)
+
+    @property
     def fan(self) -> int:
         """Steps that the fan is on, 0 while it stands still."""
         return self._fan
@@ -83,7 +88,7 @@ class SimulatedBoard:
         self.done = min(demand, clock)
         core = _VOLTS_AT_REST + _VOLTS_PER_CLOCK * clock
         self.watts = spec.idle + spec.dynamic * self.done * core * core
-        weather = self._sky(self.time)
+        weather = self.weather
         fast, slow = self._decay.get(seconds) or self._factors(seconds)
         resistance = spec.slow[0] * (spec.fan[self._fan - 1][1] if self._fan else 1.0)
         self._fast += (spec.fast[0] * (self.watts - spec.idle) - self._fast) * fast
