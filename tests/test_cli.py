@@ -83,8 +83,27 @@ def pipeline(**facts: Any) -> dict[str, Any]:
         "last_tick_age_s": 0.4,
         "restarts": 0,
         "settled": True,
+        "course": None,
         "wall_bytes": 100,
         "series": [series("presence", 0.25, zone="door"), series("activity", 0.031, "fraction")],
+    }
+    return usual | facts
+
+
+def board(**facts: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "name": "auto",
+        "governed": True,
+        "celsius": 51.23,
+        "target": 78.0,
+        "blind": "",
+        "budget": 1.0,
+        "because": "",
+        "clock": 1.0,
+        "under_voltage": False,
+        "watts": None,
+        "battery": None,
+        "draining": None,
     }
     return usual | facts
 
@@ -102,7 +121,7 @@ def status(**facts: Any) -> dict[str, Any]:
             "waits_for_restart": [],
             "refused": "",
         },
-        "board": {"celsius": 51.23},
+        "board": board(),
         "clock": {"good": True, "why": "the kernel says so"},
         "store": {"file": "/x/edged.db", "bytes": 123_456, "last_commit_age_s": 5.0, "pending_buckets": 2},
         "pipelines": [pipeline()],
@@ -373,7 +392,7 @@ def test_status_for_people(home: Path, daemon: Callable[..., None]) -> None:
         f"edged {__version__}  pid 1, up 2 h 5 min, ready\n"
         "  config /x/edged.toml, in force since 2 min\n"
         "  clock  right (the kernel says so)\n"
-        "  board  51.2 °C\n"
+        "  board  51.2 °C (target 78)\n"
         "  store  /x/edged.db: 123 kB, written 5 s ago, 2 buckets waiting\n"
         "\n"
         "street  running  synthetic -> activity on cpu (litert)\n"

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edged.cli import chart
-from edged.cli.status import config, config_troubles, engine, paces
+from edged.cli.status import board, config, config_troubles, course, engine, paces
 from edged.cli.words import age, series_name, size, value
 
 MEMORY: Final = 900  # seconds of history
@@ -87,6 +87,10 @@ class Screen:
     def _config(self, facts: dict[str, Any]) -> list[Text]:
         """Which is in force, and what of its file is not."""
         lines = [Text(f"config {config(facts['config'])}", "dim", no_wrap=True, overflow="ellipsis")]
+        if told := ", ".join(board(facts["board"])):
+            why = facts["board"]["because"]
+            line = Text(f"board  {told}", no_wrap=True, overflow="ellipsis")
+            lines.append(line.append(f"  held back: {why}" if why else "", "yellow"))
         return lines + [
             Text(f"{key}: {text}", "yellow", no_wrap=True, overflow="ellipsis")
             for key, text in config_troubles(facts["config"])
@@ -151,5 +155,9 @@ def _title(one: dict[str, Any]) -> Text:
 
 
 def _remarks(one: dict[str, Any]) -> list[Text]:
-    remarks = [one["why"], f"on the CPU: {one['cpu_because']}" if one["cpu_because"] else ""]
+    remarks = [
+        one["why"],
+        course(one["course"]),
+        f"on the CPU: {one['cpu_because']}" if one["cpu_because"] else "",
+    ]
     return [Text(remark, "yellow", no_wrap=True, overflow="ellipsis") for remark in remarks if remark]

@@ -45,8 +45,10 @@ def lines(facts: dict[str, Any]) -> Iterator[str]:
     for key, text in config_troubles(facts["config"]):
         yield f"         {click.style(f'{key}: {text}', fg='yellow')}"
     yield f"  clock  {clock(facts['clock'])}"
-    if facts["board"]["celsius"] is not None:
-        yield f"  board  {facts['board']['celsius']:.1f} °C"
+    if told := ", ".join(board(facts["board"])):
+        yield f"  board  {told}"
+    if why := facts["board"]["because"]:
+        yield f"         {click.style(f'held back: {why}', fg='yellow')}"
     yield f"  store  {facts['store']['file']}: {store(facts['store'])}"
     for pipeline in facts["pipelines"]:
         yield from pipeline_lines(pipeline)
@@ -76,6 +78,41 @@ def clock(facts: dict[str, Any]) -> str:
     return f"{word} ({facts['why']})" if facts["why"] else word
 
 
+def board(facts: dict[str, Any]) -> Iterator[str]:
+    """Heat, power and what they allow, as far as they are known."""
+    if facts["name"] != "auto":
+        yield facts["name"]
+    if facts["celsius"] is not None:
+        aim = "" if facts["target"] is None else f" (target {facts['target']:g})"
+        yield f"{facts['celsius']:.1f} °C{aim}"
+    if facts["blind"]:
+        yield facts["blind"]
+    if facts["budget"] is not None and facts["budget"] < 1.0:
+        yield f"budget {facts['budget'] * 100:.2g} %"
+    elif not facts["governed"]:
+        yield "not governed"
+    if facts["clock"] is not None and facts["clock"] < 1.0:
+        yield f"clock {facts['clock'] * 100:.0f} %"
+    if facts["under_voltage"]:
+        yield "under-voltage"
+    if facts["watts"] is not None:
+        yield f"{facts['watts']:.1f} W"
+    if facts["battery"] is not None:
+        draining = {True: " and draining", False: " and charging", None: ""}[facts["draining"]]
+        yield f"battery {facts['battery'] * 100:.0f} %{draining}"
+
+
+def course(one: dict[str, Any] | None) -> str:
+    """What the governor lets a pipeline do, when that is neither all that was asked nor nothing (that is its
+    state); "" otherwise.
+    """
+    if one is None or one["share"] <= 0.0 or (one["rung"] == 0 and one["share"] >= 1.0):
+        return ""
+    rung = f"rung {one['rung'] + 1} of {one['of']} ({one['model']}), " if one["of"] > 1 else ""
+    why = f": {one['because']}" if one["because"] else ""
+    return f"{rung}{one['rate']:.3g} fps allowed{why}"
+
+
 def store(facts: dict[str, Any]) -> str:
     """How large it is and how fresh."""
     last = facts["last_commit_age_s"]
@@ -92,6 +129,8 @@ def pipeline_lines(one: dict[str, Any]) -> Iterator[str]:
         yield f"  {click.style(one['why'], fg='yellow')}"
     if pace := "  ".join(paces(one)):
         yield f"  {pace}"
+    if held := course(one["course"]):
+        yield f"  {click.style(held, fg='yellow')}"
     if one["cpu_because"]:
         yield f"  on the CPU: {one['cpu_because']}"
     width = max((len(series_name(series)) for series in one["series"]), default=0)

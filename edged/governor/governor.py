@@ -38,8 +38,8 @@ EARLY: Final = 0.1  # seconds that a tick may come before that and still be look
 LATE: Final = 0.5  # seconds after which nobody waits for a tick any more
 SELDOM: Final = 10.0  # seconds between two looks while nothing works, or nothing is governed
 AT_REST: Final = 60.0  # seconds of nothing but pauses after which looks become seldom
+DAY: Final = 86400.0  # seconds
 SMOOTH: Final = 5.0  # seconds over which loads are averaged
-RECENT: Final = 10.0  # seconds over which a temperature is said to rise or fall
 STEADY: Final = 60.0  # seconds without under-voltage until that is news
 MISSED: Final = 3  # looks without any temperature since the start: there is no sensor
 FLOOR: Final = (0.02, 0.5)  # of all cores: whatever least rates add up to
@@ -67,12 +67,12 @@ class Governor:
         self.vitals: Vitals | None = None
         self._state: State | None = None
         self.budget = Budget(1.0)
-        self._others = self._demand = 0.0
-        self._warm: float | None = None
+        self._limits = Limits(thermal=False)
+        self._demand = self._beside = 0.0
         self._thermal, self._missed = False, 0
         self._blind, self._weak_at = "", -math.inf
         self._weak = False
-        self._date: datetime.date | None = None
+        self._dated = False
         self._quiet = ""
 
     # --- its life
@@ -154,7 +154,6 @@ class Governor:
         self._looked = now
         if self._wanted.enabled:
             self._govern(vitals)
-        self._feel(vitals, seconds)
         self._timer.cancel()
         self._timer = self._reactor.after(self._period + LATE, self._look)
 
@@ -182,7 +181,9 @@ class Governor:
         }
 
     def _weigh(self, seconds: float) -> None:
-        """What we took of the cores since the last look, and what is taken beside the frames we make."""
+        """What our workers took of the cores of late, and how much of that was not for frames (a camera's
+        decoder runs on whatever the rate).
+        """
         cpu = sum(ward.cpu for ward in self._wards.values())
         work = sum(ward.work for ward in self._wards.values())
         for ward in self._wards.values():
@@ -191,35 +192,43 @@ class Governor:
             return
         part = 1.0 - math.exp(-seconds / SMOOTH)
         self._demand += (cpu * self._clock / seconds - self._demand) * part
-        busy = self.vitals.busy if self.vitals else None
-        if busy is not None and 0.0 <= busy <= 1.0:
-            others = (busy * self._cores - work / seconds) * self._clock
-            self._others += (others - self._others) * part
+        beside = max(0.0, cpu - work) * self._clock / seconds
+        self._beside += (beside - self._beside) * part
 
     def _govern(self, vitals: Vitals) -> None:
         self._notice_sensor(vitals)
         wants = {name: ward.consider() for name, ward in self._wards.items() if ward.at_work}
-        limits = self._limits(sum(map(ladder.floor, wants.values())))
-        day, hours = self._day(vitals)
-        self._quiet = hours
+        limits = self._limits = self._limited(sum(map(ladder.floor, wants.values())))
         state = self._state or policy.begun(vitals.time)
-        self._state, self.budget = policy.decided(state, vitals, limits, day, bool(hours))
+        state, day, self._quiet = self._day(state)
+        quiet_now, own = bool(self._quiet), self._own(vitals)
+        self._state, self.budget = policy.decided(state, vitals, limits, day, quiet_now, own)
         self._tell_board(vitals)
-        reason, cores = self._reason(vitals), self._spendable(limits.floor)
-        shares = ladder.shared(wants, cores)
+        reason = self._reason(vitals)
+        shares = ladder.shared(wants, self._spendable(limits.floor))
         for name, share in shares.items():
             self._wards[name].steer(share, vitals.time, reason)
 
     def _spendable(self, floor: float) -> float:
-        """Cores for frames: what is allowed less what others take. Where nothing binds, no limit: the
+        """Cores for frames: what is allowed less what we take besides. Where nothing binds, no limit: the
         kernel shares the cores.
         """
         if not self.budget.concern and self.budget.load >= 1.0:
             return math.inf
         least = min(floor, self.budget.load) * self._cores
-        return max(least, self.budget.load * self._cores - max(0.0, self._others))
+        return max(least, self.budget.load * self._cores - self._beside)
 
-    def _limits(self, least: float) -> Limits:
+    def _own(self, vitals: Vitals) -> float | None:
+        """The load that is ours: what the board tells, else by our workers' ticks. On a simulated board
+        nobody else works.
+        """
+        if self._simulated is not None:
+            return policy.loaded(vitals, self.budget.load)
+        if vitals.own is not None:
+            return vitals.own * self._clock
+        return min(1.0, self._demand / self._cores)
+
+    def _limited(self, least: float) -> Limits:
         """``least`` is the cores that all least rates take."""
         wanted, known = self._wanted, self._profile
         plain = Limits()
@@ -237,23 +246,23 @@ class Governor:
             thermal=self._thermal,
         )
 
-    def _day(self, vitals: Vitals) -> tuple[float, str]:
+    def _day(self, state: State) -> tuple[State, float, str]:
         """How much of the local day is over, and the quiet hours that it is now. Without a clock that is
-        known to be right there are none, and a day is 24 h of running.
+        known to be right there are none, and a day is 24 h of the machine's running.
+
+        On a day that was not seen from its beginning as much counts as spent as was due by now: a restart in
+        the afternoon is no second ration.
         """
         reading = self._reading()
         if not reading.good:
-            return vitals.time % 86400.0 / 86400.0, ""
+            return state, state.time % DAY / DAY, ""
         local = datetime.datetime.fromtimestamp(reading.epoch(time.monotonic()), self._zone)
         day = quiet.over(local)
-        if self._state is not None and local.date() != self._date:
-            # At midnight nothing is spent. On a day that was not seen from its beginning, as much as
-            # was due by now: a restart in the afternoon is no second ration.
-            spent = 0.0 if self._date is not None else self._wanted.watt_hours * day
-            supply = msgspec.structs.replace(self._state.supply, spent=spent)
-            self._state = msgspec.structs.replace(self._state, supply=supply)
-            self._date = local.date()
-        return day, quiet.within(local, self._wanted.quiet)
+        if not self._dated:
+            self._dated = True
+            due = msgspec.structs.replace(state.supply, spent=self._wanted.watt_hours * day, day=day)
+            state = msgspec.structs.replace(state, supply=due)
+        return state, day, quiet.within(local, self._wanted.quiet)
 
     # --- what is said
 
@@ -267,7 +276,7 @@ class Governor:
 
     def _tell_board(self, vitals: Vitals) -> None:
         assert self._state is not None
-        blind = self._state.heat.blind if self._thermal else ""
+        blind = self.budget.blind
         if blind and not self._blind:
             self._note("sensor-blind", f"{blind}: what is blind counts as hot", reason=blind)
         elif self._blind and not blind:
@@ -281,27 +290,16 @@ class Governor:
             self._note("power-steady", f"no under-voltage for {STEADY:.0f} s: work comes back slowly")
             self._weak = False
 
-    def _feel(self, vitals: Vitals, seconds: float) -> None:
-        """What the temperature was of late."""
-        celsius = vitals.temperature
-        if celsius is None or not math.isfinite(celsius):
-            self._warm = None
-        elif self._warm is None:
-            self._warm = celsius
-        else:
-            self._warm += (celsius - self._warm) * (1.0 - math.exp(-seconds / RECENT))
-
     def _reason(self, vitals: Vitals) -> str:
         assert self._state is not None
         if self.budget.concern == "quiet":
             return f"quiet hours ({self._quiet})"
-        return because(self._state, vitals, self.budget, self.target, self._warm)
+        return because(self._state, vitals, self.budget, self.target)
 
     @property
     def target(self) -> float:
         """°C."""
-        limit = self.vitals.limit if self.vitals else None
-        return self._wanted.target or (limit or policy.DEFAULT_LIMIT) - policy.BELOW_LIMIT
+        return policy.aimed(self.vitals or Vitals(time=0.0), self._limits)
 
     # --- what is asked
 
@@ -358,7 +356,7 @@ class Governor:
             "concern": self.budget.concern,
             "because": self._reason(vitals) if governed and state is not None else "",
             "busy": _rounded(vitals.busy, 3),
-            "others": _rounded(max(0.0, self._others) / self._cores, 3),
+            "others": _rounded(state.others, 3) if state is not None else None,
             "pressure": _rounded(vitals.pressure, 3),
             "clock": _rounded(vitals.clock, 3),
             "under_voltage": vitals.under_voltage,

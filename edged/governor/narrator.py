@@ -16,7 +16,8 @@ BIG: Final = 1.25  # times as much or as little as was told: that is news
 AGAIN: Final = 60.0  # seconds between two words on one and the same recovery
 HOLD: Final = 10.0  # seconds between two words on one and the same descent
 FULL: Final = 0.999
-RISING: Final = 0.2  # °C that the temperature moves in a look or two when it moves at all
+RISING: Final = 0.5  # °C a minute
+FAR: Final = 600.0  # seconds: what is further away is no forecast that anybody asked for
 
 
 class Note(Protocol):
@@ -84,18 +85,16 @@ def turned(told: Deed, now: Deed, seconds: float) -> Literal["", "paused", "resu
 
 
 def _pace(deed: Deed) -> str:
-    return f"{deed.share * 100:.0f} % of its speed" if deed.recorded else f"{deed.rate:.3g} fps"
+    return f"{deed.share * 100:.2g} % of its speed" if deed.recorded else f"{deed.rate:.3g} fps"
 
 
-def because(state: State, vitals: Vitals, budget: Budget, target: float, before: float | None) -> str:
-    """Why no more is allowed, as ``71.8 °C and rising, 40 s to 78 °C``; "" when nothing binds. ``before`` is
-    the temperature of some seconds ago.
-    """
+def because(state: State, vitals: Vitals, budget: Budget, target: float) -> str:
+    """Why no more is allowed, as ``71.8 °C and rising, 40 s to 78 °C``; "" when nothing binds."""
     if budget.concern == "heat":
-        return _heat(vitals.temperature, budget.seconds, target, before)
+        return _heat(vitals.temperature, budget, target)
     waiting, charge = 100.0 * (vitals.pressure or 0.0), 100.0 * (vitals.charge or 0.0)
     return {
-        "blind": f"{state.heat.blind}, and blind means hot",
+        "blind": f"{budget.blind}, and blind means hot",
         "supply": "under-voltage" if vitals.under_voltage else "the supply was too weak of late",
         "energy": f"the day's energy: {state.supply.spent:.1f} Wh are spent",
         "battery": f"the battery is at {charge:.0f} %",
@@ -104,12 +103,11 @@ def because(state: State, vitals: Vitals, budget: Budget, target: float, before:
     }.get(budget.concern, budget.concern)
 
 
-def _heat(celsius: float | None, seconds: float, target: float, before: float | None) -> str:
+def _heat(celsius: float | None, budget: Budget, target: float) -> str:
     if celsius is None or not math.isfinite(celsius):
-        return f"near {target:.0f} °C"
-    moved = celsius - before if before is not None else 0.0
-    course = " and rising" if moved > RISING else " and falling" if moved < -RISING else ""
+        return f"near {target:g} °C"
+    course = " and rising" if budget.rising > RISING else " and falling" if budget.rising < -RISING else ""
     if celsius >= target:
         return f"{celsius:.1f} °C{course}, the target is {target:g} °C"
-    left = f", {seconds:.0f} s to {target:g} °C" if seconds < 3600.0 else f", close to {target:g} °C"
-    return f"{celsius:.1f} °C{course}{left}"
+    near = f"{budget.seconds:.0f} s to {target:g} °C" if budget.seconds < FAR else f"close to {target:g} °C"
+    return f"{celsius:.1f} °C{course}, {near}"
