@@ -152,6 +152,18 @@ _TABLE: Final = (
         "power, and to updates of the kernel and the board's firmware.",
         ("worker_pid",),
     ),
+    Kind(
+        "rung-lacking",
+        "add2dd90bfaa468a88199f07639a96c3",
+        "warning",
+        "on a hot day there is one model less to step down to; what works now goes on",
+        "A model of the ladder of pipeline @EDGED_PIPELINE@ cannot be had",
+        "The model at place @EDGED_RUNG@ of the ladder (0 is the dearest) could not be opened: "
+        "@EDGED_REASON@. The pipeline goes on with the others.",
+        "Mend what the reason names, then `sudo systemctl reload edged`. `edged models show FILE` says "
+        "what is in a file.",
+        ("rung", "reason"),
+    ),
     # --- the governor
     Kind(
         "throttled",

@@ -9,25 +9,30 @@ and replaced, later each time, and takes nothing else with it.
 from __future__ import annotations
 
 import math
-import os
 import signal
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from edged import wall
 from edged.changes import Stamps, renewed, stamps
 from edged.config.shape import Model, Pipeline, recorded
+from edged.directions import Directions
 from edged.errors import WallError
 from edged.nouns import Series
+from edged.process import Process
 from edged.reactor import Action, Reactor, Timer
 
 START_DEADLINE = (
     90.0  # seconds to the first inference: a Pi Zero needs 20 for a large model, a Coral 3 for its firmware
 )
+#: Seconds in which another model is to be opened beside the work: the runtime keeps everything else waiting
+#: for parts of that, for seconds on a Pi Zero.
+SWITCH_DEADLINE = 30.0
+LACKING_RETRY = 600.0  # seconds until a rung that could not be had is tried again, unless that cannot help
 PROGRESS_DEADLINE = 4.0  # seconds without a tick, beyond four times what one inference takes
 OVERSLEPT = 1.0  # seconds that a timer is late only when the daemon itself did not run
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 60.0  # seconds; doubled at each failure in a row
@@ -39,98 +44,10 @@ TPU_RETRY_FIRST, TPU_RETRY_MOST = (
     600.0,
     6 * 3600.0,
 )  # seconds until the Edge TPU is tried again; doubled each time
-#: A worker's oom_score_adj: when memory runs out it goes before the daemon, whichever is larger. It is
-#: replaced and loses seconds; the daemon would lose what is not committed. Raising it takes no privilege.
-DISPENSABLE = 300
-WALL_DESCRIPTOR = 3
+TPU_AGAIN = "tries the Edge TPU again"
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
 #: it a module.
 COMMAND = (sys.executable, "-I", "-m", "edged.worker")
-
-
-class Process:
-    """One exec'd worker and the daemon's end of its wall.
-
-    Raises ``WallError`` when the task is larger than the wall lets pass, ``OSError`` when there is no room
-    for another process; then there is none.
-    """
-
-    def __init__(self, assignment: wall.Assignment) -> None:
-        ours, theirs = wall.pair()
-        self.channel = wall.Channel(ours, wall.Up)
-        try:
-            with theirs:
-                self.channel.send(assignment)  # it waits there for who will read it
-                self.pid = _spawned(theirs.fileno())
-            self.pidfd = _watched(self.pid)
-        except BaseException:
-            self.channel.close()
-            raise
-        with suppress(OSError):
-            Path(f"/proc/{self.pid}/oom_score_adj").write_text(str(DISPENSABLE))
-
-    def fileno(self) -> int:
-        """Readable when the process has ended."""
-        return self.pidfd
-
-    def kill(self) -> None:
-        """At once."""
-        signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-
-    def lives(self) -> bool:
-        """Whether it has not ended yet, whoever may have noticed that."""
-        return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-
-    def reap(self) -> int:
-        """Its end, as ``os.waitstatus_to_exitcode`` gives it (negative: the signal). Blocks until then."""
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self.pidfd)
-        self.channel.close()
-        return os.waitstatus_to_exitcode(status)
-
-
-def _spawned(end: int) -> int:
-    return os.posix_spawn(
-        COMMAND[0],
-        [*COMMAND, str(WALL_DESCRIPTOR)],
-        {},
-        file_actions=_descriptors(end),
-        setsid=True,
-        setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
-    )
-
-
-def _watched(pid: int) -> int:
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
-
-
-FileAction = tuple[int, int] | tuple[int, int, int] | tuple[int, int, str, int, int]
-
-
-def _descriptors(end: int) -> list[FileAction]:
-    """What becomes of the descriptors: 0, 1 and 2 lead nowhere, the wall stands at its number, nothing else
-    is left.
-
-    Ours close on exec, but whoever started the daemon may have left it one that does not. The end may
-    already stand where it should: posix_spawn's dup2 onto itself keeps it open.
-    """
-    null: list[FileAction] = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
-    left: list[FileAction] = [(os.POSIX_SPAWN_CLOSE, one) for one in _inheritable()]
-    return [(os.POSIX_SPAWN_DUP2, end, WALL_DESCRIPTOR), *null, *left]
-
-
-def _inheritable() -> list[int]:
-    found = []
-    for one in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):  # the listing's own is closed by now
-            if int(one.name) > WALL_DESCRIPTOR and os.get_inheritable(int(one.name)):
-                found.append(int(one.name))
-    return found
 
 
 class Listener(Protocol):
@@ -173,8 +90,9 @@ class Keeper:
         self._failures = 0
         self._cpu_because, self._tpu_retry = "", TPU_RETRY_FIRST
         self.progress = self._began = 0.0
-        #: What is wanted of the worker, and the model's files as they were when it was exec'd.
-        self.directed = wall.Directive(pipeline.rate)
+        self.directions = Directions(models, pipeline.rate)
+        self._examined = False
+        #: The models' files as they were when it was exec'd.
         self.stamps: Stamps = ()
         self._timers: list[Timer] = []
         self._judgement = self._next_start = Timer(math.inf, self._judge)
@@ -239,14 +157,22 @@ class Keeper:
         now = time.monotonic()
         self.progress = self._began = now
         self._trouble, self.ready, self.state, self._killed = None, None, "starting", None
-        self.directed, self.stamps = wall.Directive(self.pipeline.rate), stamps(self.pipeline, *self.models)
+        self.stamps = stamps(self.pipeline, *self.models)
+        at = self.directions.begin(now)
         threads = tuple(one.threads for one in self.models)
-        self._inspector = wall.Inspector(self.series, self.recorded, now, threads)
+        self._inspector = wall.Inspector(self.series, self.recorded, now, threads, at[0])
         task = wall.Assignment(
-            wall.PROTOCOL, self.name, self.pipeline, self.models, self.series, self._cpu_because
+            wall.PROTOCOL,
+            self.name,
+            self.pipeline,
+            self.models,
+            self.series,
+            self._cpu_because,
+            *at,
+            examine=not self._examined,
         )
         try:
-            process = self._process = self._heeded = Process(task)
+            process = self._process = self._heeded = Process(task, COMMAND)
         except WallError as error:
             self._refuse(f"{error.message}: does its model have many labels? labels_file is for those")
             return
@@ -255,18 +181,41 @@ class Keeper:
             return
         self._reactor.on_readable(process.channel, self._readable)
         self._reactor.on_readable(process, self._ended)
+        self._pass_on()
         self._watch()
 
+    @property
+    def directed(self) -> wall.Directive:
+        """What is wanted of the worker."""
+        return self.directions.wanted
+
+    @property
+    def lacking(self) -> frozenset[int]:
+        """The rungs that cannot be had now, because their models cannot be opened."""
+        return self.directions.lacking(time.monotonic())
+
     def direct(self, directive: wall.Directive) -> None:
-        """Pass on what is wanted from now on; a worker that does not read is one that has stalled, and the
-        deadline is its judge.
+        """Pass on what is wanted from now on, to this worker and to those after it. One that does not read is
+        one that has stalled, and the deadline is its judge.
+
+        A rung that cannot be had now is not asked for: the worker stays on the one that it is on.
         """
-        self.directed = directive
-        if self._process is not None:
-            try:
-                self._process.channel.send(directive)
-            except OSError:
-                self.why = "the worker does not listen"
+        self.directions.want(directive, time.monotonic())
+        self._pass_on()
+
+    def _pass_on(self, stop: bool = False) -> None:
+        """What is wanted, as far as it can be had, if that is news."""
+        process, before = self._process, self.directions.told
+        message = self.directions.message(time.monotonic())
+        if process is None or not (stop or message):
+            return
+        if self.directions.told != before:
+            self._inspector.directed(self.directions.told[0])
+            self._watch()
+        try:
+            process.channel.send(msgspec.structs.replace(message or self.directions.said, stop=stop))
+        except OSError:
+            self.why = "the worker does not listen"
 
     def stop(self) -> None:
         """Ask for the last tick, and end the worker when it does not come. ``finish`` waits for that."""
@@ -275,7 +224,7 @@ class Keeper:
         self._stopping = True
         self._cancel_timers()
         if self.state == "running":
-            self.direct(wall.Directive(self.pipeline.rate, stop=True))
+            self._pass_on(stop=True)
             self._stop_by = self._after(STOP_PATIENCE, self.kill).at
         else:
             self.kill()
@@ -325,7 +274,9 @@ class Keeper:
     def _allowed(self) -> float:
         """Seconds that may pass without progress now."""
         if self.ready is None:
-            return START_DEADLINE
+            return START_DEADLINE * len(self.models if not self._examined else self.models[:1])
+        if self.directions.under_way:
+            return SWITCH_DEADLINE
         return PROGRESS_DEADLINE + 4.0 * (self.tick.infer if self.tick else 0.0)
 
     def _watch(self) -> None:
@@ -389,13 +340,38 @@ class Keeper:
                 self._listener.ticked(self, message)
             case wall.Ready():
                 self._came_up(message)
+            case wall.Switched():
+                self._switched(message)
+            case wall.Declined():
+                self._lacks(message.rung, _sentence(message), message.final)
             case wall.Trouble():
                 self._trouble = message
             case wall.Ended():
                 self.state = "ended"
 
+    def _switched(self, how: wall.Switched) -> None:
+        """It works on another rung now."""
+        self.directions.arrived(how.rung, how.threads)
+        if self.ready is not None:
+            self.ready = msgspec.structs.replace(
+                self.ready, runtime=how.runtime, delegate=how.delegate, cpu_because=how.cpu_because
+            )
+        self._watch()
+
+    def _lacks(self, rung: int, why: str, final: bool) -> None:
+        """A rung cannot be had: said once, kept for the governor, and no matter to the work that goes on."""
+        until = math.inf if final else time.monotonic() + LACKING_RETRY
+        if self.directions.lack(rung, why, until):
+            text = f"{self._called(rung)} cannot be had: {why}"
+            self._listener.changed(self, "rung-lacking", text, rung=rung, reason=why)
+
+    def _called(self, rung: int) -> str:
+        names = (self.pipeline.model, *self.pipeline.ladder)
+        return f"the model {names[rung] if rung < len(names) else self.models[rung].file}"
+
     def _came_up(self, ready: wall.Ready) -> None:
         self.ready, self.state, self.why = ready, "running", ""
+        self._examined = True
         self._watch()
         how = {"runtime": ready.runtime, "delegate": ready.delegate}
         self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}", **how)
@@ -404,12 +380,18 @@ class Keeper:
             self._tpu_retry = min(TPU_RETRY_MOST, self._tpu_retry * 2)
 
     def _wants_tpu(self) -> bool:
-        return self.models[0].delegate == "edgetpu" or bool(self.models[0].edgetpu_file)
+        model = self._at_stake
+        return model.delegate == "edgetpu" or bool(model.edgetpu_file)
+
+    @property
+    def _at_stake(self) -> Model:
+        """The model that the worker uses, or goes to."""
+        return self.models[self.directions.told[0]]
 
     def _retry_tpu(self) -> None:
         self._cpu_because = ""
-        self.why = "tries the Edge TPU again"
-        self.direct(wall.Directive(self.pipeline.rate, stop=True))
+        self.why = TPU_AGAIN
+        self._pass_on(stop=True)
 
     def _ended(self) -> None:
         process = self._process
@@ -428,16 +410,38 @@ class Keeper:
     def _conclude(self, status: int) -> None:
         """What to do now that the worker has ended."""
         trouble = self._trouble
+        of_rung = self._rung_is_to_blame(trouble, status)
         if self._stopping:
             self._leave()
         elif self.state == "ended":
             self._listener.changed(self, "ended", "the recording is over")
-        elif trouble is not None and trouble.final:
+        elif trouble is not None and trouble.final and not of_rung:
             self._refuse(_sentence(trouble))
-        elif self.why == "tries the Edge TPU again":
+        elif self.why == TPU_AGAIN:
             self.start()
         else:
             self._replace(_sentence(trouble) if trouble else self.why or _death(status), status)
+
+    def _rung_is_to_blame(self, trouble: wall.Trouble | None, status: int) -> bool:
+        """A worker that died on its way to another rung is replaced on the one before, and one that cannot
+        begin on a cheaper rung begins on the dearest: then that rung is lacking.
+
+        What a worker says itself on its way is of its source, or that memory holds no two models: the next
+        one opens the rung alone.
+        """
+        if self._stopping or self.state == "ended" or self.why == TPU_AGAIN:
+            return False
+        directions, why = self.directions, _sentence(trouble) if trouble else self.why or _death(status)
+        if self.ready is None and directions.at[0] and (trouble is None or trouble.final):
+            rung = directions.at[0]
+            directions.fall_back()
+            self._lacks(rung, why, final=trouble is not None)
+            return True
+        on_its_way = directions.under_way and self.ready is not None and trouble is None
+        if on_its_way and not self._died_of_tpu(status):
+            self._lacks(directions.told[0], why, final=False)
+            return True
+        return False
 
     def _refuse(self, why: str) -> None:
         self.state, self.why = "refused", why
@@ -460,13 +464,14 @@ class Keeper:
         if status not in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS) or self._cpu_because:
             return False
         at_work = self.ready is not None and self.ready.delegate == "edgetpu"
-        return at_work or (self.ready is None and self.models[0].delegate != "cpu" and self._may_try_tpu())
+        tries = self.ready is None or self.directions.under_way
+        return at_work or (tries and self._at_stake.delegate != "cpu" and self._may_try_tpu())
 
     def _may_try_tpu(self) -> bool:
-        return self._wants_tpu() or bool(self.models[0].delegate_library)
+        return self._wants_tpu() or bool(self._at_stake.delegate_library)
 
 
-def _sentence(trouble: wall.Trouble) -> str:
+def _sentence(trouble: wall.Trouble | wall.Declined) -> str:
     """What a worker said last, made safe to print: it is not to be believed."""
     text = f"{trouble.message} ({trouble.hint})" if trouble.hint else trouble.message
     return "".join(one if one.isprintable() else "?" for one in text)

@@ -28,6 +28,7 @@ MOST_UNWRITTEN: Final = 5000
 #: Buckets of a recording that are held at most: an hour of seconds comes in moments, and is not to wait for
 #: the clock.
 MOST_OPEN: Final = 1000
+ROUNDING: Final = 1e-4  # seconds by which a tick's numbers need not add up
 
 AllSeries = Mapping[str, tuple[Series, ...]]
 #: The models' names by rung, of each pipeline.
@@ -290,10 +291,46 @@ def expected_rate(keeper: Keeper) -> float:
 
 
 def _coverage(keeper: Keeper, tick: wall.Tick) -> Coverage:
+    """The daemon's account of a tick. Its seconds are observed, paused or blind: what a worker leaves out is
+    paused only as far as it was told to pause, however late it heard of it.
+    """
     span = tick.end - tick.start
     rate = expected_rate(keeper)
-    expected = rate * span if rate else float(tick.analysed)
-    return Coverage(expected=expected, analysed=tick.analysed, observed=tick.observed, blind=tick.blind)
+    throttled, paused = _budgeted(keeper, tick)
+    untold = max(0.0, span - tick.observed - tick.blind)
+    paused = min(paused, untold)
+    unexcused = untold - paused if untold - paused > ROUNDING else 0.0
+    return Coverage(
+        expected=rate * span if rate else float(tick.analysed),
+        analysed=tick.analysed,
+        observed=tick.observed,
+        throttled=throttled,
+        paused=paused,
+        blind=tick.blind + unexcused,
+        rungs=(0.0,) * tick.rung + (tick.observed,) if tick.rung else (),
+    )
+
+
+def _budgeted(keeper: Keeper, tick: wall.Tick) -> tuple[float, float]:
+    """Seconds of a tick for which less was allowed than was asked, and for which nothing was. While a
+    recording pauses its time stands still.
+    """
+    span = tick.end - tick.start
+    allowed = (
+        [(span, keeper.directed)] if keeper.recorded else keeper.directions.between(tick.start, tick.end)
+    )
+    throttled = paused = 0.0
+    for seconds, directive in allowed:
+        if directive.paused:
+            paused += 0.0 if keeper.recorded else seconds
+        elif directive.rung or _slower(directive.rate, expected_rate(keeper)):
+            throttled += seconds
+    return throttled, paused
+
+
+def _slower(allowed: float, asked: float) -> bool:
+    """Whether frames per second are fewer, by more than a rounded rate is off; 0 of either is all of them."""
+    return allowed > 0.0 and (not asked or allowed < asked * (1.0 - 1e-3))
 
 
 def _another_clock(old: Source, new: Source) -> bool:

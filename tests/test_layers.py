@@ -23,7 +23,21 @@ SIDES = {
     # Keeps data, sees nothing raw.
     "right": {"daemon", "supervise", "reactor", "journal", "events", "clock", "aggregate", "store"}
     | {"control", "control_client", "exchange", "report", "config", "cli", "service", "__main__"}
-    | {"board", "governor", "doctor", "changes", "facts", "health", "herald", "notify", "reload", "roster", "tally"},
+    | {
+        "board",
+        "governor",
+        "doctor",
+        "changes",
+        "directions",
+        "facts",
+        "process",
+        "health",
+        "herald",
+        "notify",
+        "reload",
+        "roster",
+        "tally",
+    },
     # Values and the wire: both may use these.
     "shared": {"", "errors", "nouns", "wall", "series", "config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from stage import Stage
 
-from edged import supervise
+from edged import process, supervise
 from edged.config.shape import File, Measure, Model, Synthetic
 from edged.supervise import finish
 
@@ -45,7 +45,7 @@ def test_a_worker_has_an_empty_environment_and_no_descriptor_but_the_wall(stage:
 def test_a_worker_goes_before_the_daemon_when_memory_runs_out(stage: Stage) -> None:
     keeper = stage.keep()
     ours, its = (int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in ("self", keeper.pid))
-    assert its == supervise.DISPENSABLE > ours
+    assert its == process.DISPENSABLE > ours
 
 
 def descriptors(pid: int) -> dict[int, str]:

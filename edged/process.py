@@ -1,0 +1,105 @@
+"""One worker's process, exec'd, and the daemon's end of its wall.
+
+It is exec'd, never merely forked: with an empty environment, the wall as its only descriptor (0, 1 and 2 are
+/dev/null: libraries print, and what they print might be of what they saw), in a session of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from edged import wall
+
+#: A worker's oom_score_adj: when memory runs out it goes before the daemon, whichever is larger. It is
+#: replaced and loses seconds; the daemon would lose what is not committed. Raising it takes no privilege.
+DISPENSABLE = 300
+WALL_DESCRIPTOR = 3
+
+
+class Process:
+    """One exec'd worker and the daemon's end of its wall. ``command`` is what is exec'd, before the number of
+    the wall's descriptor.
+
+    Raises ``WallError`` when the task is larger than the wall lets pass, ``OSError`` when there is no room
+    for another process; then there is none.
+    """
+
+    def __init__(self, assignment: wall.Assignment, command: tuple[str, ...]) -> None:
+        ours, theirs = wall.pair()
+        self.channel = wall.Channel(ours, wall.Up)
+        try:
+            with theirs:
+                self.channel.send(assignment)  # it waits there for who will read it
+                self.pid = _spawned(theirs.fileno(), command)
+            self.pidfd = _watched(self.pid)
+        except BaseException:
+            self.channel.close()
+            raise
+        with suppress(OSError):
+            Path(f"/proc/{self.pid}/oom_score_adj").write_text(str(DISPENSABLE))
+
+    def fileno(self) -> int:
+        """Readable when the process has ended."""
+        return self.pidfd
+
+    def kill(self) -> None:
+        """At once."""
+        signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def lives(self) -> bool:
+        """Whether it has not ended yet, whoever may have noticed that."""
+        return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def reap(self) -> int:
+        """Its end, as ``os.waitstatus_to_exitcode`` gives it (negative: the signal). Blocks until then."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        self.channel.close()
+        return os.waitstatus_to_exitcode(status)
+
+
+def _spawned(end: int, command: tuple[str, ...]) -> int:
+    return os.posix_spawn(
+        command[0],
+        [*command, str(WALL_DESCRIPTOR)],
+        {},
+        file_actions=_descriptors(end),
+        setsid=True,
+        setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
+    )
+
+
+def _watched(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+
+
+FileAction = tuple[int, int] | tuple[int, int, int] | tuple[int, int, str, int, int]
+
+
+def _descriptors(end: int) -> list[FileAction]:
+    """What becomes of the descriptors: 0, 1 and 2 lead nowhere, the wall stands at its number, nothing else
+    is left.
+
+    Ours close on exec, but whoever started the daemon may have left it one that does not. The end may
+    already stand where it should: posix_spawn's dup2 onto itself keeps it open.
+    """
+    null: list[FileAction] = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
+    left: list[FileAction] = [(os.POSIX_SPAWN_CLOSE, one) for one in _inheritable()]
+    return [(os.POSIX_SPAWN_DUP2, end, WALL_DESCRIPTOR), *null, *left]
+
+
+def _inheritable() -> list[int]:
+    found = []
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the listing's own is closed by now
+            if int(one.name) > WALL_DESCRIPTOR and os.get_inheritable(int(one.name)):
+                found.append(int(one.name))
+    return found
