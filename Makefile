@@ -1,5 +1,5 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench lint test-fresh test-v4l2 test-camera test-system test-arm hardware-tests clean
+.PHONY: demo test bench lint test-fresh test-v4l2 test-camera test-drivers test-system test-arm test-heat hardware-tests clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
@@ -17,11 +17,18 @@ test-v4l2:
 test-camera:
 	hardware-tests/lab/camera.sh $(ARGS)
 
+test-drivers:
+	hardware-tests/lab/drivers.sh $(ARGS)
+
 test-system:
 	hardware-tests/lab/system.sh $(ARGS)
 
 test-arm:
 	hardware-tests/lab/arm.sh $(ARGS)
+
+# On a board: makes it hot. It asks for EDGED_MAY_HEAT first.
+test-heat:
+	hardware-tests/heat/heat.sh $(ARGS)
 
 # On a board: installs, stops and purges edged on this very machine. It asks for EDGED_MAY_HARM first.
 hardware-tests:
