@@ -46,10 +46,14 @@ class Stage:
         model: Model = ACTIVITY,
         rate: float = 10.0,
         measure: Measure | None = None,
+        ladder: tuple[Model, ...] = (),
     ) -> Keeper:
+        """``ladder`` is instead of ``model``: all of it, dearest first."""
         measures = (measure or Measure(kind="presence"),)
         pipeline = Pipeline(source=source, rate=rate, measures=measures)
-        keeper = Keeper(self.reactor, self.heard, name, pipeline, (model,), series_of(name, pipeline))
+        keeper = Keeper(
+            self.reactor, self.heard, name, pipeline, ladder or (model,), series_of(name, pipeline)
+        )
         self.keepers.append(keeper)
         keeper.start()
         return keeper

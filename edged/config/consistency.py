@@ -56,6 +56,7 @@ def contradictions(
         yield from _source(pipeline.source, (*path, "source"))
         yield from _zones(pipeline, path)
         yield from _references(pipeline, path, raw)
+        yield from _ladder(pipeline, path, raw, config.models)
         yield from _known_zones(pipeline, path, raw, paths)
         yield from _measures(name, pipeline, config.models, paths)
     yield from _same_device(config.pipelines)
@@ -206,6 +207,51 @@ def _references(pipeline: shape.Pipeline, path: Path, raw: Mapping[str, Any]) ->
             f"{shown(pipeline.model)}, which is not defined",
             listed(models),
             likely(pipeline.model, models),
+        )
+
+
+def _ladder(
+    pipeline: shape.Pipeline, path: Path, raw: Mapping[str, Any], models: Mapping[str, shape.Model]
+) -> Iterator[Problem]:
+    """The models to step down to: there, each once, and able to do the whole job."""
+    known = (*_names(raw, "models"), PREDEFINED)
+    for at, name in enumerate(pipeline.ladder):
+        place: Path = (*path, "ladder", at)
+        if name not in known:
+            found = f"{shown(name)}, which is not defined"
+            yield Problem(place, found, listed(known), likely(name, known))
+        elif name == pipeline.model:
+            yield Problem(place, f"{shown(name)}, which is the pipeline's model", "cheaper models than that")
+        elif name in pipeline.ladder[:at]:
+            yield Problem(place, f"{shown(name)} a second time", "each once")
+        elif name in models or name == PREDEFINED:
+            model = models.get(name, shape.Model(file=BUILTIN))
+            yield from _every_measure(pipeline, name, model, place)
+    if pipeline.rate and pipeline.least_rate > pipeline.rate:
+        found = f"{pipeline.least_rate:g}, above the rate of {pipeline.rate:g}"
+        yield Problem((*path, "least_rate"), found, f"0 to {pipeline.rate:g}")
+    yield from _qualities(pipeline, path, models)
+
+
+def _every_measure(pipeline: shape.Pipeline, name: str, model: shape.Model, place: Path) -> Iterator[Problem]:
+    """Counts must mean the same on every rung."""
+    for measure in pipeline.measures:
+        for one in _possible(measure, model, ()):
+            found = f"{shown(name)}, which cannot give {measure.kind}: its {one.path[0]} {one.found}"
+            yield Problem(place, found, f"models that give every measure ({one.allowed})")
+            return
+
+
+def _qualities(pipeline: shape.Pipeline, path: Path, models: Mapping[str, shape.Model]) -> Iterator[Problem]:
+    """Numbers are compared with numbers, places with places."""
+    names = (pipeline.model, *pipeline.ladder)
+    rated = [name for name in names if name in models and models[name].quality]
+    if rated and len(rated) < len(names):
+        left = ", ".join(name for name in names if name not in rated)
+        yield Problem(
+            (*path, "ladder"),
+            f"a quality for {', '.join(rated)}, none for {left}",
+            "a quality for each of its models, or for none",
         )
 
 
