@@ -39,6 +39,7 @@ class Telemetry:
 
     def __init__(self, host: Host | None = None, mailbox: Mailbox | None = None) -> None:
         self._host = host or Host()
+        self._classes = tuple(str(self._host.sys / one) for one in CLASSES)
         self._watch = Watch()
         self._pi = Pi(self._host, mailbox)
         self._standing = Shelf()  # what does not come and go
@@ -125,7 +126,7 @@ class Telemetry:
         return self._shelf.lost and now >= self._scanned + RESCAN
 
     def _listed(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(map(_names, (self._host.sys / one for one in CLASSES)))
+        return tuple(map(_names, self._classes))
 
     def _scan(self) -> None:
         """Look for every sensor that may come and go."""
@@ -139,8 +140,9 @@ class Telemetry:
         self._watch.follow(self._shelf.open(file) if file else None)
 
 
-def _names(folder: os.PathLike[str]) -> tuple[str, ...]:
+def _names(folder: str) -> tuple[str, ...]:
+    """In the kernel's own order, which stays while nothing comes or goes."""
     try:
-        return tuple(sorted(os.listdir(folder)))  # noqa: PTH208 - a class of sysfs, five times a second
+        return tuple(os.listdir(folder))  # noqa: PTH208 - five times a second: no paths are made
     except OSError:
         return ()
