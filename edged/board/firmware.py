@@ -11,7 +11,6 @@ know may spoil them all, and the kernel logs it: so each is tried alone before.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import struct
@@ -23,7 +22,7 @@ from edged.errors import UnavailableError
 
 DEVICE: Final = Path("/dev/vcio")
 #: _IOWR(100, 0, char *): the size of a pointer is a part of the code.
-PROPERTY: Final = 3 << 30 | ctypes.sizeof(ctypes.c_void_p) << 16 | 100 << 8
+PROPERTY: Final = 3 << 30 | struct.calcsize("P") << 16 | 100 << 8
 GET_VOLTAGE: Final = 0x00030003
 GET_MAX_CLOCK: Final = 0x00030004
 GET_MAX_TEMPERATURE: Final = 0x0003000A
