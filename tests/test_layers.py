@@ -27,6 +27,7 @@ SIDES = {
         "board",
         "governor",
         "doctor",
+        "tune",
         "changes",
         "directions",
         "facts",

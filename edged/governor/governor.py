@@ -88,7 +88,8 @@ class Governor:
 
             self._simulated = board if isinstance(board, SimulatedBoard) else None
         try:
-            self._profile = profile.load(self._state_dir)
+            here = profile.here() if self._wanted.board == "auto" else self._wanted.board
+            self._profile = profile.load(self._state_dir, here)
         except EdgedError as error:
             self._unused = f"no profile: {error.message}"
         watched = board.watch()

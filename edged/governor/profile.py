@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from edged.board.host import Host
 from edged.errors import ConfigError, UnavailableError
 from edged.governor.observer import Prior
 
@@ -31,7 +32,7 @@ class Cost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``file`` what it was then: another file by that name has other costs.
 
     ``cost`` is core-seconds of the whole worker's process a frame, everything beside the model included;
-    ``latency`` seconds from a prepared frame to its numbers.
+    ``latency`` seconds to prepare a frame and to make numbers of it.
     """
 
     model: str
@@ -61,6 +62,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def times(self, model: str, file: str) -> dict[int, Cost]:
         """A model's costs by number of threads; none for one that was not measured, or another file."""
         return {one.threads: one for one in self.costs if (one.model, one.file) == (model, file)}
+
+
+def here() -> str:
+    """The name of the board under us, by which it knows its profile."""
+    host = Host()
+    return host.model() or host.system() or "unknown"
 
 
 def load(state_dir: Path | str, board: str = "") -> Profile | None:
