@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +24,7 @@ from edged.board.simulated.weather import steady, stepped
 from edged.governor.ladder import Prefer
 from edged.governor.policy import BELOW_LIMIT
 
+OUT = Path("build/governor.json")  # every day by itself, for whoever looks for the worst
 WEATHER = ("mild", "summer", "desert")  # 10 to 24, 17 to 33 and the sun, 30 to 45 °C
 PREFERENCES: tuple[Prefer, ...] = ("accuracy", "rate")
 SPOILED = tuple(itertools.product((0.5, 1.5), (0.5, 1.5)))  # factors on R and tau
@@ -43,12 +46,14 @@ def measure() -> dict[str, float]:
         steps = [pool.submit(step, name, kind) for name in SPECS for kind in ("warmer", "sun")]
         calm = [pool.submit(switches, *case) for case in itertools.product(SPECS, AMBIENTS, PREFERENCES)]
         grids = pool.submit(convergence)
-        figures |= _days([one.result() for one in jobs])
-        figures |= _robust([one.result() for one in bad])
+        every = {"days": [one.result() for one in jobs], "robust": [one.result() for one in bad]}
+        figures |= _days(every["days"]) | _robust(every["robust"])
         figures["governor.step_overshoot"] = max(one.result() for one in steps)
         figures["governor.switches_h"] = max(one.result() for one in calm)
         figures["governor.optimum_error"] = grids.result()
     figures["governor.cpu_share"] = cost()
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(every, indent=1))
     return figures | _drawn()
 
 

@@ -43,7 +43,7 @@ def draw() -> dict[str, float]:
     """Writes the pages; their largest size is a figure."""
     sizes = []
     for weather, prefer, boards in PAGES:
-        figure, rows = pyplot.subplots(3, len(boards), figsize=(13, 7.4), sharex=True, sharey="row")
+        figure, rows = pyplot.subplots(3, len(boards), figsize=(13, 8.6), sharex=True, sharey="row")
         for column, name in enumerate(boards):
             _column([row[column] for row in rows], SPECS[name], SKIES[weather], prefer)
         _labelled(figure, rows, f"{weather}, prefer = {prefer!r}")
@@ -68,7 +68,9 @@ def _column(axes: list[Any], spec: Spec, sky: Sky, prefer: Prefer) -> None:
     air = [sky(t).air + sky(t).sun for t in time]
     axes[0].fill_between(time / 3600.0, 0.0, air, color="#f0e442", alpha=0.35, linewidth=0)
     axes[0].set_title(f"{spec.name}", fontsize=11)
-    axes[2].legend(fontsize=7, loc="lower left", framealpha=0.85, handlelength=1.4, labelspacing=0.25)
+    axes[2].legend(
+        fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.26), handlelength=1.6, labelspacing=0.25
+    )
 
 
 def _rivals(
@@ -110,9 +112,9 @@ def _labelled(figure: Any, rows: Any, title: str) -> None:
             axis.grid(alpha=0.25)
             axis.tick_params(labelsize=8)
             axis.set_xlim(0, 24)
-    rows[0][0].set_ylim(0, 105)
+    rows[0][0].set_ylim(10, 105)
     rows[1][0].set_ylim(0.3, 1.05)
-    rows[2][0].set_ylim(0, 1.0)
+    rows[2][0].set_ylim(0, 1.03)
     for axis in rows[2]:
         axis.set_xticks(range(0, 25, 6))
         axis.set_xlabel("hour", fontsize=9)

@@ -194,6 +194,16 @@ def test_a_cost_that_was_wrong_is_mended() -> None:
     assert changes <= 2
 
 
+@pytest.mark.parametrize("prefer", ["accuracy", "rate"])
+def test_no_limit_at_all_is_a_budget_like_others(prefer) -> None:
+    one = want(prefer=prefer)
+    courses = steered(one, [math.inf] * 10 + [0.5] * 120 + [math.inf] * 3000)
+    best = ladder.best(one, math.inf)[0]
+    assert courses[5].rung == courses[-1].rung == best
+    assert courses[5].rate == courses[-1].rate == ladder.ceiling(one, best)
+    assert courses[129].rate * one.rungs[courses[129].rung].cost <= 0.5
+
+
 def test_a_shorter_ladder_is_another_ladder() -> None:
     course = steered(want(prefer="rate"), [2.0] * 10)[-1]
     short = want(rungs=want().rungs[:1])

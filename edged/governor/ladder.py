@@ -93,6 +93,11 @@ def appetite(want: Want) -> float:
     return ceiling(want, rung) * want.rungs[rung].cost
 
 
+def most(want: Want) -> float:
+    """The cores that the dearest way to use it would take."""
+    return max(ceiling(want, rung) * one.cost for rung, one in enumerate(want.rungs))
+
+
 def floor(want: Want) -> float:
     """The cores that the least rate takes at the least; without one, a tenth of the rate."""
     if want.least_rate <= 0.0:

@@ -47,6 +47,7 @@ class Course(msgspec.Struct, frozen=True):
 
 def begun(want: Want, cores: float, time: float) -> Course:
     """At first: the best that the budget allows."""
+    cores = min(cores, ladder.most(want))
     rung, _ = ladder.best(want, cores)
     return Course(
         time, rung, _stepped(want, rung, ladder.affordable(want, rung, cores)), cores, switched=time
@@ -54,11 +55,12 @@ def begun(want: Want, cores: float, time: float) -> Course:
 
 
 def steered(course: Course, want: Want, cores: float, time: float) -> Course:
-    """The course from ``time`` on with ``cores`` to spend."""
+    """The course from ``time`` on with ``cores`` to spend; infinity where nothing binds."""
     if course.rung >= len(want.rungs):  # the ladder is another one
         return begun(want, cores, time)
     seconds = max(0.0, time - course.time)
     part = 1.0 - math.exp(-seconds / SMOOTH)
+    cores = min(cores, ladder.most(want))
     sustained = course.sustained + (cores - course.sustained) * part
     course = _rung(msgspec.structs.replace(course, time=time, sustained=sustained), want, seconds)
     return _rate(course, want, cores)
@@ -93,5 +95,5 @@ def _stepped(want: Want, rung: int, rate: float) -> float:
     most = ladder.ceiling(want, rung)
     if rate <= 0.0 or rate >= most:
         return max(0.0, min(rate, most))
-    step = most * STEP ** -math.ceil(math.log(most / rate) / math.log(STEP) - 1e-9)
+    step = most * STEP ** -math.ceil((math.log(most) - math.log(rate)) / math.log(STEP) - 1e-9)
     return max(step, ladder.least(want))
