@@ -124,12 +124,6 @@ class Governor:
         if self._board is not None and time.monotonic() - self._looked >= self._period - EARLY:
             self._look()
 
-    def declined(self, keeper: Keeper, rung: int) -> None:
-        """Its worker cannot have that rung."""
-        ward = self._wards.get(keeper.name)
-        if ward is not None and ward.keeper is keeper:
-            ward.decline(rung)
-
     # --- one look
 
     @property

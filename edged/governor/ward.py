@@ -32,7 +32,7 @@ class Ward:
         self._narrator = Narrator(keeper.name, self._names[0], keeper.pipeline.rate, note)
         self._ticks, self._credit = 0, 0.0
         self._course: Course | None = None
-        self._declined: set[Way] = set()
+        self._lacking: frozenset[int] = frozenset()
         self.reason = ""
         self.cpu = self.work = 0.0
         self.want = self._wanted()
@@ -61,20 +61,17 @@ class Ward:
             self._widen()
 
     def _widen(self) -> None:
-        """Its own way's cost is known: all others can be judged by it."""
-        plan = tuple(way for way in sorted(self._ways) if way not in self._declined)
-        if plan and plan != self._plan:
+        """Its own way's cost is known: all others can be judged by it, but for models that cannot be had."""
+        plan = tuple(way for way in sorted(self._ways) if way.place not in self._lacking) or (self._own,)
+        if plan != self._plan:
             self._plan, self._course = plan, None
-
-    def decline(self, place: int) -> None:
-        """Its worker could not have this model: it is tried no more."""
-        gone = {way for way in self._ways if way.place == place}
-        if place and not gone <= self._declined:
-            self._declined |= gone
-            self._widen()
 
     def consider(self) -> Want:
         """What is asked for, by what is known now."""
+        if (lacking := self.keeper.lacking) != self._lacking:
+            self._lacking = lacking
+            if self._ticks >= ACQUAINTED:
+                self._widen()
         self.want = self._wanted()
         return self.want
 

@@ -1,0 +1,184 @@
+"""The real daemon on a simulated board in harsh weather: it throttles, pauses, goes blind, sags, recovers,
+and says so in coverage, events and status.
+
+The board is a Zero 2 W in a heat of 40 °C, whose time is ours; targets a little above what it has at rest
+make its heat matter within seconds. Nothing here asserts how long anything takes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_service import SCENE, Managed, pipeline
+
+CLIP = '{ kind = "synthetic", width = 96, height = 96, fps = 10.0, pace = "fast" }'
+STREET = pipeline("street", "rate = 10.0", SCENE)
+#: It takes a whole core if it may; the street takes less than the floor that is always safe.
+BUSY = pipeline("clip", "rate = 10.0", CLIP)
+#: At rest it is at 57.75 °C, and at that its target leaves it nothing; the other is out of reach.
+TIGHT, AMPLE = 57.6, 95.0
+
+#: A board whose sensors a file spoils while it runs: "gone", "weak" or nothing.
+SPOILT = """
+import sys
+from pathlib import Path
+import msgspec
+from edged.board.simulated import SimulatedBoard
+from edged.governor import supply
+supply.HOLD, supply.RECOVERY = 1.0, 0.2
+plain, fault = SimulatedBoard.look, Path("fault")
+def look(self, now):
+    told, said = plain(self, now), fault.read_text() if fault.exists() else ""
+    told = msgspec.structs.replace(told, temperature=None) if said == "gone" else told
+    return msgspec.structs.replace(told, under_voltage=True) if said == "weak" else told
+SimulatedBoard.look = look
+from edged.governor import governor
+governor.STEADY = 1.0
+from edged import service
+sys.exit(service.serve(sys.argv[1]))
+"""
+
+
+def governor(**keys: Any) -> str:
+    lines = [f"{key} = {_toml(value)}" for key, value in {"board": "simulated:zero2w,hot", **keys}.items()]
+    return "\n".join(["[governor]", *lines, ""])
+
+
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"')
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Managed]:
+    one = Managed(tmp_path)
+    yield one
+    one.end()
+
+
+def course(service: Managed, name: str = "street") -> dict[str, Any]:
+    found = next(one for one in service.status()["pipelines"] if one["name"] == name)["course"]
+    assert isinstance(found, dict)
+    return found
+
+
+def held(service: Managed, concern: str, name: str = "street") -> bool:
+    board = service.status()["board"]
+    return board["concern"] == concern and course(service, name)["share"] < 1.0
+
+
+def free(service: Managed, name: str = "street") -> bool:
+    return bool(course(service, name)["share"] == 1.0)
+
+
+def covered(service: Managed, key: str, name: str = "street") -> float:
+    found = next(one for one in service.rows()["coverage"] if one["pipeline"] == name)
+    return float(sum(row[key] for row in found["rows"]))
+
+
+def test_heat_throttles_is_told_and_is_over_when_the_target_is_moved(service: Managed) -> None:
+    """Also: a reload of the target is in force at once and no worker is replaced for it."""
+    service.start(governor(target=TIGHT), STREET)
+    service.ready()
+    service.until(lambda: held(service, "heat"))
+    pids, told = service.pids(), service.edged("status").stdout
+    assert "held back: " in told and "°C" in told
+    service.listen()
+    assert service.reload(governor(target=AMPLE), STREET).returncode == 0
+    service.until(lambda: free(service))
+    assert service.pids() == pids and service.status()["board"]["target"] == AMPLE
+    counted = service.counted("street")
+    service.until(lambda: service.counted("street") > counted + 5)
+    said = service.stop()
+    assert "street: throttled: " in said or "street: paused: " in said
+    assert "street: eased: " in said or "street: resumed: " in said
+    assert covered(service, "throttled_s") + covered(service, "paused_s") > 0.0
+
+
+def test_a_recording_is_slowed_down_and_never_thinned(service: Managed) -> None:
+    service.start(governor(target=59.0), BUSY)
+    service.ready()
+    service.until(lambda: 0.0 < course(service, "clip")["share"] < 1.0)
+    counted = service.counted("clip")
+    service.until(lambda: service.counted("clip") > counted)
+    said = service.stop()
+    assert "clip: throttled: " in said and "of its speed" in said
+    (clip,) = service.rows()["coverage"]
+    assert all(row["analysed"] == 10 for row in clip["rows"][1:-1])
+
+
+def test_quiet_hours_pause_everything_and_their_end_resumes_it(service: Managed) -> None:
+    quiet = governor(quiet=["00:00-12:00", "12:00-00:00"], target=AMPLE)
+    service.start(quiet, STREET, pipeline("yard", "rate = 5.0", SCENE))
+    service.ready()
+    service.until(lambda: set(service.states().values()) == {"paused"})
+    pids, counted = service.pids(), service.counted("street")
+    service.listen()
+    ends = governor(target=AMPLE)
+    assert service.reload(ends, STREET, pipeline("yard", "rate = 5.0", SCENE)).returncode == 0
+    service.until(lambda: set(service.states().values()) == {"running"}, 120.0)
+    service.until(lambda: service.counted("street") > counted)
+    assert service.pids() == pids
+    said = service.stop()
+    for name in ("street", "yard"):
+        assert f"{name}: paused: quiet hours" in said and f"{name}: resumed: " in said
+    assert covered(service, "paused_s") > 0.0
+
+
+def test_a_sensor_that_fails_counts_as_hot_until_it_speaks(service: Managed) -> None:
+    service.start(governor(target=AMPLE), BUSY, program=SPOILT)
+    service.ready()
+    service.until(lambda: free(service, "clip") and service.status()["board"]["celsius"] is not None)
+    (service.folder / "fault").write_text("gone")
+    service.until(lambda: held(service, "blind", "clip"), 120.0)
+    assert service.status()["board"]["blind"]
+    (service.folder / "fault").unlink()
+    service.until(lambda: free(service, "clip") and not service.status()["board"]["blind"], 120.0)
+    said = service.stop()
+    assert "sensor-blind: the temperature cannot be read" in said and "sensor-back: " in said
+    assert "clip: throttled: the temperature cannot be read, and blind means hot" in said
+
+
+def test_a_board_without_a_sensor_is_told_of_once_and_works(service: Managed) -> None:
+    (service.folder / "fault").write_text("gone")
+    service.start(governor(target=TIGHT), STREET, program=SPOILT)
+    service.ready()
+    service.until(lambda: any("there is no temperature sensor" in one for one in service.told), 120.0)
+    assert free(service) and service.status()["board"]["target"] is None
+    assert service.stop().count("sensor-absent: ") == 1
+
+
+def test_under_voltage_cuts_at_once_and_work_comes_back(service: Managed) -> None:
+    service.start(governor(target=AMPLE), BUSY, program=SPOILT)
+    service.ready()
+    service.until(lambda: free(service, "clip"))
+    (service.folder / "fault").write_text("weak")
+    service.until(lambda: held(service, "supply", "clip"))
+    assert "under-voltage" in service.edged("status").stdout
+    (service.folder / "fault").unlink()
+    service.until(lambda: free(service, "clip"), 120.0)
+    said = service.stop()
+    assert said.count("edged: under-voltage: ") == 1 and "power-steady: " in said
+    assert "clip: throttled: under-voltage: " in said and "of its speed" in said
+
+
+def test_what_is_not_governed_is_only_watched(service: Managed) -> None:
+    service.start(governor(target=TIGHT, enabled=False), STREET)
+    line = service.ready()
+    assert "budget 100 %" in line
+    service.until(lambda: service.counted("street") > 20)
+    board = service.status()["board"]
+    assert board["celsius"] is not None and board["budget"] is None and not board["governed"]
+    assert "not governed" in service.edged("status").stdout
+    assert service.reload(governor(target=TIGHT), STREET).returncode == 0
+    service.until(lambda: held(service, "heat"))
+    assert service.reload(governor(target=TIGHT, enabled=False), STREET).returncode == 0
+    counted = service.counted("street")
+    service.until(lambda: service.counted("street") > counted + 5)
+    said = service.stop()
+    assert "throttled" in said or "paused" in said
