@@ -160,7 +160,7 @@ class Keeper:
         self.stamps = stamps(self.pipeline, *self.models)
         at = self.directions.begin(now)
         threads = tuple(one.threads for one in self.models)
-        self._inspector = wall.Inspector(self.series, self.recorded, now, threads, at[0])
+        self._inspector = wall.Inspector(self.series, self.recorded, now, threads, at[0], not self._examined)
         task = wall.Assignment(
             wall.PROTOCOL,
             self.name,

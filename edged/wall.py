@@ -224,12 +224,15 @@ class Inspector:
         now: float,
         threads: tuple[int, ...] = (MOST_THREADS,),
         rung: int = 0,
+        examine: bool = False,
     ) -> None:
         self._units = tuple(one.unit for one in series)
         self._recorded = recorded
         self._threads, self._rung = threads, rung
         self._wanted: set[int] = {rung}
         self._owed, self._cpu = 0, 0.0
+        # Each of these may be declined once, unasked: it looked at them before it began.
+        self._examined = set(range(len(threads))) - {rung} if examine else set()
         self._started = now
         self._last_arrival = now
         self._rate, self._burst = (RECORDED_RATE, RECORDED_RATE) if recorded else (1.5, float(BURST))
@@ -310,6 +313,9 @@ class Inspector:
         if not self._ready:
             raise WallError("it switched before it was ready")
         self._check_rung(answer.rung, answer.threads)
+        if isinstance(answer, Declined) and answer.rung in self._examined:
+            self._examined.remove(answer.rung)
+            return
         if answer.rung not in self._wanted or not self._owed:
             raise WallError(f"it switched to rung {answer.rung}, which nobody asked for")
         self._owed -= 1

@@ -40,6 +40,7 @@ typedef struct Delegate {
   void *data; int (*prepare)(Context *, struct Delegate *); void *copy[3]; int64_t flags; void *builder;
 } Delegate;
 
+static int alive;
 static int ready(Context *c, Node *n) { (void)c; (void)n; return 0; }
 static int answer(Context *c, Node *n) {
   Tensor *out = &c->tensors[n->outputs->data[0]];
@@ -68,6 +69,10 @@ static int prepare(Context *c, Delegate *d) {
 }
 Delegate *tflite_plugin_create_delegate(char **k, char **v, size_t count, void (*report)(const char *)) {
   (void)k; (void)v; (void)count;
+#ifdef SINGLE
+  if (alive) { report("the device holds a model already"); return NULL; }
+  alive = 1;
+#endif
 #ifdef REFUSE
   report("no device of this kind was found");
   return NULL;
@@ -81,7 +86,7 @@ Delegate *tflite_plugin_create_delegate(char **k, char **v, size_t count, void (
   made->flags = 1; /* may see the graph before every operator is prepared: the Edge TPU's own cannot be */
   return made;
 }
-void tflite_plugin_destroy_delegate(Delegate *delegate) { free(delegate); }
+void tflite_plugin_destroy_delegate(Delegate *delegate) { alive = 0; free(delegate); }
 """
 
 Library = Callable[[str], str]
@@ -89,7 +94,7 @@ Library = Callable[[str], str]
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    """Compile a stand-in: OBLIGE, REFUSE, ABORT or ABORT_LATE."""
+    """Compile a stand-in: OBLIGE, REFUSE, SINGLE (one at a time), ABORT or ABORT_LATE."""
     compiler = shutil.which("cc")
     if not compiler:
         pytest.skip("there is no C compiler here to make a stand-in delegate with")

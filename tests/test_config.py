@@ -346,3 +346,63 @@ def test_kinds_are_the_worker_s() -> None:
         "values": observation.Values,
     }
     assert dict(consistency.KINDS) == {name: measure.KINDS[kind] for name, kind in gives.items()}
+
+
+LADDER = """
+[models.dear]
+file = "a.tflite"
+{dear}
+[models.cheap]
+file = "b.tflite"
+{cheap}
+[pipelines.yard]
+model = "dear"
+{keys}
+source = {{ kind = "v4l2" }}
+[[pipelines.yard.measures]]
+{measure}
+"""
+
+
+def with_ladder(
+    keys: str, dear: str = "", cheap: str = "", measure: str = "kind = 'presence'\nlabels = ['cat']"
+) -> str:
+    return LADDER.format(keys=keys, dear=dear, cheap=cheap, measure=measure)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (with_ladder("ladder = ['cheep']"), 'yard.ladder[0]: found "cheep", which is not defined'),
+        (with_ladder("ladder = ['dear']"), 'yard.ladder[0]: found "dear", which is the pipeline\'s model'),
+        (with_ladder("ladder = ['cheap', 'cheap']"), 'yard.ladder[1]: found "cheap" a second time'),
+        (
+            with_ladder("ladder = ['cheap']", cheap="labels = ['dog']"),
+            'yard.ladder[0]: found "cheap", which cannot give presence: its labels "cat", which the model',
+        ),
+        (
+            with_ladder("ladder = ['cheap']", cheap="decoder = 'values'"),
+            'yard.ladder[0]: found "cheap", which cannot give presence: its kind "presence"',
+        ),
+        (
+            with_ladder("ladder = ['activity']"),
+            'yard.ladder[0]: found "activity", which cannot give presence',
+        ),
+        (with_ladder("rate = 5.0\nleast_rate = 6.0"), "yard.least_rate: found 6, above the rate of 5"),
+        (
+            with_ladder("ladder = ['cheap']", dear="quality = 22.4"),
+            "yard.ladder: found a quality for dear, none for cheap",
+        ),
+        (with_ladder("weight = 0"), "yard.weight: found 0"),
+        (with_ladder("prefer = 'speed'"), 'yard.prefer: found "speed"; allowed: "accuracy" or "rate"'),
+    ],
+)
+def test_ladders_that_lead_nowhere(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in only(tmp_path, text)
+
+
+def test_a_ladder(tmp_path: Path) -> None:
+    text = with_ladder(
+        "ladder = ['cheap', 'activity']\nrate = 0\nleast_rate = 9", measure="kind = 'presence'"
+    )
+    assert told(tmp_path, text) == []

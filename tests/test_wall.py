@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edged import wall
 from edged.errors import WallError
 from edged.nouns import Entry, Series
-from edged.wall import BURST, Ended, Inspector, Ready, Tick
+from edged.wall import BURST, Declined, Ended, Inspector, Ready, Switched, Tick
 
 SERIES = (Series("door", "occupancy", "person", "", "count"), Series("door", "presence", "", "", "share"))
 GOOD = (Entry(1.0, 2.0, 2.0, 2.0, 4.0), Entry(1.0, 1.0, 1.0, 1.0, 1.0))
@@ -24,7 +24,7 @@ def tick(number: int = 1, start: float = 100.0, end: float = 101.0, **changes: o
 
 
 def ready_inspector(recorded: bool = False) -> Inspector:
-    inspector = Inspector(SERIES, recorded, 100.0)
+    inspector = Inspector(SERIES, recorded, 100.0, (2, 4))
     inspector.inspect(Ready(5.0, 300, 300, "litert", "cpu"), 100.0)
     return inspector
 
@@ -58,6 +58,14 @@ def test_ticks_pass_for_an_hour() -> None:
         ({"entries": (Entry(1.0, math.nan, 0, 0, 0), GOOD[1])}, "none"),
         ({"entries": (Entry(9.0, 0, 0, 0, 0), GOOD[1])}, "longer than the tick"),
         ({"entries": (Entry(1.0, 5000.0, 5000.0, 5000.0, 2.5e7), GOOD[1])}, "extremes"),
+        ({"rung": 1}, "rung 1, and is on rung 0"),
+        ({"rung": 2}, "rung 2 of 2"),
+        ({"rung": -1}, "rung -1 of 2"),
+        ({"threads": 3}, "3 threads; 2 are the most"),
+        ({"threads": 0}, "0 threads"),
+        ({"cpu": math.nan}, "no number"),
+        ({"cpu": -0.1}, "no number"),
+        ({"cpu": 10_000.0}, "more of the CPUs"),
         ({"entries": (GOOD[0], Entry(1.0, 1.5, 1.5, 1.5, 2.25))}, "extremes"),
         ({"entries": (Entry(1.0, 9.0, 1.0, 2.0, 4.0), GOOD[1])}, "outside of its extremes"),
         ({"entries": (Entry(1.0, 2.0, 2.0, 2.0, 400.0), GOOD[1])}, "squares"),
@@ -82,7 +90,7 @@ def test_a_flood_is_stopped_after_the_burst() -> None:
             inspector.inspect(tick(number, 101.0, 101.0, entries=(Entry(), Entry()), observed=0.0), 101.0)
 
 
-@pytest.mark.parametrize("early", [tick(), Ended(3)])
+@pytest.mark.parametrize("early", [tick(), Ended(3), Switched(0, 1, "litert", "cpu")])
 def test_nothing_comes_before_ready(early: wall.Up) -> None:
     with pytest.raises(WallError, match=r"before it (was ready|began)"):
         Inspector(SERIES, False, 100.0).inspect(early, 101.0)
@@ -93,6 +101,75 @@ def test_ready_comes_once_and_is_a_picture_that_can_be() -> None:
         ready_inspector().inspect(Ready(5.0, 300, 300, "litert", "cpu"), 101.0)
     with pytest.raises(WallError, match="cannot be"):
         Inspector(SERIES, False, 100.0).inspect(Ready(5.0, 0, 300, "litert", "cpu"), 100.0)
+
+
+def switched(rung: int = 1, threads: int = 3, took: float = 0.1) -> Switched:
+    return Switched(rung, threads, "litert", "cpu", "", took)
+
+
+def test_ticks_are_of_the_rung_that_was_switched_to() -> None:
+    inspector = ready_inspector()
+    inspector.inspect(tick(1, 100.0, 101.0), 101.0)
+    inspector.directed(1)
+    assert inspector.inspect(tick(2, 101.0, 101.4, observed=0.0, entries=(Entry(), Entry())), 101.5)
+    assert inspector.inspect(switched(), 101.5)
+    with pytest.raises(WallError, match="rung 0, and is on rung 1"):
+        inspector.inspect(tick(3, 101.4, 102.4), 102.5)
+    assert inspector.inspect(tick(3, 101.4, 102.4, rung=1, threads=3), 102.5)
+
+
+@pytest.mark.parametrize(
+    ("message", "rule"),
+    [
+        (switched(), "which nobody asked for"),
+        (Declined(1, 1, True, "it is broken"), "which nobody asked for"),
+        (switched(rung=2), "rung 2 of 2"),
+        (switched(threads=5), "4 are the most"),
+        (Declined(1, 0, False, ""), "0 threads"),
+    ],
+)
+def test_nobody_switches_by_itself(message: wall.Up, rule: str) -> None:
+    with pytest.raises(WallError, match=rule):
+        ready_inspector().inspect(message, 101.0)
+
+
+def test_a_rung_that_was_looked_at_is_declined_once() -> None:
+    inspector = Inspector(SERIES, False, 100.0, (1, 1, 1), 0, examine=True)
+    inspector.inspect(Ready(5.0, 300, 300, "litert", "cpu"), 100.0)
+    assert inspector.inspect(Declined(2, 1, True, "it is broken"), 101.0)
+    for rung in (0, 2):
+        with pytest.raises(WallError, match="nobody asked for"):
+            inspector.inspect(Declined(rung, 1, True, "it is broken"), 101.0)
+
+
+def test_a_directive_is_answered_once() -> None:
+    inspector = ready_inspector()
+    inspector.directed(1)
+    assert inspector.inspect(switched(), 101.0)
+    with pytest.raises(WallError, match="nobody asked for"):
+        inspector.inspect(switched(), 101.0)
+
+
+@pytest.mark.parametrize("took", [math.nan, -1.0])
+def test_a_switch_takes_a_time(took: float) -> None:
+    inspector = ready_inspector()
+    inspector.directed(1)
+    with pytest.raises(WallError, match="no number"):
+        inspector.inspect(switched(took=took), 101.0)
+
+
+def test_only_who_is_directed_may_say_more() -> None:
+    """A thousand switches may be told of at once, if a thousand were asked for; one tick more is a flood."""
+    inspector = ready_inspector()
+    for number in range(1, 1001):
+        inspector.directed(number % 2)
+        assert inspector.inspect(switched(number % 2, 1), 101.0)
+        still = tick(number, 101.0, 101.0, entries=(Entry(), Entry()), observed=0.0, rung=number % 2)
+        assert inspector.inspect(still, 101.0)
+    with pytest.raises(WallError, match="messages a second"):
+        for number in range(1001, 1001 + BURST):
+            still = tick(number, 101.0, 101.0, entries=(Entry(), Entry()), observed=0.0)
+            inspector.inspect(still, 101.0)
 
 
 def test_a_recording_has_its_own_clock() -> None:
@@ -122,7 +199,7 @@ def test_no_bytes_do_more_than_break_a_rule(packet: bytes) -> None:
             message = channel.receive()
         except WallError:
             return
-        assert isinstance(message, Ready | Tick | Ended | wall.Trouble)
+        assert isinstance(message, wall.Up)
 
 
 @given(
