@@ -282,3 +282,21 @@ def test_a_leap_year_of_days() -> None:
             assert bucket.coverage.observed == pytest.approx(1.0)
             found += 1
     assert found == 366 * 144
+
+
+def test_rungs_are_added_up_place_by_place() -> None:
+    alone = Coverage(observed=10.0)
+    cheap = Coverage(observed=5.0, rungs=(0.0, 5.0))
+    cheapest = Coverage(observed=3.0, rungs=(1.0, 0.0, 2.0))
+    assert alone.merged(alone).rungs == ()
+    assert alone.merged(cheap).rungs == (10.0, 5.0) == cheap.merged(alone).rungs
+    assert cheap.merged(cheapest).rungs == (1.0, 5.0, 2.0)
+    assert Coverage(blind=60.0).merged(cheap).rungs == (0.0, 5.0)
+
+
+def test_a_tick_over_the_edge_divides_its_rungs() -> None:
+    aggregator = Aggregator(60)
+    one = tick(1059.5, 1060.5)
+    aggregator.add("door", one, Coverage(observed=1.0, throttled=1.0, rungs=(0.0, 1.0)), reading(1061.0))
+    first, second = aggregator.flush()
+    assert first.coverage.rungs == pytest.approx((0.0, 0.5)) == second.coverage.rungs

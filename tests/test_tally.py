@@ -21,13 +21,13 @@ from edged import tally as tallying
 from edged.clock import Clock
 from edged.config.shape import File, Keep, Measure, Model, Pipeline, Source, Synthetic, V4l2
 from edged.errors import StoreError
-from edged.nouns import Entry, Series
+from edged.nouns import Coverage, Entry, Series
 from edged.reactor import Reactor
 from edged.series import series_of
 from edged.store import Store
 from edged.supervise import Keeper
 from edged.tally import Tally
-from edged.wall import Tick
+from edged.wall import Directive, Ready, Tick
 
 FOREVER = Keep(second=0.0, minute=float("inf"), hour=float("inf"), day=float("inf"))
 LIVE = V4l2()
@@ -171,6 +171,96 @@ def test_a_pipeline_that_is_changed_is_blind_until_its_next_worker_looks() -> No
         one.tally.close()
         (coverage,) = one.store.coverage(0.0, 4e9)
         assert coverage.coverage.blind == pytest.approx(10.0 + 2.5, abs=0.2)
+
+
+LADDER = tuple(Model(file=name, threads=2) for name in "abc")
+
+
+def directed(*directives: tuple[float, Directive], source: Source = LIVE, fps: float = 30.0) -> Keeper:
+    """A keeper of a pipeline of 5 fps that was directed at these times; no worker is needed for that."""
+    nobody: Any = None
+    keeper = Keeper(nobody, nobody, "gate", Pipeline(source=source), LADDER, ())
+    keeper.ready = Ready(fps, 96, 96, "litert", "cpu")
+    for at, directive in directives:
+        keeper.directions.want(directive, at)
+    return keeper
+
+
+def covered(
+    keeper: Keeper, start: float = 100.0, end: float = 101.0, observed: float = 1.0, **health: Any
+) -> Coverage:
+    """What the daemon makes of one tick."""
+    health = {"blind": 0.0, "rung": 0} | health
+    tick = Tick(1, start, end, 5, 0, observed, health["blind"], 0.01, 0.0, (), health["rung"])
+    return tallying._coverage(keeper, tick)
+
+
+def test_what_was_asked_for_is_neither_throttled_nor_paused() -> None:
+    assert covered(directed()) == Coverage(5.0, 5, 1.0)
+    assert covered(directed((99.0, Directive(5.0, threads=1)))) == Coverage(5.0, 5, 1.0)
+
+
+@pytest.mark.parametrize("directive", [Directive(2.5), Directive(5.0, rung=1)])
+def test_less_than_was_asked_for_is_throttled_from_its_moment_on(directive: Directive) -> None:
+    found = covered(directed((100.25, directive)))
+    assert (found.throttled, found.paused) == (pytest.approx(0.75), 0.0)
+
+
+def test_several_directives_within_a_tick_each_count_for_their_time() -> None:
+    keeper = directed(
+        (100.1, Directive(2.0)), (100.3, Directive(5.0)), (100.6, Directive(5.0, paused=True)),
+        (100.9, Directive(5.0, rung=2)),
+    )  # fmt: skip
+    found = covered(keeper, observed=0.5)
+    assert found.throttled == pytest.approx(0.2 + 0.1)
+    assert found.paused == pytest.approx(0.3)
+    assert found.observed + found.paused + found.blind == pytest.approx(1.0)
+
+
+def test_a_tick_forgets_what_was_over_before_it_and_no_more() -> None:
+    keeper = directed((90.0, Directive(1.0)), (95.0, Directive(5.0)), (100.5, Directive(2.0)))
+    assert covered(keeper).throttled == pytest.approx(0.5)
+    assert covered(keeper, 101.0, 102.0).throttled == pytest.approx(1.0)
+
+
+def test_a_rate_above_what_the_source_has_is_no_less() -> None:
+    assert covered(directed((90.0, Directive(2.5)), fps=2.0)).throttled == 0.0
+    assert covered(directed((90.0, Directive(4.9999)))).throttled == 0.0, "rounded"
+
+
+def test_time_that_a_worker_leaves_out_is_paused_only_if_it_was_told_to() -> None:
+    assert covered(directed(), observed=0.25).blind == pytest.approx(0.75)
+    paused = directed((90.0, Directive(5.0, paused=True)))
+    assert covered(paused, observed=0.25) == Coverage(5.0, 5, 0.25, 0.0, 0.75)
+    assert covered(paused, observed=1.0).paused == 0.0, "it had not heard of it yet"
+    assert covered(paused, observed=0.0, blind=1.0).paused == 0.0
+
+
+def test_coverage_says_which_rung_saw() -> None:
+    keeper = directed((90.0, Directive(5.0, rung=2)))
+    assert covered(keeper, rung=2, observed=0.5, blind=0.5).rungs == (0.0, 0.0, 0.5)
+    assert covered(keeper, rung=0).rungs == ()
+
+
+def test_a_recording_that_pauses_stands_still() -> None:
+    clip = Synthetic(pace="fast")
+    keeper = directed((0.5, Directive(5.0, paused=True)), source=clip)
+    assert covered(keeper, 0.0, 1.0) == Coverage(5.0, 5, 1.0)
+    assert covered(directed((0.5, Directive(5.0, rung=1)), source=clip), 0.0, 1.0).throttled == 1.0
+
+
+seconds = st.floats(0.0, 10.0, allow_nan=False)
+
+
+@given(st.lists(st.tuples(seconds, st.booleans(), st.sampled_from((0.0, 1.0, 5.0)))), seconds, seconds)
+def test_every_second_of_a_tick_is_accounted_for_once(
+    told: list[tuple[float, bool, float]], observed: float, blind: float
+) -> None:
+    span = observed + blind + 1.0
+    keeper = directed(*((100.0 + at, Directive(rate, paused=paused)) for at, paused, rate in sorted(told)))
+    found = covered(keeper, 100.0, 100.0 + span, observed=observed, blind=blind)
+    assert found.observed + found.paused + found.blind == pytest.approx(span, abs=1e-3)
+    assert 0.0 <= found.throttled <= span + 1e-9
 
 
 def test_another_recording_has_a_clock_of_its_own() -> None:
