@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from boards import Files, Firmware, planted, zone
 from contracts.test_board import check
-from sensors import ALWAYS, INA219, INA219_IIO, MACHINES, PI3BP, POWER, Machine, hwmon, processor, supply
+from sensors import ADC, ALWAYS, INA219, INA219_IIO, MACHINES, PI3BP, POWER, Machine, hwmon, processor, supply
 
 from edged.board import attribute
 from edged.board.attribute import Attribute
@@ -275,6 +275,30 @@ def test_a_tag_that_the_firmware_does_not_know_is_asked_once(tmp_path: Path) -> 
     for second in range(5):
         assert board.look(float(second)).core_voltage == 0.86
     assert [tag for tag, _ in firmware.asked].count(0x00030047) == 1
+    board.close()
+
+
+def test_a_firmware_that_comes_later_than_we_do(tmp_path: Path) -> None:
+    firmware = Firmware()
+    firmware.broken = OSError(errno.EACCES, "Permission denied")
+    board = MACHINES["pi4"].opened(tmp_path, firmware)
+    assert board.look(0.0).word is None
+    firmware.broken = None
+    assert board.look(30.0).word is None
+    board.look(61.0)
+    assert (board.look(200.0).word, board.look(200.0).limit) == (0, 80.0)
+    board.close()
+
+
+def test_rails_that_fail_are_asked_for_again(tmp_path: Path) -> None:
+    commands = {"pmic_read_adc": ADC}
+    board = MACHINES["pi5"].opened(tmp_path, Firmware(commands=commands))
+    assert board.look(0.0).voltage == 5.05716
+    commands.clear()
+    assert (board.look(4.0).voltage, board.look(6.0).voltage) == (5.05716, None)
+    commands["pmic_read_adc"] = ADC.replace("volt(24)=5.05716000V", "volt(24)=4.51000000V")
+    assert board.look(20.0).voltage is None
+    assert (board.look(72.0).voltage, board.look(72.0).under_voltage) == (4.51, True)
     board.close()
 
 

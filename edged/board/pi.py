@@ -22,6 +22,7 @@ FULL_CLOCK: Final[Question] = (firmware.GET_MAX_CLOCK, (ARM, 0))
 HOTTEST: Final[Question] = (firmware.GET_MAX_TEMPERATURE, (0, 0))
 #: A firmware that hangs costs a second a trip: after a failure it is left alone for so long.
 REST: Final = 10.0  # seconds
+LEARN_EVERY: Final = 60.0  # seconds, of one that answers nothing, or nothing of that
 RAILS_EVERY: Final = 5.0  # seconds: the PMIC converts 26 quantities one after another
 NOW, BEFORE = 0xF, 0xF << 16
 #: The firmware slows down from so much below its limit on (temp_limit of config.txt, 85 °C unless the owner
@@ -53,8 +54,13 @@ class Pi:
         self._latched = 0
         self._sticky: int | None = None
         self._rails: tuple[float | None, float | None] = (None, None)
-        self._has_rails = host.pi() >= 5
-        # Each alone, once: one that this firmware does not know would spoil the others, and be logged.
+        self._is_one, self._has_rails = host.pi() > 0, host.pi() >= 5
+        self._learn()
+
+    def _learn(self) -> None:
+        """What this firmware knows. Each tag alone: one that it does not know would spoil the others, and be
+        logged.
+        """
         self._known = [one for one in (THROTTLED, VOLTAGE, CLOCK) if self._ask(one) is not None]
         self._full = self._asked(FULL_CLOCK)
         limit = self._asked(HOTTEST)
@@ -62,7 +68,12 @@ class Pi:
 
     def tell(self, now: float) -> Told:
         """What the firmware says at ``now`` (seconds); nothing while it does not answer."""
-        if not self._known or now < self._rests_until:
+        if now < self._rests_until:
+            return Told()
+        if not self._known:
+            self._rests_until = now + LEARN_EVERY
+            if self._is_one:  # its device may come later than we do
+                self._learn()
             return Told()
         try:
             answers = dict(zip(self._known, self._mailbox.ask_all(self._known), strict=True))
@@ -108,7 +119,7 @@ class Pi:
             try:
                 self._rails = rails(self._mailbox.command("pmic_read_adc"))
             except (OSError, UnavailableError):
-                self._rails, self._has_rails = (None, None), False
+                self._rails, self._rails_at = (None, None), now + LEARN_EVERY
         return self._rails
 
     def _ask(self, question: Question) -> tuple[int, ...] | None:
