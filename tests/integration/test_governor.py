@@ -182,3 +182,24 @@ def test_what_is_not_governed_is_only_watched(service: Managed) -> None:
     service.until(lambda: service.counted("street") > counted + 5)
     said = service.stop()
     assert "throttled" in said or "paused" in said
+
+
+def test_a_pipeline_goes_down_its_ladder_and_loses_no_worker(service: Managed) -> None:
+    bundled = Path(__file__).parents[2] / "edged" / "models" / "activity.tflite"
+    for name in ("big", "small"):
+        (service.folder / f"{name}.tflite").write_bytes(bundled.read_bytes())
+    models = "".join(f'[models.{name}]\nfile = "{name}.tflite"\n' for name in ("big", "small"))
+    scene = '{ kind = "synthetic", width = 96, height = 96, fps = 240, held = 10 }'
+    keys = 'rate = 0\nmodel = "big"\nladder = ["small"]\nprefer = "rate"'
+    service.start(governor(target=58.2), models, pipeline("street", keys, scene))
+    service.ready()
+    pids = service.pids()
+    service.until(lambda: course(service)["rung"] == 1)
+    assert course(service)["model"] == "small" and "rung 2 of 2 (small)" in service.edged("status").stdout
+    counted = service.counted("street")
+    service.until(lambda: service.counted("street") > counted + 20)
+    assert service.pids() == pids
+    said = service.stop()
+    assert "street: rung-changed: " in said and "big -> small" in said
+    models_told = [row["models"] for one in service.rows()["coverage"] for row in one["rows"]]
+    assert any("small" in str(one) for one in models_told)
