@@ -82,7 +82,7 @@ class Ward:
         self._course = course or steering.begun(self.want, cores, time)
         share = self.share
         same = share >= FULL and self._way.place == 0
-        self.reason = "" if same else reason or self.reason or "as its cores allow"
+        self.reason = "" if same else reason or self.reason or "a dearer model would be too slow"
         self._direct(self._directive())
         model = self._names[self._way.place]
         self._narrator.hear(time, Deed(share, self._rate, model, self.keeper.recorded), self.reason)
