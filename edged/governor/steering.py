@@ -20,10 +20,8 @@ STEP: Final = 1.04  # between two rates
 UP_AFTER: Final = 5.0  # seconds at a rate before a faster one
 SMOOTH: Final = 30.0  # seconds over which a budget is smoothed before a rung is chosen by it
 PRICE: Final = 10.0  # seconds of full utility that a switch must be worth
-DWELL_DOWN, DWELL_UP = (
-    60.0,
-    1800.0,
-)  # seconds on a rung before a cheaper, a dearer one: four switches an hour at most
+DWELL_DOWN: Final = 60.0  # seconds on a rung before a cheaper one
+DWELL_UP: Final = 1800.0  # before a dearer one: four switches an hour at most
 RESUME: Final = 1.25  # of what the least takes: a paused pipeline goes on only with some room
 RESUME_AFTER: Final = 30.0  # seconds
 
