@@ -25,6 +25,7 @@ import pytest
 
 from edged import __version__
 from edged.cli import VERBS, words
+from edged.cli import status as status_lines
 from edged.cli.run import summary
 from edged.control import Control, Verb
 from edged.reactor import Reactor
@@ -127,6 +128,44 @@ def status(**facts: Any) -> dict[str, Any]:
         "pipelines": [pipeline()],
     }
     return usual | facts
+
+
+COURSE = {
+    "rung": 0,
+    "of": 1,
+    "model": "activity",
+    "threads": 1,
+    "rate": 6.0,
+    "share": 0.6,
+    "recorded": False,
+    "because": "71.8 °C",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "6 fps allowed: 71.8 °C"),
+        ({"rung": 1, "of": 2, "share": 1.0}, "rung 2 of 2 (activity), 6 fps allowed: 71.8 °C"),
+        ({"recorded": True}, "60 % of its speed: 71.8 °C"),
+        ({"share": 0.0}, ""),
+        ({"share": 1.0}, ""),
+    ],
+)
+def test_status_says_what_a_pipeline_may_do(changes: dict[str, Any], said: str) -> None:
+    assert status_lines.course({**COURSE, **changes}) == said
+
+
+def test_status_says_of_a_board_what_is_known() -> None:
+    hot = board(
+        target=70.0, budget=0.42, clock=0.667, under_voltage=True, watts=3.21, battery=0.31, draining=True
+    )
+    assert ", ".join(status_lines.board(hot)) == (
+        "51.2 °C (target 70), budget 42 %, clock 67 %, under-voltage, 3.2 W, battery 31 % and draining"
+    )
+    held = status(board=board(because="71.8 °C"), pipelines=[pipeline(course=COURSE)])
+    assert "held back: 71.8 °C" in "\n".join(status_lines.lines(held))
+    assert "held back" not in "\n".join(status_lines.lines(status(board=board(because="71.8 °C"))))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edged.cli import chart
-from edged.cli.status import board, config, config_troubles, course, engine, paces
+from edged.cli.status import board, config, config_troubles, course, engine, held_back, paces
 from edged.cli.words import age, series_name, size, value
 
 MEMORY: Final = 900  # seconds of history
@@ -88,7 +88,7 @@ class Screen:
         """Which is in force, and what of its file is not."""
         lines = [Text(f"config {config(facts['config'])}", "dim", no_wrap=True, overflow="ellipsis")]
         if told := ", ".join(board(facts["board"])):
-            why = facts["board"]["because"]
+            why = held_back(facts)
             line = Text(f"board  {told}", no_wrap=True, overflow="ellipsis")
             lines.append(line.append(f"  held back: {why}" if why else "", "yellow"))
         return lines + [

@@ -47,7 +47,7 @@ def lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"  clock  {clock(facts['clock'])}"
     if told := ", ".join(board(facts["board"])):
         yield f"  board  {told}"
-    if why := facts["board"]["because"]:
+    if why := held_back(facts):
         yield f"         {click.style(f'held back: {why}', fg='yellow')}"
     yield f"  store  {facts['store']['file']}: {store(facts['store'])}"
     for pipeline in facts["pipelines"]:
@@ -110,7 +110,15 @@ def course(one: dict[str, Any] | None) -> str:
         return ""
     rung = f"rung {one['rung'] + 1} of {one['of']} ({one['model']}), " if one["of"] > 1 else ""
     why = f": {one['because']}" if one["because"] else ""
-    return f"{rung}{one['rate']:.3g} fps allowed{why}"
+    pace = f"{one['share'] * 100:.2g} % of its speed" if one["recorded"] else f"{one['rate']:.3g} fps allowed"
+    return f"{rung}{pace}{why}"
+
+
+def held_back(facts: dict[str, Any]) -> str:
+    """Why, where any pipeline is; a budget that nobody misses is no news."""
+    courses = [one["course"] for one in facts["pipelines"] if one["course"]]
+    held = any(one["share"] < 1.0 or one["rung"] for one in courses)
+    return str(facts["board"]["because"]) if held else ""
 
 
 def store(facts: dict[str, Any]) -> str:

@@ -147,6 +147,7 @@ class Ward:
             "model": self._names[self._way.place],
             "threads": self._way.threads,
             "rate": round(self._rate, 3),
-            "share": round(self.share, 3),
+            "share": round(self.share, 4),
+            "recorded": self.keeper.recorded,
             "because": self.reason,
         }
