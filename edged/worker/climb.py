@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from edged.errors import UnavailableError
 from edged.wall import Declined
-from edged.worker.ladder import Footing, Ladder, Opener
+from edged.worker.ladder import Footing, Ladder, Opener, returned
 from edged.worker.reader import Prepared, Reader
 
 
@@ -70,6 +70,7 @@ class Climb:
     def stand(self, footing: Footing) -> None:
         """Stand on it from now on; the one before is dropped here."""
         self.footing, self._coming, self._vacating = footing, None, False
+        returned()
         self.stands = (footing.rung, footing.threads)
         self._reader.prepare = footing.prepare
         if not self._paused:
@@ -114,6 +115,7 @@ class Climb:
         self._reader.hold()
         if self._reader.idle:
             self.footing = None
+            returned()
         return self.footing is None
 
     def _opened(self, made: Footing) -> Footing | None:
