@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -75,6 +76,7 @@ def command(
     page = Page(hush=as_json)
     config = None if simulated else loaded(config_path)
     name, bench, candidates = _stage(config, pipeline, simulated, page)
+    page.heed()
     try:
         outcome = Course(bench, candidates, minutes, page.watch).run()
     finally:
@@ -186,6 +188,18 @@ class Page:
     def __init__(self, hush: bool) -> None:
         self._hush, self._moving = hush, sys.stderr.isatty() and not hush
         self.remarks: list[str] = []
+        self._stopped = False
+
+    def heed(self) -> None:
+        """Ctrl-C and SIGTERM end it at the next second, never in the middle of a worker's start: each is
+        ended by who started it. A second Ctrl-C ends it at once.
+        """
+        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._stopped = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def remark(self, text: str) -> None:
         """Something that spoils the numbers."""
@@ -194,7 +208,9 @@ class Page:
             click.echo(click.style(f"  {text}", fg="yellow"), err=True)
 
     def watch(self, text: str, done: float, now: Vitals) -> None:
-        """For ``Course``."""
+        """For ``Course``. Raises ``KeyboardInterrupt`` when it is to end."""
+        if self._stopped:
+            raise KeyboardInterrupt
         if not self._moving:
             return
         filled = round(BAR * done)
