@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -282,6 +283,7 @@ def _warming(outcome: Outcome) -> Iterator[str]:
 
 
 def _recommended(name: str, found: Advice) -> Iterator[str]:
+    from edged.cli.plots import terminal_width
     from edged.tune import advice
 
     if found.rungs:
@@ -290,7 +292,9 @@ def _recommended(name: str, found: Advice) -> Iterator[str]:
         yield from (f"  {line}".rstrip() for line in advice.toml(name, found.rungs))
     for model, why in found.dropped:
         yield ""
-        yield f"  without {click.style(model, bold=True)}: {why}"
+        first, *further = textwrap.wrap(f"without {model}: {why}", max(40, terminal_width() - 4))
+        yield f"  {first}"
+        yield from (f"    {line}" for line in further)
 
 
 def _farewell(stored: Path | None, applied: bool) -> None:
