@@ -66,7 +66,7 @@ def played(looks: list[Vitals], limits: Limits, **more: float) -> tuple[State, l
     return state, budgets
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(garbage(), max_size=20), st.floats(), st.booleans(), anything)
 def test_any_garbage_gives_a_budget(looks, day, quiet, own) -> None:
     state = policy.begun(0.0)
