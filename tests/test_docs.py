@@ -68,6 +68,8 @@ def is_known(words: list[str], verbs_of_edged: set[str]) -> bool:
     match words:
         case ["sudo", *rest]:
             known = is_known(rest, verbs_of_edged)
+        case [setting, *rest] if re.match(r"[A-Z_]+=", setting):
+            known = is_known(rest, verbs_of_edged)
         case [assignment, *rest] if rest and re.match(r"[A-Z_]+=", assignment):
             known = is_known(rest, verbs_of_edged)
         case ["git" | "cd" | "apt-get" | "systemctl" | "journalctl" | "sudoedit", *_]:
