@@ -644,6 +644,14 @@ def test_seconds_no_longer_wanted_are_rolled_up_first(path: Path) -> None:
         assert hours(store) == {0: 110.0}
 
 
+def test_what_was_counted_before_seconds_were_wanted_is_told_at_once(path: Path) -> None:
+    with Store.open(path, KEY) as store:
+        write(store, bucket(NOON))
+        store.keep(Keep(second=math.inf))
+        write(store, now=NOON + 62.0)
+        assert [(row.start, row.seconds) for row in store.report(0, NOON + 60, 60.0)] == [(NOON, 60.0)] * 3
+
+
 def test_seconds_newly_wanted(path: Path) -> None:
     with Store.open(path, KEY) as store:
         write(store, bucket(NOON, seconds=60.0), bucket(NOON + 60, seconds=10.0))

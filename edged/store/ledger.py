@@ -220,7 +220,9 @@ class Ledger:
         """Catch up with a changed config: another finest resolution, another zone. Within a transaction."""
         if not self._memory.finest and self._chain:
             self._memory.set_since(self._chain[0], 0)
-        if self._memory.finest != self._chain[0]:
+        if (finest := self._memory.finest) != self._chain[0]:
+            if finest and finest.width > self._chain[0].width:
+                self._mark_what_is_there(finest)
             self._memory.set_finest(self._chain[0])
         for finer, coarser in pairwise(schema.LEVELS):
             if coarser == self._chain[0] or finer not in self._chain:
@@ -232,6 +234,13 @@ class Ledger:
             self._memory.set_zone(zone)
             if before:
                 self._remake_days()
+
+    def _mark_what_is_there(self, level: Level) -> None:
+        """Buckets were entered in ``level`` itself; from now on it is made of finer ones."""
+        newest = self._database.value(f"SELECT max(key) FROM {level.name}")
+        if newest is not None:
+            until = self._calendar.after(newest >> SERIES_BITS, level.width)
+            self._memory.set_mark(level, max(until, self._memory.mark(level)))
 
     def _remake_days(self) -> None:
         """Another zone has other days: make those again whose hours are all there."""
