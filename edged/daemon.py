@@ -196,6 +196,7 @@ class Daemon:
     def stop(self) -> None:
         """Say that the end has begun; ``ExitStack`` makes it."""
         self._ending = True
+        self._tally.stop()
         self._herald.stopping("stopping: workers tell their last second")
 
     # --- what workers tell

@@ -51,6 +51,7 @@ def _complain(error: EdgedError, notifier: Notifier) -> int:
     hint = f" ({error.hint})" if error.hint else ""
     if notifier.listened_to:
         journal, (first, *others) = Journal(), error.message.splitlines()
+        first = first.rstrip(":")
         journal.event("failed", f"{first}{hint}", reason=first, exit_status=error.exit_code)
         for line in others:
             journal.say("error", f"failed: {line.strip()}")

@@ -67,6 +67,7 @@ class Tally:
         self.analysed: dict[str, int] = {}
         self.frames = 0
         self.behind, self.written = False, 0.0
+        self._stopped: dict[str, float] = {}
         self._timer = Timer(math.inf, self._commit_and_plan)
         self._keepers: Iterable[Keeper]
         self._store: Store
@@ -139,10 +140,14 @@ class Tally:
         """A pipeline without a worker is blind, and its buckets must say so while it is."""
         now = time.monotonic()
         for keeper in self._keepers:
-            since = self._since.get(keeper.name, now)
-            if not keeper.recorded and keeper.blind and now > since:
-                self._aggregator.blind(keeper.name, since, now, self.reading)
-                self._since[keeper.name] = now
+            if not keeper.recorded and keeper.blind:
+                self._blind(keeper.name, now)
+
+    def _blind(self, name: str, until: float) -> None:
+        since = self._since.get(name, until)
+        if until > since:
+            self._aggregator.blind(name, since, until, self.reading)
+            self._since[name] = until
 
     # --- commits
 
@@ -197,10 +202,16 @@ class Tally:
         self._commit(self._aggregator.due(self.reading))
         self._plan()
 
+    def stop(self) -> None:
+        """The end has begun. Of whoever tells nothing any more, the time until now was blind."""
+        now = time.monotonic()
+        self._stopped = {one.name: now for one in self._keepers if not one.recorded and one.state != "ended"}
+
     def close(self) -> None:
         """Commit everything."""
         self.look_at_clock()
-        self._count_blind()
+        for name, until in self._stopped.items():
+            self._blind(name, until)
         self._note("stopped", "everything is committed")
         self._commit(self._aggregator.flush())
 

@@ -18,22 +18,32 @@ collect() { # collect FOLDER
 	note "on the board: sudo $folder/install.sh --offline $folder"
 }
 
-# Old wheels of edged would make it unclear which one is meant.
 fetch_foreign() {
-	local tags=() one abi=cp${collect_python/./}
+	local one
+	tags=(--platform "manylinux2014_$collect_arch")
+	# Debian 12's C library is 2.36.
 	for one in 2_17 2_26 2_27 2_28 2_31 2_34 2_35 2_36; do
 		tags+=(--platform "manylinux_${one}_$collect_arch")
 	done
-	tags+=(--platform "manylinux2014_$collect_arch")
-	if ! PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$work/tools/bin/python" "$CHECKOUT/install/foreign_pip.py" \
+	download_for ''
+	# Whether the board has a Coral is not known here.
+	! at_least "$collect_python" "$NEWEST_FOR_TFLITE_RUNTIME" || download_for '[tflite-runtime]'
+	bring_along
+}
+
+download_for() { # download_for EXTRA
+	PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$work/tools/bin/python" "$CHECKOUT/install/foreign_pip.py" \
 		"$collect_python" "$collect_arch" download --no-input --progress-bar off --only-binary=:all: --dest "$folder" \
-		--python-version "$collect_python" --implementation cp --abi "$abi" --abi abi3 --abi none "${tags[@]}" \
-		-c "$constraints" "$work"/edged-*.whl 2>&1 | tee "$work/pip.log" | pip_progress; then
-		tail -n 15 "$work/pip.log" >&2
-		fail "the wheels could not be collected; pip's last words stand above."
-	fi
+		--python-version "$collect_python" --implementation cp --abi "cp${collect_python/./}" --abi abi3 --abi none \
+		"${tags[@]}" -c <(constraints_for "$1") "$(wheel_in "$work")$1" 2>&1 | tee "$work/pip.log" | pip_progress && return
+	tail -n 15 "$work/pip.log" >&2
+	fail "the wheels could not be collected; pip's last words stand above." "is there a network?"
+}
+
+# An old wheel of edged beside the new one would leave open which is meant.
+bring_along() {
 	find "$folder" -maxdepth 1 -name 'edged-*.whl' -delete
-	cp "$work"/edged-*.whl "$constraints" "$CHECKOUT/install.sh" "$folder"
+	cp "$(wheel_in "$work")" "$constraints" "$CHECKOUT/install.sh" "$folder"
 	rm -rf "$folder/install"
 	cp -r "$CHECKOUT/install" "$folder/install"
 }

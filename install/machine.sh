@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # rooms share variables; a test checks them all in one
 # Machine: what a system must be before anything on it is changed. What was found is named.
 
-readonly NEEDED_MB=900 # for a new version beside the old, with pip's downloads; measured: docs/adr/0013
+readonly NEEDED_MB=600 # for a new version beside the old, with pip's downloads; measured: docs/adr/0013
 
 release() { # release KEY: from os-release, which holds shell assignments that are not to be run
 	sed -n "s/^$1=//p" /etc/os-release 2>/dev/null | tail -n 1 | tr -d \''"'

@@ -99,6 +99,7 @@ identify() {
 	printf '%s-%s\n' "$version" "$({
 		cat "$wheel" "$constraints"
 		extra
+		! has_edgetpu || echo edgetpu
 		python_version
 		systemd_version
 	} | sha256sum | cut -c1-12)"
@@ -197,7 +198,8 @@ grow() { # grow FOLDER FILE...
 	install -m 644 -t "$folder" "$@"
 }
 
-# edged.service.d/253-notify-reload.conf is for systemd 253 and newer: an older one would misread it.
+# edged.service.d/253-notify-reload.conf is for systemd 253 and newer: an older one would misread it. with-edgetpu.conf is for
+# machines with a Coral's library.
 grow_drop_ins() { # grow_drop_ins FROM TO
 	local one least
 	for one in "$1"/*.d/[0-9]*-*.conf; do
@@ -205,6 +207,7 @@ grow_drop_ins() { # grow_drop_ins FROM TO
 		least=$(basename "$one" | cut -d- -f1)
 		[ "$(systemd_version)" -lt "$least" ] || grow "$2/$(basename "$(dirname "$one")")" "$one"
 	done
+	! has_edgetpu || grow "$2/edged.service.d" "$1/edged.service.d/with-edgetpu.conf"
 }
 
 grow_manual() { # grow_manual FROM TO

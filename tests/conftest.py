@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,17 @@ from stage import Stage
 
 ROOT = Path(__file__).parent.parent
 
-if EMULATED:
+if find_spec("hypothesis"):
     import hypothesis
 
+    # The same examples each time: a change is judged by what it changes. EDGED_EXPLORE=1 looks for others.
+    same = not os.environ.get("EDGED_EXPLORE")
     # An emulator is slow: that is no fault of a test's.
-    slow = [hypothesis.HealthCheck.too_slow]
-    hypothesis.settings.register_profile("emulated", deadline=None, suppress_health_check=slow)
-    hypothesis.settings.load_profile("emulated")
+    slow = [hypothesis.HealthCheck.too_slow] if EMULATED else []
+    hypothesis.settings.register_profile(
+        "edged", derandomize=same, deadline=None if EMULATED else 200, suppress_health_check=slow
+    )
+    hypothesis.settings.load_profile("edged")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -68,7 +68,11 @@ def is_known(words: list[str], verbs_of_edged: set[str]) -> bool:
     match words:
         case ["sudo", *rest]:
             known = is_known(rest, verbs_of_edged)
-        case ["git" | "cd" | "apt-get" | "systemctl" | "journalctl", *_]:
+        case [setting, *rest] if re.match(r"[A-Z_]+=", setting):
+            known = is_known(rest, verbs_of_edged)
+        case [assignment, *rest] if rest and re.match(r"[A-Z_]+=", assignment):
+            known = is_known(rest, verbs_of_edged)
+        case ["git" | "cd" | "apt-get" | "systemctl" | "journalctl" | "sudoedit", *_]:
             known = True
         case ["./install.sh", option, *_]:
             known = f"{option})" in (ROOT / "install.sh").read_text()

@@ -164,5 +164,6 @@ def test_whoever_is_not_root_is_told_what_to_type(
     machine = on_a_machine(debian(tmp_path, **BOOKWORM), BOOTED, run_as=nobody)
     done = run(*machine, str(root / "install.sh"), *arguments)
     assert done.returncode == 1
-    told = " ".join(["run: sudo", str(root / "install.sh"), *arguments])
+    # As it is to be typed: the checkout's path may hold a space.
+    told = " ".join(["run: sudo", str(root / "install.sh").replace(" ", "\\ "), *arguments])
     assert told in done.stderr

@@ -248,19 +248,22 @@ def test_a_wheel_that_is_missing_is_named(root: Path, wheel: Path, tmp_path: Pat
 def test_units_for_newer_systemds_are_left_out(root: Path, tmp_path: Path) -> None:
     drop_ins = tmp_path / "edged.service.d"
     drop_ins.mkdir()
-    for name in ("253-a.conf", "254-b.conf", "258-c.conf"):
+    for name in ("253-a.conf", "254-b.conf", "258-c.conf", "with-edgetpu.conf"):
         (drop_ins / name).touch()
     program = f"""
     systemd_version() {{ echo 254; }}
+    has_edgetpu() {{ return 1; }}
     grow_drop_ins '{tmp_path}' /opt/units; ls /opt/units/edged.service.d
     """
     assert said(root, program) == ["253-a.conf", "254-b.conf"]
+    with_library = program.replace("return 1", "return 0")
+    assert said(root, with_library) == ["253-a.conf", "254-b.conf", "with-edgetpu.conf"]
 
 
 def test_every_drop_in_says_from_which_systemd_on_it_is_meant(root: Path) -> None:
     for one in (root / "systemd").glob("*.d/*.conf"):
         if one.parent.name.endswith(".service.d"):
-            assert re.match(r"2\d\d-", one.name), f"{one} would never be installed"
+            assert re.match(r"2\d\d-|with-edgetpu\.", one.name), f"{one} would never be installed"
 
 
 # --- the switch

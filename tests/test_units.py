@@ -101,6 +101,7 @@ def test_whatever_systemd_marks_has_its_reason(analyze: str, startable: Path) ->
 def test_the_owners_drop_ins_of_the_page_stay_within_it(analyze: str, startable: Path) -> None:
     """As systemd puts a unit and its drop-ins together: one after the other."""
     drop_ins = re.findall(r"^  ```ini\n(.*?)^  ```", PAGE, re.MULTILINE | re.DOTALL)
+    drop_ins += [path.read_text() for path in DROP_INS if path.name.startswith("with-")]
     assert any("AF_NETLINK" in one for one in drop_ins)
     for one in drop_ins:
         worse = startable.with_name("worse.service")
@@ -147,6 +148,8 @@ def test_systemd_finds_a_misspelt_line(analyze: str, startable: Path) -> None:
 def test_drop_ins_say_which_systemd_they_are_for() -> None:
     assert DROP_INS
     for path in DROP_INS:
+        if path.name.startswith("with-"):  # for machines with something, whatever their systemd
+            continue
         number = re.match(r"(\d{3})-[a-z-]+\.conf$", path.name)
         assert number and int(number[1]) > 252, f"{path.name}: what 252 knows belongs in the unit"
 

@@ -8,10 +8,12 @@ that is meant.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -32,30 +34,51 @@ def meant(lines: Iterable[str], version: str) -> Iterator[str]:
             yield str(one)
 
 
-def main(version: str, glibc: str, folder: str) -> None:
-    """Install. Raises ``CalledProcessError`` when a wheel is not there."""
+def main(version: str, glibc: str, folder: str) -> int:
+    """Fetch and unpack; pip's exit status. What pip itself would install must fit the Python that it runs
+    in.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     names = [one for one in meant(wanted, version) if Requirement(one).name not in NATIVE]
-    # A wheel may ask for any C library that is not newer than the system's: every tag down to the oldest.
-    tags = [f"manylinux_2_{minor}_aarch64" for minor in range(int(glibc), 16, -1)]
-    platforms = [f"--platform={tag}" for tag in (*tags, "manylinux2014_aarch64", "linux_aarch64")]
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        constraints.write("\n".join(meant((ROOT / "constraints.txt").read_text().splitlines(), version)))
-        constraints.flush()
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-compile",
-        ]
-        command += ["--implementation=cp", f"--python-version={version}", *platforms, "--only-binary=:all:"]
-        command += [f"--target={folder}", f"--constraint={constraints.name}", *names]
-        subprocess.run(command, check=True)
+    with tempfile.TemporaryDirectory() as work:
+        constraints = Path(work) / "constraints.txt"
+        every = (ROOT / "constraints.txt").read_text().splitlines()
+        constraints.write_text("\n".join(meant(every, version)))
+        options = ["--quiet", "--disable-pip-version-check", f"--dest={work}", f"--constraint={constraints}"]
+        command = [sys.executable, "-m", "pip", "download", *options, *machine(version, int(glibc)), *names]
+        status = subprocess.run(command, check=False).returncode
+        for wheel in Path(work).glob("*.whl"):
+            unpack(wheel, Path(folder))
+    return status
+
+
+def machine(version: str, glibc: int) -> list[str]:
+    """pip's options for that Python and a system with the C library 2.``glibc``: a wheel may ask for any
+    that is not newer.
+    """
+    tags = [f"manylinux_2_{minor}_aarch64" for minor in range(glibc, 16, -1)]
+    tags += ["manylinux2014_aarch64", "linux_aarch64"]
+    return [
+        *(f"--platform={tag}" for tag in tags),
+        "--only-binary=:all:",
+        "--implementation=cp",
+        f"--python-version={version}",
+    ]
+
+
+def unpack(wheel: Path, folder: Path) -> None:
+    """A wheel is an archive of what goes into the folder, but for what its ``.data`` says belongs
+    elsewhere.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    for data in folder.glob("*.data"):
+        for kind in ("purelib", "platlib"):
+            if (data / kind).is_dir():
+                shutil.copytree(data / kind, folder, dirs_exist_ok=True)
+        shutil.rmtree(data)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    sys.exit(main(*sys.argv[1:4]))

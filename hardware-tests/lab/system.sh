@@ -32,7 +32,7 @@ environment() { # prints a Python that has pytest and hatchling
 	recipe=$(cat "$checkout/constraints.txt" "${BASH_SOURCE[0]}" | sha256sum | cut -c1-12)
 	folder=$lab/story-$recipe
 	if [ ! -e "$folder/complete" ]; then
-		rm -rf "$lab"/story-????????????
+		mkdir -p "$lab"
 		python3 -m venv "$folder"
 		PIP_DISABLE_PIP_VERSION_CHECK=1 "$folder/bin/python" -m pip install --quiet --quiet -c "$checkout/constraints.txt" pytest hatchling >&2
 		touch "$folder/complete"

@@ -6,8 +6,7 @@
 #   sudo EDGED_MAY_HARM=this-board make hardware-tests
 #
 # A board on which edged is installed already is left alone, unless EDGED_MAY_HARM=this-board-and-its-data.
-# EDGED_WHEELS names a folder of wheels for a board without a network (lab/wheels.sh SUITE fills one).
-# needs: root, systemd, python3-venv, git; a network or EDGED_WHEELS
+# needs: root, systemd as PID 1, python3-venv, a network
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 checkout=$(cd -- "$here/../.." && pwd -P)
@@ -34,8 +33,6 @@ for path in /opt/edged /etc/edged /var/lib/edged; do
 done
 if [ "$may" = this-board-and-its-data ] && [ -e /opt/edged ]; then "$checkout/install.sh" --purge --yes; fi
 
-lab=${EDGED_CACHE:-$HOME/.cache/edged}/lab
 python=$("$checkout/hardware-tests/lab/system.sh" --environment)
-mkdir -p "$lab"
 cd "$checkout"
 exec "$python" -m pytest -p no:cacheprovider -v --tb=short --board hardware-tests/system "$@"

@@ -219,7 +219,8 @@ class Box:
         Of a container all of it; on a board others have their say too.
         """
         whose = " ".join(UNITS) if self.machine.name == "board" else ""
-        said = self.run(f"journalctl --quiet --no-pager -o short-iso --since @{self.began} {whose}", limit=120).out
+        since = f"--since @{self.began}"
+        said = self.run(f"journalctl --quiet --no-pager -o short-iso {since} {whose}", limit=120).out
         assert "edged" in said, "the journal has nothing of the story"
         return [line for line in said.splitlines() if "Traceback" in line]
 

@@ -129,6 +129,7 @@ class Machine:
 
     def close(self) -> None:
         """Leave nothing behind."""
+        shutil.rmtree(self.share)
 
 
 class Container(Machine):

@@ -21,6 +21,8 @@ def test_with_the_default_config_it_is_ready_and_says_why_it_does_not_count(box:
 @pytest.mark.essential
 def test_it_starts_and_counts(box: Box) -> None:
     box.configure(config())
+    # The default keeps no seconds: the minute that it has begun would stand for its seconds to the end.
+    box.run("systemctl stop edged && rm /var/lib/edged/edged.db*")
     times = []
     for _ in range(3):
         box.run("systemctl stop edged && systemctl start edged")

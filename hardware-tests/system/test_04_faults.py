@@ -29,7 +29,7 @@ def test_a_worker_is_replaced_and_the_other_sees_every_second(box: Box, signal: 
     box.figure(f"{what} worker to its successor's work", f"{time.monotonic() - began:.1f} s")
     assert pipeline(status, "yard")["restarts"] == yard["restarts"] + 1
     assert pipeline(status, "street")["pid"] == street["pid"]
-    box.saw_every_second("street", since - 1)
+    box.saw_every_second("street", since)
     assert box.coverage("yard", since - 1, since + 8)["blind_s"] > 0, (
         "yard was without a worker, and not blind"
     )

@@ -63,7 +63,7 @@ def test_a_drop_in_that_weakens_it_is_named(box: Box) -> None:
         assert said == f"{MINE}: CapabilityBoundingSet=CAP_SYS_TIME, SystemCallFilter="
         assert findings["exposure"]["verdict"] == "warning"
     finally:
-        box.run(f"rm -f {MINE}; systemctl daemon-reload; systemctl restart edged")
+        box.run(f"rm -f {MINE}; rmdir $(dirname {MINE}); systemctl daemon-reload; systemctl restart edged")
 
 
 def test_a_changed_config_is_not_in_force(box: Box) -> None:

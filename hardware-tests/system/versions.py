@@ -53,13 +53,14 @@ def copy(folder: Path) -> Path:
 
 
 def _files() -> list[str]:
-    """What git has, and would be asked to add; root may look into a checkout that is somebody else's."""
-    list_files = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    if (CHECKOUT / ".git").exists():
-        listed = subprocess.run(list_files, cwd=CHECKOUT, capture_output=True, check=True).stdout
+    """What git has, and would be asked to add; without git, everything but what is hidden or made."""
+    if (CHECKOUT / ".git").exists() and shutil.which("git"):
+        # Root may look into a checkout that is somebody else's.
+        command = "git -c safe.directory=* ls-files -z --cached --others --exclude-standard"
+        listed = subprocess.run(command.split(), cwd=CHECKOUT, capture_output=True, check=True).stdout
         return [name for name in listed.decode().split("\0") if name]
-    ours = (path.relative_to(CHECKOUT) for path in CHECKOUT.rglob("*"))
-    return [str(path) for path in ours if not path.parts[0].startswith(".") and "__pycache__" not in path.parts]
+    found = (path.relative_to(CHECKOUT) for path in CHECKOUT.rglob("*"))
+    return [str(one) for one in found if one.parts[0][0] != "." and "__pycache__" not in one.parts]
 
 
 def make(folder: Path, version: str = "", broken: str = "", newer_schema: bool = False) -> Path:
