@@ -1,5 +1,5 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench lint test-fresh test-v4l2 test-camera test-drivers test-system test-arm test-heat hardware-tests clean
+.PHONY: demo test bench lint test-fresh test-interrupt test-v4l2 test-camera test-drivers test-system test-arm test-heat hardware-tests clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
@@ -9,7 +9,10 @@ lint:
 
 # These need root, mmdebstrap and minutes: hardware-tests/README.md.
 test-fresh:
-	for suite in bookworm trixie; do for job in demo test; do hardware-tests/lab/fresh.sh $$suite --$$job || exit; done; done
+	for suite in bookworm trixie; do for job in demo test service; do hardware-tests/lab/fresh.sh $$suite --$$job || exit; done; done
+
+test-interrupt:
+	for suite in bookworm trixie; do hardware-tests/lab/interrupt.sh $$suite $(ARGS) || exit; done
 
 test-v4l2:
 	hardware-tests/lab/v4l2.sh $(ARGS)

@@ -455,8 +455,8 @@ _TABLE: Final = (
         "error",
         "the box does not run the version that its owner installed",
         "A new version of edged was tried and taken back",
-        "It did not come up healthy (@EDGED_REASON@), so @EDGED_OLD@ was put back. Config and data were "
-        "not touched.",
+        "It did not come up healthy (@EDGED_REASON@), so @EDGED_OLD@ was put back. The config, "
+        "and what was counted before, are as they were.",
         "Read what the new version said: the entries of edged.service before this one. `edged status` "
         "shows whether the old one counts again. Report the reason if it is no fault of this box.",
         ("old", "new", "reason"),

@@ -148,7 +148,7 @@ say_bad() {
 	if [ -n "$version_before" ]; then
 		prune
 		write_manifest
-		fail "version $id is not healthy (${verdict#bad * }): rolled back to $version_before, the config and the data are untouched." \
+		fail "version $id is not healthy (${verdict#bad * }): rolled back to $version_before; the config and what was counted before are as they were." \
 			"what it said: journalctl -u edged.service -u edged-trial.service --since -5min"
 	fi
 	fail "edged is installed, but it does not run: ${verdict#bad * }." "what it said: journalctl -u edged.service" \

@@ -8,12 +8,12 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import command
 import drafts
 import msgspec
 import pytest
@@ -314,14 +314,8 @@ def test_where_models_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 # The commands, as typed.
 
 
-def edged(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edged", "models", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def edged(*words: str) -> subprocess.CompletedProcess[str]:
+    return command.edged("models", *words)
 
 
 def test_models_list() -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from command import edged
 
 from edged import __version__
 from edged.cli import VERBS, words
@@ -37,19 +38,6 @@ runtime_dir = "run"
 [pipelines.street]
 source = { kind = "synthetic" }
 """
-
-
-def edged(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The program as a shell would start it."""
-    return subprocess.run(
-        [sys.executable, "-m", "edged", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        timeout=60,
-    )
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from command import edged
 
 from edged.cli import evidence
 
@@ -31,17 +32,6 @@ pace = "fast"
 start = 2026-03-01T08:00:00+01:00
 duration = "2m"
 """
-
-
-def edged(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edged", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        timeout=180,
-    )
 
 
 def test_the_demo_shows_counts_truth_and_disk(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from boards import Files, planted
+from command import edged
 
 from edged.board.host import Host
 from edged.doctor.case import Account, Case
@@ -51,17 +52,6 @@ source = {{ kind = "synthetic", width = 160, height = 120 }}
 """
 
 
-def edged(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edged", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
 def found(check: ModuleType, case: Case) -> dict[str, Finding]:
     """The findings by subject."""
     return {one.subject: one for one in check.examine(case) if isinstance(one, Finding)}
@@ -83,7 +73,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     )
     try:
         for _ in range(600):
-            status = edged(folder, "status", "--json")
+            status = edged("status", "--json", cwd=folder)
             if status.returncode == 0 and json.loads(status.stdout)["store"]["last_commit_age_s"] is not None:
                 break
             time.sleep(0.1)
@@ -113,7 +103,7 @@ def test_its_config_is_in_force_until_it_is_changed(home: Path) -> None:
     path.touch()
     changed = found(config, Case(path))["in force"]
     assert (changed.verdict, changed.fix) == ("warning", "edged reload")
-    assert edged(home, "reload").returncode == 0
+    assert edged("reload", cwd=home).returncode == 0
     assert found(config, Case(path))["in force"].verdict == "ok"  # nothing is different, but it was read
 
 
@@ -162,7 +152,7 @@ def test_without_the_unit_nothing_is_hardened_and_nobody_claims_it(home: Path) -
 
 def test_no_secret_is_told(home: Path) -> None:
     """Neither to people nor to programs, whatever is asked for."""
-    done = edged(home, "doctor", "--json", "--verbose")
+    done = edged("doctor", "--json", "--verbose", cwd=home)
     secret = (home / "state/key").read_text().strip()
     assert len(secret) == 64
     for piece in (secret, secret[:16], secret[-16:]):
@@ -185,7 +175,7 @@ def stopped(home: Path, tmp_path: Path) -> Path:
         if (home / "state/edged.db-wal").stat().st_mtime_ns == before:
             break
     (folder / "state/key").chmod(0o400)
-    assert edged(folder, "report", "--json").returncode == 0
+    assert edged("report", "--json", cwd=folder).returncode == 0
     return folder
 
 
@@ -210,7 +200,7 @@ def test_a_damaged_store(stopped: Path) -> None:
 
 def test_another_stores_key(stopped: Path) -> None:
     (stopped / "state/key").unlink()
-    assert edged(stopped, "keys", "init", "state/key").returncode == 0
+    assert edged("keys", "init", "state/key", cwd=stopped).returncode == 0
     case = Case(stopped / "edged.toml")
     told = found(store, case)[""]
     assert told.verdict == "failed"

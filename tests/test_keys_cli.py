@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import command
 import pyrage
 import pytest
 
@@ -45,15 +46,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def edged(home: Path) -> Edged:
     def run(*words: str, given: str = "", status: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "edged", *words],
-            cwd=home,
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "NO_COLOR": "1"},
-        )
+        done = command.edged(*words, cwd=home, given=given, NO_COLOR="1")
         assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         return done

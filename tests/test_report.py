@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import command
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,15 +89,8 @@ def ask(store: Store, now: float = MORNING + 3600, **question: Any) -> dict[str,
     return report.answer(store, report.Question(**question), BERLIN, now)
 
 
-def edged(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "edged", "report", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=home,
-        timeout=60,
-    )
+def edged(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return command.edged("report", *words, cwd=home)
 
 
 # --- the answer

@@ -11,16 +11,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 import click
 
 from edged import __version__
+from edged.cli.verbs import Verbs
 from edged.errors import EdgedError, fault
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 #: What `edged --help` says, without importing a single one.
 VERBS: Final = {
@@ -41,47 +38,14 @@ VERBS: Final = {
 }
 
 
-class Verbs(click.Group):
-    """The commands, each imported when it is asked for."""
+class Commands(Verbs):
+    """``edged``'s own."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of ``VERBS``."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one."""
-        if cmd_name not in VERBS:
-            return None
-        command = import_module(f"edged.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """A slip of the finger is told what was probably meant."""
-        if args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], VERBS, 1)
-            hint = f"; did you mean `edged {near[0]}`?" if near else ""
-            raise click.UsageError(f'there is no command "{args[0]}"{hint}', ctx)
-        return super().resolve_command(ctx, args)
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-        """For a shell: without importing any."""
-        from edged.cli import candidates
-
-        return candidates.verbs(self, VERBS, ctx, incomplete)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list below the help text."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+    table, room = VERBS, "edged.cli"
 
 
 @click.group(
-    cls=Verbs,
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="`edged COMMAND --help` has examples. The config is --config FILE, else $EDGED_CONFIG, "
     "./edged.toml, /etc/edged/edged.toml.",

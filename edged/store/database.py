@@ -228,9 +228,8 @@ class Database:
         while max(abs(time.time() - one) for one in self._times()) < QUIET:
             time.sleep(QUIET)
             self._seen = self._stamps()
-        # With nothing in the WAL, all that there is is in the file, and SQLite must not look for a WAL:
-        # one that it
-        # finds empty it removes when it closes, and the writer would go on writing to a file without a name.
+        # With nothing in the WAL, all that there is is in the file, and SQLite must not look for a WAL: one
+        # that it finds empty it removes when it closes; the writer would go on writing to a nameless file.
         has_wal = len(self._seen) > 1
         self._connect(f"file:{quote(str(self.path))}?mode=ro&{'vfs=unix-none' if has_wal else 'immutable=1'}")
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import statistics
 import sys
-import time
 from typing import Any, Final
 
 import msgspec
@@ -84,21 +82,15 @@ def _found(question: Question) -> Answer:
 def _model(question: OfModel) -> Answer:
     import hashlib
 
-    import numpy as np
-
     from edged.worker.runtime import open_network
     from edged.worker.runtime.plan import resolved
+    from edged.worker.stopwatch import inference
 
     data = resolved(question.model.file).read_bytes()
     found = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     del data
     network = open_network(question.model, "" if question.edgetpu else "the doctor asks for the CPU")
-    given = np.zeros(network.intake.shape, network.intake.dtype)
-    seconds = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        network.infer(given, 0.0)
-        seconds.append(time.perf_counter() - start)
+    seconds = inference(network, RUNS)
     return found | {
         "runtime": network.runtime,
         "delegate": network.delegate,
@@ -106,7 +98,7 @@ def _model(question: OfModel) -> Answer:
         "gives": network.gives.__name__,
         "labels": len(network.labels),
         "input": list(network.intake.shape),
-        "seconds": statistics.median(seconds),
+        "seconds": seconds,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 

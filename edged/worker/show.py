@@ -8,9 +8,7 @@ not end with it.
 from __future__ import annotations
 
 import hashlib
-import statistics
 import sys
-import time
 from collections import Counter
 from typing import Any
 
@@ -79,18 +77,12 @@ def _tensors(
 
 def _trial(file: str) -> dict[str, Any]:
     """Open it as a pipeline would, and time it."""
-    import numpy as np
-
     from edged.worker.runtime import open_network
+    from edged.worker.stopwatch import inference
 
     try:
         network = open_network(Model(file=file))
-        given = np.zeros(network.intake.shape, network.intake.dtype)
-        seconds = []
-        for _ in range(RUNS):
-            start = time.perf_counter()
-            network.infer(given, 0.0)
-            seconds.append(time.perf_counter() - start)
+        seconds = inference(network, RUNS)
     except EdgedError as error:
         return {"runs": False, "refused": error.message, "hint": error.hint}
     return {
@@ -98,7 +90,7 @@ def _trial(file: str) -> dict[str, Any]:
         "decoder": network.gives.__name__,
         "labels": list(network.labels),
         "runtime": network.runtime,
-        "seconds": statistics.median(seconds),
+        "seconds": seconds,
     }
 
 

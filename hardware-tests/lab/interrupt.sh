@@ -4,7 +4,7 @@
 # brings the store to another schema and then dies, and boot again. Each time the system must end as one that was
 # never disturbed: the same list of what was installed, the service at work, the store readable.
 #
-# An installation has some hundred commands; those that it is killed at are spread over all of them. 20-30 minutes.
+# ONLY_CUTS=1 leaves the kills out. An installation has some hundred commands; those that it is killed at are spread over all of them. 20-30 minutes.
 # needs: root, systemd-container, mmdebstrap
 set -euo pipefail
 suite=${1:?usage: interrupt.sh SUITE [POINTS]} points=${2:-12}
@@ -173,16 +173,16 @@ ln -s ../lab.service "$work/disk/etc/systemd/system/multi-user.target.wants/lab.
 boot begin.sh
 [ "$(cat "$share/rc")" = 0 ] || { cat "$share/out" && exit 1; }
 mv "$work/disk" "$work/begun"
-cut_at() { # cut_at VERSION SECONDS: after its trial began
+cut_at() { # cut_at VERSION SECONDS [PHASE]: after its trial began, or came to a phase
 	rm -rf "$work/disk"
 	cp -a --reflink=auto "$work/begun" "$work/disk"
 	rm -f "$share/begun" "$share/over"
 	echo "$1" >"$share/which"
 	boot cut.sh &
 	local waiter=$!
-	while [ ! -e "$work/disk/opt/edged/trial" ] && [ ! -e "$share/over" ]; do sleep 0.05; done
+	until grep -q "^phase=${3:-}" "$work/disk/opt/edged/trial" 2>/dev/null || [ -e "$share/over" ]; do sleep 0.02; done
 	sleep "$2"
-	echo "cut $2 s after the trial began: $(grep phase= "$work/disk/opt/edged/trial" 2>/dev/null || echo it was over)"
+	echo "cut $2 s after the trial ${3:+was at }${3:-began}: $(grep phase= "$work/disk/opt/edged/trial" 2>/dev/null || echo it was over)"
 	cut_power
 	wait "$waiter" || true
 	boot after.sh
@@ -195,6 +195,10 @@ for ((n = 0; n < points; n++)); do
 	cut_at two "$(awk -v n="$n" -v points="$points" 'BEGIN { printf "%.2f", 8 * (n / points) ^ 2 }')"
 	cut_at three "$(awk -v n="$n" -v points="$points" 'BEGIN { printf "%.2f", 14 * (n / points) ^ 1.3 }')"
 done
-echo "interrupt.sh: $suite: $points kills of an installation and of an upgrade, $points power cuts of a good and of a bad one: \
+# Going back takes a second: it would hardly be met by chance.
+for seconds in 0 0.1 0.3 0.6 1; do
+	cut_at three "$seconds" back
+done
+echo "interrupt.sh: $suite: $points kills of an installation and of an upgrade, $points power cuts of a good and of a bad one, 5 while going back: \
 $([ "$status" = 0 ] && echo good || echo not good)"
 exit "$status"

@@ -10,6 +10,7 @@
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 checkout=$(cd -- "$here/../.." && pwd -P)
+PATH=$PATH:/usr/sbin:/sbin
 lab=${EDGED_CACHE:-$HOME/.cache/edged}/lab
 
 probe() { # says why not, if so

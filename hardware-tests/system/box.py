@@ -264,8 +264,8 @@ class Box:
         assert gone == {}, f"committed and gone ({len(gone)} of {len(committed)} seconds)"
 
     def saw_every_second(self, pipeline: str, since: float) -> None:
-        """The pipeline was never blind from then until now."""
-        until = self.now()
+        """The pipeline was never blind from then until now, and for five seconds at least."""
+        until = max(self.now(), since + 5.0)
         self.until("what was seen by now is committed", lambda _: self.now() > until + 2.5, 20)
         seen = self.coverage(pipeline, since, until)
         wanted = int(until) - int(since)

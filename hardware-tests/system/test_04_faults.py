@@ -37,26 +37,24 @@ def test_a_worker_is_replaced_and_the_other_sees_every_second(box: Box, signal: 
     assert event["EDGED_PIPELINE"] == "yard"
 
 
-def test_a_frozen_daemon_is_ended_by_the_watchdog_and_started_again(box: Box) -> None:
+def restarted_after(box: Box, signal: str, figure: str) -> int:
+    """Send the daemon a signal that it cannot heed; its process before, once systemd has started it again."""
     box.counting()
     found = box.show("MainPID", "NRestarts")
     began = time.monotonic()
-    box.run(f"kill -STOP {found['MainPID']}")
-    box.until_unit("the watchdog has ended it", lambda now: now["NRestarts"] != found["NRestarts"], 60)
-    box.figure("frozen daemon to its restart", f"{time.monotonic() - began:.0f} s")
+    box.run(f"kill -{signal} {found['MainPID']}")
+    box.until_unit("it is started again", lambda now: now["NRestarts"] != found["NRestarts"], 60)
+    box.figure(figure, f"{time.monotonic() - began:.0f} s")
     status = box.counting()
     assert int(box.show("NRestarts")["NRestarts"]) == int(found["NRestarts"]) + 1
     assert status["pid"] != int(found["MainPID"])
-    assert box.run(f"ps -o pid= --ppid {found['MainPID']}", check=False).out.strip() == "", (
-        "a worker was left behind"
-    )
+    return int(found["MainPID"])
+
+
+def test_a_frozen_daemon_is_ended_by_the_watchdog_and_started_again(box: Box) -> None:
+    before = restarted_after(box, "STOP", "frozen daemon to its restart")
+    assert box.run(f"ps -o pid= --ppid {before}", check=False).out.strip() == "", "a worker was left behind"
 
 
 def test_a_daemon_that_is_killed_is_started_again(box: Box) -> None:
-    box.counting()
-    found = box.show("MainPID", "NRestarts")
-    began = time.monotonic()
-    box.run(f"kill -KILL {found['MainPID']}")
-    box.until_unit("it is started again", lambda now: now["NRestarts"] != found["NRestarts"], 60)
-    box.counting()
-    box.figure("killed daemon to counting again", f"{time.monotonic() - began:.0f} s")
+    restarted_after(box, "KILL", "killed daemon to its restart")

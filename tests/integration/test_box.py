@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import edged
 
 from edged.config.shape import Synthetic
 from edged.worker.source.scene import Scene
@@ -59,10 +60,7 @@ class Box:
         (self.folder / "edged.toml").write_text(text)
 
     def edged(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "edged", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, timeout=180, check=False
-        )
+        return edged(*arguments, cwd=self.folder)
 
     def start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import edged
 
 from edged.control_client import ask
 from edged.errors import ControlError
@@ -106,10 +107,7 @@ class Managed:
         return next(one["analysed"] for one in self.status()["pipelines"] if one["name"] == name)
 
     def edged(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "edged", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
-        )
+        return edged(*arguments, cwd=self.folder)
 
     def reload(self, *parts: str) -> subprocess.CompletedProcess[str]:
         self.write(*parts)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+from edged.cli.verbs import Verbs
 
 #: What ``edged keys --help`` says, without importing a single one.
 VERBS: Final = {
@@ -20,34 +18,13 @@ VERBS: Final = {
 }
 
 
-class Verbs(click.Group):
-    """The commands, each imported when it is asked for."""
+class Commands(Verbs):
+    """``edged keys``' own."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of ``VERBS``."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one."""
-        if cmd_name not in VERBS:
-            return None
-        command = import_module(f"edged.cli.keys.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-        """For a shell: without importing any."""
-        from edged.cli import candidates
-
-        return candidates.verbs(self, VERBS, ctx, incomplete)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list below the help text."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+    table, room = VERBS, "edged.cli.keys"
 
 
-@click.group("keys", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("keys", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """The key that encrypts the store.
 
