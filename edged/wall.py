@@ -33,6 +33,7 @@ RECORDED_RATE: Final = (
 
 Text = Annotated[str, Meta(max_length=400)]
 Word = Annotated[str, Meta(max_length=64)]
+Lacking = Annotated[tuple[Annotated[str, Meta(pattern="^[a-z][a-z-]{0,15}$")], ...], Meta(max_length=8)]
 
 
 class Assignment(msgspec.Struct, frozen=True, tag="assignment", array_like=True):
@@ -68,7 +69,7 @@ class Directive(msgspec.Struct, frozen=True, tag="directive", array_like=True):
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
     """The device and the model are open and one inference was made. ``fps`` is what the source delivers, 0
-    if unknown.
+    if unknown. ``lacking`` names what the worker's sandbox could not have of this kernel.
     """
 
     fps: float
@@ -77,6 +78,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
     runtime: Word
     delegate: Word
     cpu_because: Text = ""
+    lacking: Lacking = ()
 
 
 class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):

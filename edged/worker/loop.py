@@ -24,6 +24,7 @@ from edged.config import shape
 from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError, WallError, fault
 from edged.worker.measure import Sums
 from edged.worker.reader import Prepared, Reader
+from edged.worker.sandbox import Locked, Wanted, lock
 
 if TYPE_CHECKING:
     from edged.worker.ladder import Footing, Ladder
@@ -106,6 +107,7 @@ class Looker:
         from edged.worker.climb import Climb
 
         self._channel, self._reader = channel, reader
+        self._wanted = Wanted(type(assignment.pipeline.source).__name__.lower())
         self._climb = Climb(ladder, footing, reader)
         self._series = len(assignment.series)
         self._values = np.zeros(self._series)
@@ -130,8 +132,9 @@ class Looker:
         self._told = time.monotonic()
         self._next = math.floor(start) + TICK if self._recorded else self._told + TICK
         self._look(first)
+        locked = lock(self._wanted)
         self._cpu = time.process_time()
-        for message in (self._ready(), *lacking):
+        for message in (self._ready(locked), *lacking):
             self._channel.send(message)
         self._obey()
         try:
@@ -151,7 +154,7 @@ class Looker:
             f"the source gave no picture within {FIRST_FRAME:.0f} s", "is the camera plugged in and free?"
         )
 
-    def _ready(self) -> wall.Ready:
+    def _ready(self, locked: Locked) -> wall.Ready:
         assert self._climb.footing is not None
         network = self._climb.footing.network
         return wall.Ready(
@@ -161,6 +164,7 @@ class Looker:
             network.runtime[:64],
             network.delegate[:64],
             network.cpu_because[:400],
+            locked.lacking,
         )
 
     def _step(self) -> None:
