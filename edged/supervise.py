@@ -22,9 +22,11 @@ from edged.changes import Stamps, renewed, stamps
 from edged.config.shape import Model, Pipeline, recorded
 from edged.directions import Directions
 from edged.errors import WallError
+from edged.inspector import Inspector
 from edged.nouns import Series
 from edged.process import Process
 from edged.reactor import Action, Reactor, Timer
+from edged.vocabulary import Vocabulary
 
 START_DEADLINE = (
     90.0  # seconds to the first inference: a Pi Zero needs 20 for a large model, a Coral 3 for its firmware
@@ -85,7 +87,8 @@ class Keeper:
         self.wall_bytes = 0
         self._process: Process | None = None
         self._heeded: Process | None = None
-        self._inspector: wall.Inspector
+        self._inspector: Inspector
+        self._vocabulary = Vocabulary()
         self._trouble: wall.Trouble | None = None
         self._failures = 0
         self._cpu_because, self._tpu_retry = "", TPU_RETRY_FIRST
@@ -160,7 +163,9 @@ class Keeper:
         self.stamps = stamps(self.pipeline, *self.models)
         at = self.directions.begin(now)
         threads = tuple(one.threads for one in self.models)
-        self._inspector = wall.Inspector(self.series, self.recorded, now, threads, at[0], not self._examined)
+        look = not self._examined
+        about = (self.pipeline.rate, self._vocabulary)
+        self._inspector = Inspector(self.series, self.recorded, now, threads, at[0], look, *about)
         task = wall.Assignment(
             wall.PROTOCOL,
             self.name,
@@ -212,6 +217,7 @@ class Keeper:
         if self.directions.told != before:
             self._inspector.directed(self.directions.told[0])
             self._watch()
+        self._inspector.paced(self.directions.said.rate, time.monotonic())
         try:
             process.channel.send(msgspec.structs.replace(message or self.directions.said, stop=stop))
         except OSError:

@@ -4,13 +4,12 @@ One ``SOCK_SEQPACKET`` pair per worker; a message is one packet of MessagePack, 
 Down go an ``Assignment`` (first) and ``Directive`` s; up come one ``Ready``, then a ``Tick`` a second, one
 ``Switched`` or ``Declined`` for a directive that asks for another rung, and at last ``Ended`` or
 ``Trouble``. There is no message that could hold a frame, a box or one frame's score, and the daemon believes
-none of them: ``Inspector`` holds each against size, rate, order and range, and a worker that breaks a rule is
-killed.
+none of them: ``inspector`` holds each against size, rate, order, range and rounding, and a worker that breaks
+a rule is killed.
 """
 
 from __future__ import annotations
 
-import math
 import select
 import socket
 from typing import Annotated, Final
@@ -24,6 +23,7 @@ from edged.nouns import Entry, Series
 
 PROTOCOL: Final = 2
 LARGEST: Final = 16 * 1024  # bytes; 20 series need about 1 KiB a tick
+TICK: Final = 1.0  # seconds
 MOST_SERIES: Final = 256
 MOST_THREADS: Final = 16
 BURST: Final = 16  # messages that may come at once; after a stall a worker has a few ticks to hand over
@@ -202,167 +202,3 @@ def pair() -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     return ours, theirs
-
-
-class Inspector:
-    """Holds what one worker sends against the rules. Pure: the time of arrival is passed in.
-
-    ``recorded`` is for a recording read as fast as it goes: its own clock starts at 0 and may run ahead of
-    ours.
-    """
-
-    SLACK: Final = (
-        5.0  # seconds a live tick's stamps may differ from ours: a worker may have been swapped out
-    )
-
-    #: More cores than any board that edged runs on: what a process says that it took of them is held against
-    #: this.
-    MOST_CORES: Final = 256
-
-    def __init__(
-        self,
-        series: tuple[Series, ...],
-        recorded: bool,
-        now: float,
-        threads: tuple[int, ...] = (MOST_THREADS,),
-        rung: int = 0,
-        examine: bool = False,
-    ) -> None:
-        self._units = tuple(one.unit for one in series)
-        self._recorded = recorded
-        self._threads, self._rung = threads, rung
-        self._wanted: set[int] = {rung}
-        self._owed, self._cpu = 0, 0.0
-        # Each of these may be declined once, unasked: it looked at them before it began.
-        self._examined = set(range(len(threads))) - {rung} if examine else set()
-        self._started = now
-        self._last_arrival = now
-        self._rate, self._burst = (RECORDED_RATE, RECORDED_RATE) if recorded else (1.5, float(BURST))
-        self._allowance = self._burst
-        self._last_end = -math.inf
-        self._last_number = 0
-        self._ready = False
-
-    def directed(self, rung: int) -> None:
-        """The worker was told to go to this rung, or to another number of threads on its own: it owes one
-        answer, and may end a tick for it. Nothing else makes it speak more often.
-        """
-        self._wanted.add(rung)
-        self._owed += 1
-        self._allowance += 2.0
-
-    def inspect(self, message: object, now: float) -> Up:
-        """The message, or ``WallError`` with the rule it broke."""
-        self._check_rate(now)
-        match message:
-            case Ready():
-                self._check_ready(message)
-            case Tick():
-                self._check_tick(message, now)
-            case Switched() | Declined():
-                self._check_answer(message)
-            case Ended() if not self._ready or message.analysed < 0:
-                raise WallError("it said that it ended before it began")
-        assert isinstance(message, Up)
-        return message
-
-    def _check_rate(self, now: float) -> None:
-        self._allowance = min(self._burst, self._allowance + (now - self._last_arrival) * self._rate)
-        self._last_arrival = now
-        if self._allowance < 1.0:
-            raise WallError(f"it sent more than {self._rate:g} messages a second")
-        self._allowance -= 1.0
-
-    def _check_ready(self, ready: Ready) -> None:
-        if self._ready:
-            raise WallError("it said twice that it is ready")
-        if not (0.0 <= ready.fps <= 1000.0 and 0 < ready.width <= 8192 and 0 < ready.height <= 8192):
-            raise WallError("it told of a picture that cannot be")
-        self._ready = True
-
-    def _check_tick(self, tick: Tick, now: float) -> None:
-        if not self._ready:
-            raise WallError("it sent a tick before it was ready")
-        if tick.number != self._last_number + 1:
-            raise WallError(f"it sent tick {tick.number} after tick {self._last_number}")
-        self._check_stamps(tick, now)
-        self._check_health(tick)
-        if len(tick.entries) != len(self._units):
-            raise WallError(f"it sent {len(tick.entries)} entries for {len(self._units)} series")
-        for entry, unit in zip(tick.entries, self._units, strict=True):
-            check_entry(entry, tick.end - tick.start, unit)
-        self._check_rung(tick.rung, tick.threads)
-        if tick.rung != self._rung:
-            raise WallError(f"it sent a tick of rung {tick.rung}, and is on rung {self._rung}")
-        self._check_cpu(tick.cpu, now)
-        self._last_number, self._last_end = tick.number, tick.end
-
-    def _check_rung(self, rung: int, threads: int) -> None:
-        if not 0 <= rung < len(self._threads):
-            raise WallError(f"it told of rung {rung} of {len(self._threads)}")
-        if not 1 <= threads <= self._threads[rung]:
-            raise WallError(f"it told of {threads} threads; {self._threads[rung]} are the most")
-
-    def _check_cpu(self, cpu: float, now: float) -> None:
-        """All that it ever took, against all the time that there was."""
-        if not (math.isfinite(cpu) and cpu >= 0.0):
-            raise WallError("it sent a health that is no number")
-        self._cpu += cpu
-        if self._cpu > (now - self._started + self.SLACK) * self.MOST_CORES:
-            raise WallError("it took more of the CPUs than there is")
-
-    def _check_answer(self, answer: Switched | Declined) -> None:
-        if not self._ready:
-            raise WallError("it switched before it was ready")
-        self._check_rung(answer.rung, answer.threads)
-        if isinstance(answer, Declined) and answer.rung in self._examined:
-            self._examined.remove(answer.rung)
-            return
-        if answer.rung not in self._wanted or not self._owed:
-            raise WallError(f"it switched to rung {answer.rung}, which nobody asked for")
-        self._owed -= 1
-        if isinstance(answer, Switched):
-            if not (math.isfinite(answer.took) and answer.took >= 0.0):
-                raise WallError("it sent a health that is no number")
-            self._rung = answer.rung
-
-    def _check_stamps(self, tick: Tick, now: float) -> None:
-        if not (math.isfinite(tick.start) and math.isfinite(tick.end) and tick.start <= tick.end):
-            raise WallError("it sent a tick that ends before it starts")
-        if tick.start < self._last_end - 1e-6:
-            raise WallError("it sent a tick of a time that it had told of already")
-        if not self._recorded and not (self._started - self.SLACK <= tick.start and tick.end <= now + 0.1):
-            raise WallError("it sent a tick of another time than now")
-
-    def _check_health(self, tick: Tick) -> None:
-        span = tick.end - tick.start
-        seconds = (tick.observed, tick.blind, tick.infer, tick.prepare)
-        if not all(math.isfinite(one) and one >= 0.0 for one in seconds):
-            raise WallError("it sent a health that is no number")
-        if tick.observed + tick.blind > span + 1e-3:
-            raise WallError("it observed for longer than the tick lasted")
-        if not (0 <= tick.analysed <= 1000 * (span + 1) and 0 <= tick.dropped <= 100_000):
-            raise WallError("it analysed more frames than there can be")
-
-
-#: The largest value per unit: a share or an activity is a fraction, a picture holds no thousand things.
-LARGEST_VALUE: Final = {"share": 1.0, "fraction": 1.0, "count": 1000.0}
-
-
-def check_entry(entry: Entry, span: float, unit: str) -> None:
-    """Raise ``WallError`` unless the entry's numbers can belong together, within ``span`` seconds and the
-    unit's range.
-    """
-    if not all(map(math.isfinite, (entry.seconds, entry.sum, entry.min, entry.max, entry.sumsq))):
-        raise WallError("it sent a number that is none")
-    if not 0.0 <= entry.seconds <= span + 1e-3:
-        raise WallError("it sent a series observed for longer than the tick lasted")
-    low, high = (0.0, LARGEST_VALUE[unit]) if unit in LARGEST_VALUE else (-1e9, 1e9)
-    if not low <= entry.min <= entry.max <= high:
-        raise WallError("it sent extremes outside of what can be")
-    slack = 1e-6 * (1.0 + abs(entry.sum))
-    if not entry.min * entry.seconds - slack <= entry.sum <= entry.max * entry.seconds + slack:
-        raise WallError("it sent a sum outside of its extremes")
-    largest = max(entry.min**2, entry.max**2) * entry.seconds
-    if not -1e-9 <= entry.sumsq <= largest * (1 + 1e-6) + 1e-6:
-        raise WallError("it sent squares that cannot be its sum's")

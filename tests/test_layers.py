@@ -30,6 +30,8 @@ SIDES = {
         "tune",
         "changes",
         "directions",
+        "inspector",
+        "vocabulary",
         "facts",
         "process",
         "health",
@@ -40,7 +42,7 @@ SIDES = {
         "tally",
     },
     # Values and the wire: both may use these.
-    "shared": {"", "errors", "nouns", "wall", "series", "config.shape"},
+    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.
     "models": {"models"},
 }

@@ -130,7 +130,7 @@ def test_inside_a_triangle_is_what_geometry_says(x: float, y: float) -> None:
 
 
 def sums(*frames: tuple[float, float], until: float, hold: float = 1.0) -> Sums:
-    total = Sums(1, 0.0, hold)
+    total = Sums(("count",), 0.0, hold)
     for at, value in frames:
         total.add(at, np.array([value]))
     total.advance(until)
@@ -177,6 +177,6 @@ def test_a_frame_that_comes_late_counts_from_now() -> None:
 
 
 def test_a_stretch_without_a_frame_has_no_numbers() -> None:
-    total = Sums(2, 0.0, 1.0)
+    total = Sums(("count", "share"), 0.0, 1.0)
     total.advance(1.0)
     assert total.taken()[4] == (msgspec.convert([0.0] * 5, type=type(total.taken()[4][0])),) * 2

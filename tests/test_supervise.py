@@ -151,7 +151,7 @@ task = channel.receive()
 def ready():
     channel.send(wall.Ready(10.0, 96, 96, "evil", "cpu"))
 def tick(number, **changes):
-    now = time.monotonic()
+    now = int(time.monotonic() * 64) / 64
     whole = dict(number=number, start=now, end=now, analysed=0, dropped=0, observed=0.0, blind=0.0,
                  infer=0.0, prepare=0.0, entries=(Entry(),) * len(task.series))
     channel.send(wall.Tick(**{**whole, **changes}))

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import wall
+from edged import rounding, wall
 from edged.errors import WallError
+from edged.inspector import Inspector, check_entry
 from edged.nouns import Entry, Series
-from edged.wall import BURST, Declined, Ended, Inspector, Ready, Switched, Tick
+from edged.vocabulary import NEW_AT_ONCE, REFILL, UNTOLD, Vocabulary
+from edged.wall import BURST, Declined, Ended, Ready, Switched, Tick, Trouble
 
 SERIES = (Series("door", "occupancy", "person", "", "count"), Series("door", "presence", "", "", "share"))
 GOOD = (Entry(1.0, 2.0, 2.0, 2.0, 4.0), Entry(1.0, 1.0, 1.0, 1.0, 1.0))
 
 
 def tick(number: int = 1, start: float = 100.0, end: float = 101.0, **changes: object) -> Tick:
-    whole = Tick(number, start, end, 5, 0, end - start, 0.0, 0.01, 0.001, GOOD)
+    whole = Tick(number, start, end, 5, 0, end - start, 0.0, 1 / 128, 1 / 1024, GOOD)
     return msgspec.structs.replace(whole, **changes)
 
 
+#: What a tick of no time, or of a time without a frame, is like.
+STILL: dict[str, Any] = {"analysed": 0, "observed": 0.0, "infer": 0.0, "prepare": 0.0}
+STILL["entries"] = (Entry(), Entry())
+
+
 def ready_inspector(recorded: bool = False) -> Inspector:
-    inspector = Inspector(SERIES, recorded, 100.0, (2, 4))
+    inspector = Inspector(SERIES, recorded, 100.0, (2, 4), rate=5.0)
     inspector.inspect(Ready(5.0, 300, 300, "litert", "cpu"), 100.0)
     return inspector
 
@@ -56,7 +64,7 @@ def test_ticks_pass_for_an_hour() -> None:
         ({"dropped": 10**9}, "more frames"),
         ({"entries": GOOD[:1]}, "1 entries for 2 series"),
         ({"entries": (Entry(1.0, math.nan, 0, 0, 0), GOOD[1])}, "none"),
-        ({"entries": (Entry(9.0, 0, 0, 0, 0), GOOD[1])}, "longer than the tick"),
+        ({"entries": (Entry(9.0, 0, 0, 0, 0), GOOD[1])}, "longer or shorter than the tick"),
         ({"entries": (Entry(1.0, 5000.0, 5000.0, 5000.0, 2.5e7), GOOD[1])}, "extremes"),
         ({"rung": 1}, "rung 1, and is on rung 0"),
         ({"rung": 2}, "rung 2 of 2"),
@@ -65,10 +73,29 @@ def test_ticks_pass_for_an_hour() -> None:
         ({"threads": 0}, "0 threads"),
         ({"cpu": math.nan}, "no number"),
         ({"cpu": -0.1}, "no number"),
-        ({"cpu": 10_000.0}, "more of the CPUs"),
+        ({"cpu": 16_384.0}, "more of the CPUs"),
         ({"entries": (GOOD[0], Entry(1.0, 1.5, 1.5, 1.5, 2.25))}, "extremes"),
         ({"entries": (Entry(1.0, 9.0, 1.0, 2.0, 4.0), GOOD[1])}, "outside of its extremes"),
         ({"entries": (Entry(1.0, 2.0, 2.0, 2.0, 400.0), GOOD[1])}, "squares"),
+        ({"end": 101.001}, "finer"),
+        ({"observed": 0.3}, "finer"),
+        ({"infer": 0.0101}, "finer"),
+        ({"infer": 128.0}, "longer than anything takes"),
+        ({"cpu": 0.17}, "finer"),
+        ({"cpu": -0.0}, "no number"),
+        ({"dropped": 3}, "too finely"),
+        ({"blind": 0.5}, "blind for another time"),
+        ({"analysed": 0}, "no frame took"),
+        ({"analysed": 9}, "more frames than 8"),
+        ({"analysed": 0, "infer": 0.0, "prepare": 0.0}, "its frames speak for"),
+        ({"observed": 0.5}, "longer or shorter than the tick"),
+        ({"observed": 0.0}, "longer or shorter than the tick"),
+        ({"observed": 0.0, "entries": (Entry(0.0, 0.0, 1.0, 1.0), Entry())}, "did not observe"),
+        ({"entries": (Entry(1.0, 65.0, 65.0, 65.0, 65.0**2), GOOD[1])}, "extremes that are finer"),
+        ({"entries": (Entry(1.0, 2.5, 2.5, 2.5, 6.25), GOOD[1])}, "extremes that are finer"),
+        ({"entries": (Entry(1.0, 2.0, 2.0, 2.0, -0.0), GOOD[1])}, "none"),
+        ({"entries": (Entry(1.0, 2.3, 2.0, 3.0, 5.5), GOOD[1])}, "sum that is finer"),
+        ({"entries": (Entry(1.0, 2.25, 2.0, 3.0, 5.5), GOOD[1])}, "too fine"),
     ],
 )
 def test_a_broken_rule_is_named(broken: dict[str, object], rule: str) -> None:
@@ -83,11 +110,108 @@ def test_a_time_told_of_already_is_refused() -> None:
         inspector.inspect(tick(2, 100.5, 101.5), 102.0)
 
 
+def test_a_time_that_is_left_out_is_refused() -> None:
+    """It would be blind, and a worker tells of each blind second itself."""
+    inspector = ready_inspector()
+    inspector.inspect(tick(1, 100.0, 101.0), 101.0)
+    with pytest.raises(WallError, match="did not come yet"):
+        inspector.inspect(tick(2, 101.5, 102.5), 103.0)
+
+
+def test_a_value_holds_no_longer_than_its_frame_speaks_for() -> None:
+    inspector = ready_inspector()
+    still = {"analysed": 0, "infer": 0.0, "prepare": 0.0}
+    inspector.inspect(tick(1, 100.0, 101.0), 101.0)
+    assert inspector.inspect(tick(2, 101.0, 102.0, **still), 102.0)
+    with pytest.raises(WallError, match="its frames speak for"):
+        inspector.inspect(tick(3, 102.0, 103.0, **still), 103.0)
+
+
+def test_a_slow_rate_lets_a_value_hold_for_longer() -> None:
+    inspector = ready_inspector()
+    inspector.inspect(tick(1, 100.0, 101.0), 101.0)
+    inspector.paced(0.5, 101.0)
+    still = {"analysed": 0, "infer": 0.0, "prepare": 0.0}
+    for number in range(2, 6):
+        assert inspector.inspect(tick(number, 98.0 + number + 1, 98.0 + number + 2, **still), 105.0)
+    with pytest.raises(WallError, match="its frames speak for"):
+        inspector.inspect(tick(6, 105.0, 106.0, **still), 106.0)
+
+
+def test_no_more_frames_than_the_rate_makes() -> None:
+    inspector = ready_inspector()
+    inspector.paced(50.0, 100.5)
+    assert inspector.inspect(tick(1, 100.0, 101.0, analysed=53), 101.0)
+    inspector.paced(5.0, 101.0)
+    for number in range(2, 7):
+        at = 99.0 + number
+        assert inspector.inspect(tick(number, at, at + 1.0, analysed=50), at + 1.0)
+    with pytest.raises(WallError, match="more frames than 8"):
+        for number in range(7, 10):
+            at = 99.0 + number
+            inspector.inspect(tick(number, at, at + 1.0, analysed=50), at + 1.0)
+
+
+def test_threads_change_only_when_that_is_told() -> None:
+    inspector = ready_inspector()
+    inspector.inspect(tick(1, 100.0, 101.0, threads=2), 101.0)
+    with pytest.raises(WallError, match="1 threads, and has 2"):
+        inspector.inspect(tick(2, 101.0, 102.0), 102.0)
+
+
+@pytest.mark.parametrize("last", [Ended(5), Trouble(False, "the camera is gone")])
+def test_after_the_last_word_comes_nothing(last: wall.Up) -> None:
+    inspector = ready_inspector()
+    inspector.inspect(tick(), 101.0)
+    assert inspector.inspect(last, 102.0) == last
+    with pytest.raises(WallError, match="after its last word"):
+        inspector.inspect(last, 103.0)
+
+
+def test_the_end_tells_of_as_many_frames_as_the_ticks() -> None:
+    inspector = ready_inspector()
+    inspector.inspect(tick(), 101.0)
+    with pytest.raises(WallError, match="5 frames, and at its end of 6"):
+        inspector.inspect(Ended(6), 102.0)
+
+
+def test_a_recording_is_told_second_by_second_from_its_beginning() -> None:
+    with pytest.raises(WallError, match="3 seconds of a recording"):
+        ready_inspector(recorded=True).inspect(tick(1, 0.0, 3.0), 101.0)
+    with pytest.raises(WallError, match="elsewhere"):
+        ready_inspector(recorded=True).inspect(tick(1, 1e9, 1e9 + 1.0), 101.0)
+
+
+def test_words_may_be_new_only_so_often() -> None:
+    vocabulary = Vocabulary()
+    said = [vocabulary.heard(Trouble(False, f"secret {number}"), 0.0) for number in range(NEW_AT_ONCE + 5)]
+    assert [one.message for one in said[:NEW_AT_ONCE]] == [f"secret {one}" for one in range(NEW_AT_ONCE)]
+    assert {one.message for one in said[NEW_AT_ONCE:]} == {UNTOLD}
+    # What was said before costs nothing; an hour later there may be one more.
+    for _ in range(100):
+        assert vocabulary.heard(Trouble(False, "secret 3"), 1.0).message == "secret 3"
+    assert vocabulary.heard(Trouble(False, "late"), REFILL + 1.0).message == "late"
+    assert vocabulary.heard(Trouble(False, "later"), REFILL + 2.0).message == UNTOLD
+
+
+def test_words_are_letters_that_edged_itself_uses() -> None:
+    heard = Vocabulary().heard(Trouble(False, "Tür\x1b[31m 门 …", "\n"), 0.0)
+    assert heard == Trouble(False, "Tür?[31m ? …", "?")
+
+
+def test_of_a_ready_worker_too_only_words_are_withheld() -> None:
+    vocabulary = Vocabulary()
+    for number in range(NEW_AT_ONCE):
+        vocabulary.heard(Trouble(False, str(number)), 0.0)
+    heard = vocabulary.heard(Ready(5.0, 300, 300, "x", "cpu", "because", ("landlock",)), 0.0)
+    assert heard == Ready(5.0, 300, 300, "?", "?", "", ("untold",))
+
+
 def test_a_flood_is_stopped_after_the_burst() -> None:
     inspector = ready_inspector()
     with pytest.raises(WallError, match="messages a second"):
         for number in range(1, BURST + 2):
-            inspector.inspect(tick(number, 101.0, 101.0, entries=(Entry(), Entry()), observed=0.0), 101.0)
+            inspector.inspect(tick(number, 101.0, 101.0, **STILL), 101.0)
 
 
 @pytest.mark.parametrize("early", [tick(), Ended(3), Switched(0, 1, "litert", "cpu")])
@@ -103,7 +227,7 @@ def test_ready_comes_once_and_is_a_picture_that_can_be() -> None:
         Inspector(SERIES, False, 100.0).inspect(Ready(5.0, 0, 300, "litert", "cpu"), 100.0)
 
 
-def switched(rung: int = 1, threads: int = 3, took: float = 0.1) -> Switched:
+def switched(rung: int = 1, threads: int = 3, took: float = 0.125) -> Switched:
     return Switched(rung, threads, "litert", "cpu", "", took)
 
 
@@ -111,11 +235,11 @@ def test_ticks_are_of_the_rung_that_was_switched_to() -> None:
     inspector = ready_inspector()
     inspector.inspect(tick(1, 100.0, 101.0), 101.0)
     inspector.directed(1)
-    assert inspector.inspect(tick(2, 101.0, 101.4, observed=0.0, entries=(Entry(), Entry())), 101.5)
+    assert inspector.inspect(tick(2, 101.0, 101.5, **STILL), 101.5)
     assert inspector.inspect(switched(), 101.5)
     with pytest.raises(WallError, match="rung 0, and is on rung 1"):
-        inspector.inspect(tick(3, 101.4, 102.4), 102.5)
-    assert inspector.inspect(tick(3, 101.4, 102.4, rung=1, threads=3), 102.5)
+        inspector.inspect(tick(3, 101.5, 102.5), 102.5)
+    assert inspector.inspect(tick(3, 101.5, 102.5, rung=1, threads=3), 102.5)
 
 
 @pytest.mark.parametrize(
@@ -164,11 +288,11 @@ def test_only_who_is_directed_may_say_more() -> None:
     for number in range(1, 1001):
         inspector.directed(number % 2)
         assert inspector.inspect(switched(number % 2, 1), 101.0)
-        still = tick(number, 101.0, 101.0, entries=(Entry(), Entry()), observed=0.0, rung=number % 2)
+        still = tick(number, 101.0, 101.0, rung=number % 2, **STILL)
         assert inspector.inspect(still, 101.0)
     with pytest.raises(WallError, match="messages a second"):
         for number in range(1001, 1001 + BURST):
-            still = tick(number, 101.0, 101.0, entries=(Entry(), Entry()), observed=0.0)
+            still = tick(number, 101.0, 101.0, **STILL)
             inspector.inspect(still, 101.0)
 
 
@@ -208,12 +332,12 @@ def test_no_bytes_do_more_than_break_a_rule(packet: bytes) -> None:
 def test_what_passes_is_a_number_of_its_unit(numbers: list[float], span: float, unit: str) -> None:
     entry = Entry(*numbers)
     try:
-        wall.check_entry(entry, span, unit)
+        check_entry(entry, span, unit)
     except WallError:
         return
     assert all(map(math.isfinite, numbers))
-    assert entry.seconds <= span + 1e-3
-    assert entry.max <= wall.LARGEST_VALUE.get(unit, 1e9)
+    assert entry.seconds == span
+    assert entry.max <= rounding.largest(unit)
 
 
 def test_messages_go_both_ways_whole() -> None:

@@ -19,22 +19,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edged import wall
+from edged import rounding, wall
 from edged.config import shape
 from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError, WallError, fault
-from edged.worker.measure import Sums
+from edged.worker.measure import Left, Sums
 from edged.worker.reader import Prepared, Reader
 from edged.worker.sandbox import Locked, Wanted, lock
 
 if TYPE_CHECKING:
     from edged.worker.ladder import Footing, Ladder
 
-TICK = 1.0  # seconds
 #: A value holds for at most this many frame times, and no less than a tick, before its series is blind.
 HOLD_FRAMES = 2.0
 #: A first frame that has not come by then will not: cameras take up to 3 s to start.
 FIRST_FRAME = 20.0  # seconds
 STALE = 3.0  # seconds; a live frame that is older was stamped by a clock that is not ours
+#: No gap in a recording is longer: each of its seconds is told as blind.
+LONGEST_LEAP = 86_400.0  # seconds
 #: Between frames the wall is listened to at most so often: it costs 2 µs each time.
 LISTEN = 0.05  # seconds
 
@@ -80,10 +81,8 @@ def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
         footing = ladder.footing(assignment.rung, assignment.threads)
         config, rate = assignment.pipeline.source, assignment.pipeline.rate
         want = Want(*ladder.picture(footing), rate)
-        parks = isinstance(config, shape.V4l2 | shape.Camera)
-        reader = Reader(
-            opened(config, want), footing.prepare, (lambda: opened(config, want)) if parks else None
-        )
+        reader = Reader(opened(config, want), footing.prepare)
+        ladder.hold()
         stack.callback(reader.close)
         looker = Looker(channel, assignment, ladder, footing, reader)
         stack.callback(looker.close)
@@ -107,14 +106,15 @@ class Looker:
         from edged.worker.climb import Climb
 
         self._channel, self._reader = channel, reader
-        self._wanted = Wanted(type(assignment.pipeline.source).__name__.lower())
+        self._wanted = Wanted(frozenset((type(assignment.pipeline.source).__name__.lower(),)))
         self._climb = Climb(ladder, footing, reader)
-        self._series = len(assignment.series)
-        self._values = np.zeros(self._series)
+        self._units = tuple(one.unit for one in assignment.series)
+        self._values = np.zeros(len(self._units))
         self._recorded = shape.recorded(assignment.pipeline.source)
         self._rate, self._paused, self._stop = assignment.pipeline.rate, False, False
         self._number = self._analysed = self._all = self._dropped = 0
         self._infer = self._prepare = self._lead = 0.0
+        self._drops, self._work = Left(rounding.coarse_drops), Left(rounding.coarse_work)
         self._last_time: float | None = None
         self._listened = 0.0
 
@@ -128,9 +128,9 @@ class Looker:
         """
         first = self._first()
         start = self._stamp(first)
-        self._sums = Sums(self._series, start, self._hold())
+        self._sums = Sums(self._units, start, self._hold())
         self._told = time.monotonic()
-        self._next = math.floor(start) + TICK if self._recorded else self._told + TICK
+        self._next = math.floor(start) + wall.TICK if self._recorded else self._told + wall.TICK
         self._look(first)
         locked = lock(self._wanted)
         self._cpu = time.process_time()
@@ -158,7 +158,7 @@ class Looker:
         assert self._climb.footing is not None
         network = self._climb.footing.network
         return wall.Ready(
-            float(self._reader.fps),
+            rounding.rate(self._reader.fps),
             network.picture.width,
             network.picture.height,
             network.runtime[:64],
@@ -168,7 +168,7 @@ class Looker:
         )
 
     def _step(self) -> None:
-        wait = TICK if self._recorded else self._next - time.monotonic()
+        wait = wall.TICK if self._recorded else self._next - time.monotonic()
         if self._climb.footing is None:
             self._climb.wait(wait)
         elif self._paused:
@@ -216,7 +216,7 @@ class Looker:
             if at > self._sums.started:
                 self._tick(at)
                 if not self._recorded:
-                    self._next = self._told + TICK
+                    self._next = self._told + wall.TICK
             self._channel.send(_switched(footing))
         self._climb.stand(footing)
         self._last_time, self._lead = None, 0.0
@@ -232,27 +232,32 @@ class Looker:
         return self._sums.until if self._recorded else time.monotonic()
 
     def _tick_recorded(self, upto: float) -> None:
-        """One tick for each second of the recording that has passed; a leap of over an hour is one tick."""
+        """One tick for each second of the recording that has passed. Raises ``RefusedError`` for a leap of
+        more than a day.
+        """
         if not self._recorded:
             return
-        if upto - self._next > 3600.0:
-            self._next = math.floor(upto)
+        if upto - self._next > LONGEST_LEAP:
+            raise RefusedError(
+                f"the recording leaps by {(upto - self._next) / 3600.0:.1f} h, at second {self._next:.0f}",
+                "its stamps are broken: have a tool for videos write it anew",
+            )
         while self._next <= upto:
             # A small model may run through hours in a second: the wall's rate is kept by waiting.
             time.sleep(max(0.0, self._told + 2.0 / wall.RECORDED_RATE - time.monotonic()))
             self._tick(self._next)
-            self._next += TICK
+            self._next += wall.TICK
             self._obey()
 
     def _tick_if_due(self) -> None:
         now = time.monotonic()
         if self._recorded:
             # A slow model must still show that it moves on.
-            if now - self._told >= TICK:
+            if now - self._told >= wall.TICK:
                 self._tick(self._sums.until)
         elif now >= self._next:
             self._tick(now)
-            self._next = max(self._next + TICK, now)
+            self._next = max(self._next + wall.TICK, now)
 
     def _tick(self, upto: float) -> None:
         self._sums.advance(upto, self._paused)
@@ -267,14 +272,14 @@ class Looker:
                 start,
                 end,
                 analysed,
-                min(max(0, dropped - self._dropped), 100_000),
-                round(observed, 6),
-                round(blind, 6),
-                round(self._infer * each, 6),
-                round(self._prepare * each, 6),
+                int(self._drops.told(dropped - self._dropped)),
+                observed,
+                blind,
+                rounding.duration(self._infer * each),
+                rounding.duration(self._prepare * each),
                 entries,
                 *self._climb.stands,
-                round(max(0.0, cpu - self._cpu), 6),
+                self._work.told(cpu - self._cpu),
             )
         )
         self._all += analysed
@@ -319,8 +324,8 @@ class Looker:
             self._reader.discard()
 
     def _hold(self) -> float:
-        rate = self._rate or self._reader.fps
-        return max(TICK, HOLD_FRAMES / rate) if rate else TICK
+        rate = self._rate or rounding.rate(self._reader.fps)
+        return max(wall.TICK, HOLD_FRAMES / rate) if rate else wall.TICK
 
     def _end(self) -> None:
         """The last frame stood for one frame's time like any other."""
@@ -339,7 +344,7 @@ def _switched(footing: Footing) -> wall.Switched:
         network.runtime[:64],
         network.delegate[:64],
         network.cpu_because[:400],
-        round(footing.took, 6),
+        rounding.duration(footing.took),
     )
 
 
