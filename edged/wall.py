@@ -155,6 +155,8 @@ class Channel:
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[object] = msgspec.msgpack.Decoder(incoming)
         self._buffer = bytearray(LARGEST + 1)
+        #: There is one way to write a message: a worker that could choose between two would say more by it.
+        self._exact = incoming is Up
         self.received = 0
 
     def fileno(self) -> int:
@@ -182,9 +184,12 @@ class Channel:
             raise WallError(f"it sent a message larger than {LARGEST} bytes")
         self.received += size
         try:
-            return self._decoder.decode(memoryview(self._buffer)[:size])
+            message = self._decoder.decode(memoryview(self._buffer)[:size])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise WallError(f"it sent a message that is none of the wall's: {error}") from None
+        if self._exact and self._encoder.encode(message) != self._buffer[:size]:
+            raise WallError("it sent a message that is not written as the wall writes it")
+        return message
 
     def wait(self, seconds: float) -> bool:
         """Whether there is a message, or the other end has gone, within so many seconds."""

@@ -359,3 +359,20 @@ def test_a_message_that_is_too_large_is_not_sent() -> None:
     ours, theirs = wall.pair()
     with ours, theirs, pytest.raises(WallError, match="larger"):
         wall.Channel(ours, wall.Up).send(wall.Trouble(True, "x" * (wall.LARGEST + 1)))
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        msgspec.msgpack.encode(["ended", 5, "and a picture"]),
+        msgspec.msgpack.encode(("ready", 5, 300, 300, "litert", "cpu", "", ())),
+        b"\x92\xa5ended\xcd\x00\x05",
+    ],
+    ids=["more than its fields", "a whole number for a fraction", "a long form"],
+)
+def test_a_message_is_written_in_one_way(packet: bytes) -> None:
+    ours, theirs = wall.pair()
+    with ours, theirs:
+        theirs.send(packet)
+        with pytest.raises(WallError, match="not written as"):
+            wall.Channel(ours, wall.Up).receive()
