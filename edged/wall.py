@@ -185,8 +185,9 @@ class Channel:
         self.received += size
         try:
             message = self._decoder.decode(memoryview(self._buffer)[:size])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise WallError(f"it sent a message that is none of the wall's: {error}") from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            # What is wrong with it would be said in its own words.
+            raise WallError("it sent a message that is none of the wall's") from None
         if self._exact and self._encoder.encode(message) != self._buffer[:size]:
             raise WallError("it sent a message that is not written as the wall writes it")
         return message

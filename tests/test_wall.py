@@ -376,3 +376,12 @@ def test_a_message_is_written_in_one_way(packet: bytes) -> None:
         theirs.send(packet)
         with pytest.raises(WallError, match="not written as"):
             wall.Channel(ours, wall.Up).receive()
+
+
+def test_what_is_no_message_is_not_quoted() -> None:
+    ours, theirs = wall.pair()
+    with ours, theirs:
+        theirs.send(msgspec.msgpack.encode(["a picture in words", 1, 2]))
+        with pytest.raises(WallError) as caught:
+            wall.Channel(ours, wall.Up).receive()
+    assert "picture" not in str(caught.value)
