@@ -109,12 +109,26 @@ _TABLE: Final = (
         "some seconds were not counted, and it may happen again; edged mends it by itself",
         "The worker of pipeline @EDGED_PIPELINE@ is replaced",
         "The worker ended or made no progress: @EDGED_REASON@. A new one starts in @EDGED_WAIT_S@ s; each "
-        "failure in a row doubles that, up to a minute. The time without a worker is in the store as "
-        "blind.",
+        "failure in a row doubles that, up to a minute; after several the pipeline is set aside for longer "
+        "(the event 'quarantined'). The time without a worker is in the store as blind.",
         "Once is no trouble. If it goes on, see that the device is connected and powered (`vcgencmd "
         "get_throttled`), that no other program uses it, and that the board has memory left. `edged "
         "check` tries the config, `sudo edged doctor` the machine.",
         ("reason", "wait_s", "restarts"),
+    ),
+    Kind(
+        "quarantined",
+        "783c1d7f610e485b8ded8e01066c5c6f",
+        "error",
+        "the pipeline counts nothing for a while, and most likely not before the owner has changed something",
+        "Pipeline @EDGED_PIPELINE@ is set aside",
+        "Its workers failed again and again (failures counted lately: @EDGED_FAILURES@), the last time like "
+        "this: @EDGED_REASON@. No worker is started for @EDGED_WAIT_S@ s; if the next one fails as well, "
+        "twice as long, up to six hours. The other pipelines go on. The time is in the store as blind.",
+        "See whether the model, the recording or the device is at fault: `sudo edged doctor source model`, "
+        "or another model in its place. A model or a recording that is not from a source you trust may be "
+        "made to break its reader: take it away. `sudo systemctl reload edged` tries the pipeline at once.",
+        ("reason", "wait_s", "failures"),
     ),
     Kind(
         "refused",
@@ -140,14 +154,29 @@ _TABLE: Final = (
         ("reason",),
     ),
     Kind(
+        "worker-broke-out",
+        "47b7d2b129d242928996dab69a21b2c1",
+        "error",
+        "a library or a model does what it must not; nothing came of it, but nobody should overlook that",
+        "The worker of pipeline @EDGED_PIPELINE@ tried to break out",
+        "A worker sees pictures, so once it works the kernel lets it do nothing but that. This one asked for "
+        "the system call @EDGED_CALL@, which no worker needs. The call was not made, and the worker was "
+        "ended.",
+        "If the model or the recording is not from a source you trust, take it away. If this began with an "
+        "update of edged, of a runtime or of libcamera, it is a fault of ours: please report it with the "
+        "call's name.",
+        ("call",),
+    ),
+    Kind(
         "worker-stuck",
         "1d716a75f360463bb86212de7e6f4af5",
         "error",
-        "the pipeline counts nothing until somebody restarts the board",
+        "most likely the pipeline counts nothing until somebody restarts the board",
         "The worker of pipeline @EDGED_PIPELINE@ cannot be ended",
         "The worker was killed and is still there (process @EDGED_WORKER_PID@): it waits in a driver that "
         "does not return, as of a camera or a Coral that has crashed. Nobody can end such a process, and "
-        "its device is not free before it has ended. The other pipelines go on.",
+        "its device is not free before it has ended. One more worker is tried beside it, in case it can do "
+        "without. The other pipelines go on.",
         "Restart the board: `sudo systemctl reboot`. If it happens again, see to the device's cable and "
         "power, and to updates of the kernel and the board's firmware.",
         ("worker_pid",),

@@ -61,6 +61,7 @@ def pipeline(keeper: Keeper, analysed: int, now: float, course: Facts | None = N
         "prepare_ms": round(tick.prepare * 1e3, 3) if tick else None,
         "last_tick_age_s": round(now - keeper.progress, 2) if tick else None,
         "restarts": keeper.restarts,
+        "aside_s": None if keeper.aside is None else round(keeper.aside),
         "wall_bytes": keeper.wall_bytes,
         "series": [
             _series(one, entry)

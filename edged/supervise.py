@@ -17,20 +17,24 @@ from typing import Protocol
 
 import msgspec
 
-from edged import wall
-from edged.changes import Stamps, renewed, stamps
+from edged import accelerator, quarantine, wall
+from edged.accelerator import Accelerator
+from edged.changes import Stamps, stamps
 from edged.config.shape import Model, Pipeline, recorded
+from edged.demise import death, sentence
 from edged.directions import Directions
 from edged.errors import WallError
+from edged.hanging import Hanging
 from edged.inspector import Inspector
 from edged.nouns import Series
 from edged.process import Process
+from edged.quarantine import Quarantine
 from edged.reactor import Action, Reactor, Timer
+from edged.standing import Standing
 from edged.vocabulary import Vocabulary
 
-START_DEADLINE = (
-    90.0  # seconds to the first inference: a Pi Zero needs 20 for a large model, a Coral 3 for its firmware
-)
+#: Seconds to the first inference: a Pi Zero needs 20 for a large model, a Coral 3 for its firmware.
+START_DEADLINE = 90.0
 #: Seconds in which another model is to be opened beside the work: the runtime keeps everything else waiting
 #: for parts of that, for seconds on a Pi Zero.
 SWITCH_DEADLINE = 30.0
@@ -42,11 +46,8 @@ HEALTHY = 60.0  # seconds at work that make an earlier failure forgotten
 STOP_PATIENCE = 2.0  # seconds that a worker has for its last tick
 KILL_PATIENCE = 1.0  # seconds that the kernel has to end what was killed, when the daemon is to end
 STUCK = 5.0  # seconds after which a killed process hangs in the kernel: a driver that never returns
-TPU_RETRY_FIRST, TPU_RETRY_MOST = (
-    600.0,
-    6 * 3600.0,
-)  # seconds until the Edge TPU is tried again; doubled each time
-TPU_AGAIN = "tries the Edge TPU again"
+BESIDE = 0.4  # seconds after which another worker is tried beside one that was killed and has not ended
+HANGS = "the worker hangs in the kernel and cannot be ended; only a reboot frees the device"
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
 #: it a module.
 COMMAND = (sys.executable, "-I", "-m", "edged.worker")
@@ -64,10 +65,8 @@ class Listener(Protocol):
         """
 
 
-class Keeper:
-    """Keeps one pipeline's worker. ``state`` is starting, running, backoff, refused or ended; ``why``
-    explains it.
-    """
+class Keeper(Standing):
+    """Keeps one pipeline's worker."""
 
     def __init__(
         self,
@@ -90,8 +89,8 @@ class Keeper:
         self._inspector: Inspector
         self._vocabulary = Vocabulary()
         self._trouble: wall.Trouble | None = None
-        self._failures = 0
-        self._cpu_because, self._tpu_retry = "", TPU_RETRY_FIRST
+        self._failures, self._quarantine, self._broke_rule = 0, Quarantine(), False
+        self._accelerator = Accelerator()
         self.progress = self._began = 0.0
         self.directions = Directions(models, pipeline.rate)
         self._examined = False
@@ -103,43 +102,9 @@ class Keeper:
         self._stopping = False
         self._stop_by = math.inf
         self._gone: Action | None = None
-        #: Whose device this one waits for, and whether that one hangs in the kernel.
-        self.predecessor: Keeper | None = None
+        self.predecessor: Standing | None = None
         self.stuck = False
-
-    @property
-    def pid(self) -> int:
-        """The worker's process, 0 when there is none."""
-        return self._process.pid if self._process else 0
-
-    @property
-    def done(self) -> bool:
-        """Nothing will come of this pipeline any more."""
-        return not self.alive and self.state in ("refused", "ended")
-
-    @property
-    def settled(self) -> bool:
-        """It has made an inference, or can say why not: nobody needs to wait for it."""
-        waits_in_vain = self.predecessor is not None and self.predecessor.stuck
-        return self.state != "starting" or self.restarts > 0 or waits_in_vain
-
-    @property
-    def blind(self) -> bool:
-        """Whether nobody looks: neither its worker nor the one that it waits for, which has yet to tell."""
-        if self.predecessor is not None and not self.predecessor.stuck:
-            return False
-        return self.state not in ("ended", "running")
-
-    @property
-    def begun(self) -> bool:
-        """Whether it ever had a worker."""
-        return self._began > 0.0
-
-    @property
-    def renewed(self) -> bool:
-        """Whether the files that its worker was given are others by now."""
-        now = stamps(self.pipeline, *self.models)
-        return bool(self.stamps) and renewed(self.stamps, now, refused=self.state == "refused")
+        self._hanging: Hanging | None = None
 
     @property
     def due(self) -> float:
@@ -149,7 +114,7 @@ class Keeper:
         that has ended. What hangs in the kernel cannot be ended by anybody, so that is not owed.
         """
         if self._process is None:
-            return self._next_start.at if self.state == "backoff" else math.inf
+            return self._next_start.at if self.state in ("backoff", "quarantined") else math.inf
         if self._killed is not None:
             return math.inf if self._process.lives() else self._killed
         return self._stop_by if self._stopping else self.progress + self._allowed()
@@ -160,6 +125,7 @@ class Keeper:
         now = time.monotonic()
         self.progress = self._began = now
         self._trouble, self.ready, self.state, self._killed = None, None, "starting", None
+        self._broke_rule = False
         self.stamps = stamps(self.pipeline, *self.models)
         at = self.directions.begin(now)
         threads = tuple(one.threads for one in self.models)
@@ -172,7 +138,7 @@ class Keeper:
             self.pipeline,
             self.models,
             self.series,
-            self._cpu_because,
+            self._accelerator.because,
             *at,
             examine=not self._examined,
         )
@@ -182,7 +148,7 @@ class Keeper:
             self._refuse(f"{error.message}: does its model have many labels? labels_file is for those")
             return
         except OSError as error:
-            self._replace(f"no process can be started: {error.strerror}", 0)
+            self._replace(f"no process can be started: {error.strerror}")
             return
         self._reactor.on_readable(process.channel, self._readable)
         self._reactor.on_readable(process, self._ended)
@@ -248,24 +214,38 @@ class Keeper:
         if gone is not None:
             gone()
 
-    @property
-    def alive(self) -> bool:
-        """Whether there is a process."""
-        return self._process is not None
-
     def kill(self) -> None:
         """End the process now."""
         self._cancel_timers()
         if self._process is not None:
             self._process.kill()
             self._killed = time.monotonic()
-            self._after(STUCK, self._tell_stuck)
+            if self._stopping or self._hanging is not None:
+                self._after(STUCK, self._tell_stuck)
+            else:
+                self._after(BESIDE, self._leave_behind)
 
     def _tell_stuck(self) -> None:
         """SIGKILL waits for a system call that never returns: a driver's fault, which no daemon can mend."""
-        self.stuck = True
-        self.why = "the worker hangs in the kernel and cannot be ended; only a reboot frees the device"
-        self._listener.changed(self, "worker-stuck", self.why, worker_pid=self.pid)
+        self.stuck, self.why = True, HANGS
+        self._hangs(self.pid)
+
+    def _leave_behind(self) -> None:
+        """Try another worker beside the one that does not end: perhaps it needs nothing that this one holds.
+        One and no more: each may end the same way, and none gives its memory back.
+        """
+        process, self._process, self._killed = self._process, None, None
+        assert process is not None
+        self._forget(process)
+        self._reactor.forget(process)
+        self._hanging = Hanging(self._reactor, process, STUCK - BESIDE, self._hangs, self._ends_at_last)
+        self._conclude(-signal.SIGKILL)
+
+    def _hangs(self, pid: int) -> None:
+        self._listener.changed(self, "worker-stuck", HANGS, worker_pid=pid)
+
+    def _ends_at_last(self) -> None:
+        self._hanging = None
 
     def _after(self, seconds: float, action: Action) -> Timer:
         timer = self._reactor.after(seconds, action)
@@ -303,9 +283,9 @@ class Keeper:
         else:
             self._watch()
 
-    def _break(self, why: str) -> None:
+    def _break(self, why: str, broke_rule: bool = False) -> None:
         """Give the worker up."""
-        self.why = why
+        self.why, self._broke_rule = why, broke_rule
         self.kill()
 
     def _readable(self) -> None:
@@ -327,7 +307,7 @@ class Keeper:
             return False
         except WallError as error:
             self._forget(process)
-            self._break(f"it broke a rule of the wall: {error.message}")
+            self._break(f"it broke a rule of the wall: {error.message}", broke_rule=True)
             self._listener.changed(self, "wall-broken", error.message, reason=error.message)
             return False
         return True
@@ -349,7 +329,7 @@ class Keeper:
             case wall.Switched():
                 self._switched(message)
             case wall.Declined():
-                self._lacks(message.rung, _sentence(message), message.final)
+                self._lacks(message.rung, sentence(message), message.final)
             case wall.Trouble():
                 self._trouble = message
             case wall.Ended():
@@ -381,13 +361,8 @@ class Keeper:
         self._watch()
         how = {"runtime": ready.runtime, "delegate": ready.delegate}
         self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}", **how)
-        if ready.cpu_because and self._wants_tpu():
-            self._after(self._tpu_retry, self._retry_tpu)
-            self._tpu_retry = min(TPU_RETRY_MOST, self._tpu_retry * 2)
-
-    def _wants_tpu(self) -> bool:
-        model = self._at_stake
-        return model.delegate == "edgetpu" or bool(model.edgetpu_file)
+        if ready.cpu_because and accelerator.wanted(self._at_stake):
+            self._after(self._accelerator.next_try(), self._retry_tpu)
 
     @property
     def _at_stake(self) -> Model:
@@ -395,8 +370,8 @@ class Keeper:
         return self.models[self.directions.told[0]]
 
     def _retry_tpu(self) -> None:
-        self._cpu_because = ""
-        self.why = TPU_AGAIN
+        self._accelerator.because = ""
+        self.why = accelerator.AGAIN
         self._pass_on(stop=True)
 
     def _ended(self) -> None:
@@ -422,11 +397,15 @@ class Keeper:
         elif self.state == "ended":
             self._listener.changed(self, "ended", "the recording is over")
         elif trouble is not None and trouble.final and not of_rung:
-            self._refuse(_sentence(trouble))
-        elif self.why == TPU_AGAIN:
+            self._refuse(sentence(trouble))
+        elif self.why == accelerator.AGAIN:
             self.start()
         else:
-            self._replace(_sentence(trouble) if trouble else self.why or _death(status), status)
+            if self._died_of_tpu(status):
+                self._accelerator.blame(status)
+                of_rung = True  # what is mended by doing without counts for nothing
+            points = 0 if of_rung else quarantine.points(trouble, status, self._broke_rule)
+            self._replace(sentence(trouble) if trouble else self.why or death(status), points)
 
     def _rung_is_to_blame(self, trouble: wall.Trouble | None, status: int) -> bool:
         """A worker that died on its way to another rung is replaced on the one before, and one that cannot
@@ -435,9 +414,9 @@ class Keeper:
         What a worker says itself on its way is of its source, or that memory holds no two models: the next
         one opens the rung alone.
         """
-        if self._stopping or self.state == "ended" or self.why == TPU_AGAIN:
+        if self._stopping or self.state == "ended" or self.why == accelerator.AGAIN:
             return False
-        directions, why = self.directions, _sentence(trouble) if trouble else self.why or _death(status)
+        directions, why = self.directions, sentence(trouble) if trouble else self.why or death(status)
         if self.ready is None and directions.at[0] and (trouble is None or trouble.final):
             rung = directions.at[0]
             directions.fall_back()
@@ -453,43 +432,35 @@ class Keeper:
         self.state, self.why = "refused", why
         self._listener.changed(self, "refused", why, reason=why)
 
-    def _replace(self, why: str, status: int) -> None:
-        if self._died_of_tpu(status):
-            self._cpu_because = f"the Edge TPU's library ended the whole process ({_death(status)})"
-        if time.monotonic() - self._began > HEALTHY:
+    def _replace(self, why: str, points: int = 0) -> None:
+        """Try another one later. ``points`` are what the failure counts, see ``quarantine``."""
+        if self._hanging is not None:
+            why += f"; the worker before it (process {self._hanging.pid}) has not ended yet"
+        now = time.monotonic()
+        self.restarts += 1
+        if aside := self._quarantine.judge(now, points):
+            self._set_aside(why, aside)
+            return
+        if now - self._began > HEALTHY:
             self._failures = 0
         wait = min(BACKOFF_MOST, BACKOFF_FIRST * 2**self._failures)
         self._failures += 1
-        self.restarts += 1
         self.state, self.why = "backoff", why
         self._next_start = self._after(wait, self.start)
         how = {"reason": why, "wait_s": wait, "restarts": self.restarts}
         self._listener.changed(self, "replaced", f"{why}; a new worker in {wait:g} s", **how)
 
+    def _set_aside(self, why: str, how: quarantine.Sentence) -> None:
+        self._failures = 0
+        self.state, self.why = "quarantined", quarantine.said(how, why)
+        self._next_start = self._after(how.seconds, self.start)
+        told = {"reason": why, "wait_s": how.seconds, "failures": how.failures}
+        self._listener.changed(self, "quarantined", self.why, **told)
+
     def _died_of_tpu(self, status: int) -> bool:
-        if status not in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS) or self._cpu_because:
-            return False
         at_work = self.ready is not None and self.ready.delegate == "edgetpu"
         tries = self.ready is None or self.directions.under_way
-        return at_work or (tries and self._at_stake.delegate != "cpu" and self._may_try_tpu())
-
-    def _may_try_tpu(self) -> bool:
-        return self._wants_tpu() or bool(self._at_stake.delegate_library)
-
-
-def _sentence(trouble: wall.Trouble | wall.Declined) -> str:
-    """What a worker said last, made safe to print: it is not to be believed."""
-    text = f"{trouble.message} ({trouble.hint})" if trouble.hint else trouble.message
-    return "".join(one if one.isprintable() else "?" for one in text)
-
-
-def _death(status: int) -> str:
-    if status < 0:
-        try:
-            return f"the worker was ended by {signal.Signals(-status).name}"
-        except ValueError:
-            return f"the worker was ended by signal {-status}"
-    return f"the worker ended by itself with status {status}"
+        return self._accelerator.ended_it(status, at_work, self._at_stake if tries else None)
 
 
 def finish(reactor: Reactor, keepers: Iterable[Keeper]) -> None:

@@ -135,6 +135,8 @@ def pipeline_lines(one: dict[str, Any]) -> Iterator[str]:
     yield f"{click.style(one['name'], bold=True)}  {state}  {one['source']} -> {one['model']}{engine(one)}"
     if one["why"]:
         yield f"  {click.style(one['why'], fg='yellow')}"
+    if (left := one.get("aside_s")) is not None:
+        yield f"  tried again in {age(left)}"
     if pace := "  ".join(paces(one)):
         yield f"  {pace}"
     if held := course(one["course"]):

@@ -65,7 +65,8 @@ def _outcome(channel: wall.Channel, assignment: wall.Assignment) -> EdgedError |
     except EdgedError as error:
         return error
     except MemoryError:
-        return UnavailableError("the worker ran out of memory", "take a smaller model")
+        # Not "unavailable": that may go on for ever, and this is to count as a failure.
+        return EdgedError("the worker ran out of memory", "take a smaller model")
     except Exception as error:
         return fault(error, "the worker")
     return None

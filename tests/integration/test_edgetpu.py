@@ -9,7 +9,7 @@ import pytest
 from delegates import Library
 from stage import Stage
 
-from edged import supervise
+from edged import accelerator, supervise
 from edged.config.shape import Measure, Model
 
 
@@ -47,7 +47,7 @@ def test_it_is_tried_again_later(
     stage: Stage, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The accelerator is plugged in after all: the library, refused at first, obliges at the next try."""
-    monkeypatch.setattr(supervise, "TPU_RETRY_FIRST", 1.5)
+    monkeypatch.setattr(accelerator, "RETRY_FIRST", 1.5)
     there = tmp_path / "libtpu.so"
     there.write_bytes(Path(library("REFUSE")).read_bytes())
     keeper = stage.keep(model=twins(tmp_path, str(there)), measure=PRESENCE)

@@ -112,6 +112,14 @@ def _pipeline(case: Case, one: dict[str, Any]) -> Finding | None:
             fix=f"mend that, then {case.reload}",
             facts=facts,
         )
+    if one["state"] == "quarantined":
+        return Finding(
+            "failed",
+            f"is set aside, {span(one['aside_s'])} left: {one['why']}",
+            one["name"],
+            fix=f"edged doctor source model; {case.log}; {case.reload} tries it at once",
+            facts=facts,
+        )
     if one["state"] == "backoff":
         return Finding(
             "failed",

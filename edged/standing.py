@@ -1,0 +1,76 @@
+"""How a pipeline stands: what its keeper says to whoever asks. Nothing here acts."""
+
+from __future__ import annotations
+
+import time
+
+from edged.changes import Stamps, renewed, stamps
+from edged.config.shape import Model, Pipeline
+from edged.process import Process
+from edged.reactor import Timer
+
+
+class Standing:
+    """The part of a keeper that answers. ``state`` is starting, running, backoff, quarantined, refused or
+    ended; ``why`` explains it.
+    """
+
+    pipeline: Pipeline
+    models: tuple[Model, ...]
+    state: str
+    why: str
+    restarts: int
+    stuck: bool  #: its process was killed and hangs in the kernel
+    predecessor: Standing | None  #: whose device this one waits for
+    stamps: Stamps  #: of the models' files, as they were when the worker was exec'd
+    _process: Process | None
+    _began: float
+    _next_start: Timer
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """The worker's process, 0 when there is none."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def done(self) -> bool:
+        """Nothing will come of this pipeline any more."""
+        return not self.alive and self.state in ("refused", "ended")
+
+    @property
+    def settled(self) -> bool:
+        """It has made an inference, or can say why not: nobody needs to wait for it."""
+        waits_in_vain = self.predecessor is not None and self.predecessor.stuck
+        return self.state != "starting" or self.restarts > 0 or waits_in_vain
+
+    @property
+    def blind(self) -> bool:
+        """Whether nobody looks: neither its worker nor the one that it waits for, which has yet to tell."""
+        if self.predecessor is not None and not self.predecessor.stuck:
+            return False
+        return self.state not in ("ended", "running")
+
+    @property
+    def begun(self) -> bool:
+        """Whether it ever had a worker."""
+        return self._began > 0.0
+
+    @property
+    def renewed(self) -> bool:
+        """Whether a reload is to begin it anew: its files are others by now, or it is set aside."""
+        if self.state == "quarantined":
+            return True  # whoever reloads wants it tried
+        now = stamps(self.pipeline, *self.models)
+        return bool(self.stamps) and renewed(self.stamps, now, refused=self.state == "refused")
+
+    @property
+    def aside(self) -> float | None:
+        """Seconds for which it is still set aside; None when it is not."""
+        if self.state != "quarantined":
+            return None
+        return max(0.0, self._next_start.at - time.monotonic())
