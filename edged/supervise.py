@@ -32,6 +32,7 @@ from edged.quarantine import Quarantine
 from edged.reactor import Action, Reactor, Timer
 from edged.standing import Standing
 from edged.vocabulary import Vocabulary
+from edged.warden import Attempt, Warden
 
 #: Seconds to the first inference: a Pi Zero needs 20 for a large model, a Coral 3 for its firmware.
 START_DEADLINE = 90.0
@@ -86,6 +87,7 @@ class Keeper(Standing):
         self.wall_bytes = 0
         self._process: Process | None = None
         self._heeded: Process | None = None
+        self._warden = Warden(reactor, self._broke_out)
         self._inspector: Inspector
         self._vocabulary = Vocabulary()
         self._trouble: wall.Trouble | None = None
@@ -150,6 +152,7 @@ class Keeper(Standing):
         except OSError as error:
             self._replace(f"no process can be started: {error.strerror}")
             return
+        self._warden = Warden(self._reactor, self._broke_out)
         self._reactor.on_readable(process.channel, self._readable)
         self._reactor.on_readable(process, self._ended)
         self._pass_on()
@@ -297,11 +300,14 @@ class Keeper(Standing):
 
     def _take(self, process: Process) -> bool:
         try:
-            message = process.channel.receive()
+            message = process.channel.receive(lending=self.ready is None)
             if message is None:
                 self._forget(process)
                 return False
             self.wall_bytes = process.channel.received
+            if isinstance(message, wall.Watched):
+                self._warden.take(process.channel)
+                return True
             self._heard(self._inspector.inspect(message, time.monotonic()))
         except BlockingIOError:
             return False
@@ -312,11 +318,18 @@ class Keeper(Standing):
             return False
         return True
 
+    def _broke_out(self, attempt: Attempt) -> None:
+        """It tried what its sandbox forbids: the call waits, and never returns."""
+        why = f"its worker tried `{attempt.name}`, which it may not"
+        self._break(why, broke_rule=True)
+        self._listener.changed(self, "worker-broke-out", why, call=attempt.name)
+
     def _forget(self, process: Process) -> None:
         """Listen no longer: its end was read, or it is not to be believed any more."""
         if process is self._heeded:
             self._heeded = None
             self._reactor.forget(process.channel)
+            self._warden.close()
 
     def _heard(self, message: wall.Up) -> None:
         self.progress = time.monotonic()
@@ -325,6 +338,7 @@ class Keeper(Standing):
                 self.tick = message
                 self._listener.ticked(self, message)
             case wall.Ready():
+                self._warden.admit(message)
                 self._came_up(message)
             case wall.Switched():
                 self._switched(message)
@@ -398,7 +412,7 @@ class Keeper(Standing):
             self._listener.changed(self, "ended", "the recording is over")
         elif trouble is not None and trouble.final and not of_rung:
             self._refuse(sentence(trouble))
-        elif self.why == accelerator.AGAIN:
+        elif self.why == accelerator.AGAIN or self._goes_on_afresh(trouble):
             self.start()
         else:
             if self._died_of_tpu(status):
@@ -406,6 +420,11 @@ class Keeper(Standing):
                 of_rung = True  # what is mended by doing without counts for nothing
             points = 0 if of_rung else quarantine.points(trouble, status, self._broke_rule)
             self._replace(sentence(trouble) if trouble else self.why or death(status), points)
+
+    def _goes_on_afresh(self, trouble: wall.Trouble | None) -> bool:
+        """Whether it was asked for a rung that only a new worker can open."""
+        asked = self.ready is not None and self.directions.under_way
+        return asked and trouble is not None and trouble.afresh
 
     def _rung_is_to_blame(self, trouble: wall.Trouble | None, status: int) -> bool:
         """A worker that died on its way to another rung is replaced on the one before, and one that cannot

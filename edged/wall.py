@@ -10,8 +10,10 @@ a rule is killed.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
+import struct
 from typing import Annotated, Final
 
 import msgspec
@@ -30,6 +32,11 @@ BURST: Final = 16  # messages that may come at once; after a stall a worker has 
 RECORDED_RATE: Final = (
     2000.0  # ticks per second from a recording read as fast as it goes: one per recorded second
 )
+
+#: Calls that a worker tries once it is locked, and that the daemon must have been asked about before it
+#: believes
+#: that the worker is ready.
+WITNESSED: Final = ("openat", "socket", "execve", "clone", "kill")
 
 Text = Annotated[str, Meta(max_length=400)]
 Word = Annotated[str, Meta(max_length=64)]
@@ -79,6 +86,12 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
     delegate: Word
     cpu_because: Text = ""
     lacking: Lacking = ()
+
+
+class Watched(msgspec.Struct, frozen=True, tag="watched", array_like=True):
+    """The worker is locked from here on. With it comes one descriptor, through which the kernel asks about
+    each call that a locked worker may not make; and after it the worker tries some of them, to prove it.
+    """
 
 
 class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):
@@ -135,15 +148,17 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", array_like=True):
 
 class Trouble(msgspec.Struct, frozen=True, tag="trouble", array_like=True):
     """Why this worker gives up. ``final`` means that trying again cannot help before the owner changes
-    something.
+    something; ``afresh`` that it was asked for what only a worker can do that is not locked yet: the
+    next one.
     """
 
     final: bool
     message: Text
     hint: Text = ""
+    afresh: bool = False
 
 
-Up = Ready | Tick | Switched | Declined | Ended | Trouble
+Up = Ready | Watched | Tick | Switched | Declined | Ended | Trouble
 Down = Assignment | Directive
 
 
@@ -158,6 +173,8 @@ class Channel:
         #: There is one way to write a message: a worker that could choose between two would say more by it.
         self._exact = incoming is Up
         self.received = 0
+        #: A descriptor that came with a message, -1 for none; whoever takes it closes it.
+        self.lent = -1
 
     def fileno(self) -> int:
         """For a selector."""
@@ -172,10 +189,37 @@ class Channel:
             raise WallError(f"a message of {len(packet)} bytes is larger than the wall lets pass ({LARGEST})")
         self._end.send(packet, socket.MSG_NOSIGNAL)
 
-    def receive(self, wait: bool = True) -> object | None:
-        """The next message, None when the other end has closed. Raises ``BlockingIOError``, ``WallError``."""
+    def send_with(self, message: object, descriptor: int) -> None:
+        """Send a small message with a descriptor. Raises ``OSError``."""
+        with_it = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))]
+        self._end.sendmsg([self._encoder.encode(message)], with_it, socket.MSG_NOSIGNAL)
+
+    def _received(self, flags: int, lending: bool) -> int:
+        """Bytes of the next packet. The kernel drops descriptors that nobody asked for."""
+        if not lending or self.lent >= 0:
+            return self._end.recv_into(self._buffer, 0, flags)
+        room = socket.CMSG_SPACE(struct.calcsize("i"))
+        size, came, _, _ = self._end.recvmsg_into([self._buffer], room, flags | socket.MSG_CMSG_CLOEXEC)
+        for _, kind, data in came:
+            if kind == socket.SCM_RIGHTS:
+                self._keep(struct.unpack(f"{len(data) // 4}i", data[: len(data) // 4 * 4]))
+        return size
+
+    def _keep(self, descriptors: tuple[int, ...]) -> None:
+        """The first one; there is room for two on some architectures, and one is all that was asked for."""
+        for one in descriptors:
+            if self.lent < 0:
+                self.lent = one
+            else:
+                os.close(one)
+
+    def receive(self, wait: bool = True, lending: bool = False) -> object | None:
+        """The next message, None when the other end has closed. Raises ``BlockingIOError``, ``WallError``.
+
+        With ``lending`` a descriptor may come with it, which is then ``lent``.
+        """
         try:
-            size = self._end.recv_into(self._buffer, 0, 0 if wait else socket.MSG_DONTWAIT)
+            size = self._received(0 if wait else socket.MSG_DONTWAIT, lending)
         except ConnectionResetError:
             return None
         if not size:
@@ -199,7 +243,10 @@ class Channel:
         return bool(poll.poll(max(0.0, seconds) * 1e3))
 
     def close(self) -> None:
-        """Close this end."""
+        """Close this end, and what came through it and nobody took."""
+        if self.lent >= 0:
+            os.close(self.lent)
+            self.lent = -1
         self._end.close()
 
 

@@ -32,6 +32,7 @@ SIDES = {
         "directions",
         "inspector",
         "vocabulary",
+        "covert",
         "facts",
         "accelerator",
         "demise",
@@ -45,9 +46,10 @@ SIDES = {
         "reload",
         "roster",
         "tally",
+        "warden",
     },
     # Values and the wire: both may use these.
-    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "config.shape"},
+    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "syscalls", "config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.
     "models": {"models"},
 }

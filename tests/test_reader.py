@@ -44,6 +44,24 @@ class Camera:
         self.closed = True
 
 
+class RestingCamera(Camera):
+    """One that can rest."""
+
+    rests = unplugged = False
+
+    def read(self, timeout: float) -> Frame | None:
+        assert not self.rests
+        return super().read(timeout)
+
+    def rest(self) -> None:
+        self.rests = True
+
+    def wake(self) -> None:
+        if self.unplugged:
+            raise UnavailableError("the camera was unplugged")
+        self.rests = False
+
+
 def first(picture: NDArray[np.uint8]) -> NDArray[np.generic]:
     return picture
 
@@ -72,8 +90,8 @@ Start = Callable[..., Reader]
 def start() -> Iterator[Start]:
     readers: list[Reader] = []
 
-    def started(source: Source | None = None, reopen: Callable[[], Source] | None = None) -> Reader:
-        readers.append(Reader(source or opened(LIVE, WANT), first, reopen))
+    def started(source: Source | None = None) -> Reader:
+        readers.append(Reader(source or opened(LIVE, WANT), first))
         return readers[-1]
 
     yield started
@@ -142,30 +160,27 @@ def test_a_camera_with_another_clock_is_believed_after_a_while(
 
 def test_a_camera_rests_in_a_long_pause_and_comes_back(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "PARKED_AFTER", 0.05)
-    cameras = [Camera(), Camera()]
-    reader = start(cameras[0], lambda: cameras[1])
+    camera = RestingCamera()
+    reader = start(camera)
     following(reader)
     reader.hold()
     reader.discard()
-    awaited(lambda: bool(reader.discard()) or cameras[0].closed)
+    awaited(lambda: bool(reader.discard()) or camera.rests)
     reader.rate = 7.0
     reader.resume()
     assert following(reader).time > 0
-    assert cameras[1].rate == 7.0 and not cameras[1].closed
+    assert camera.rate == 7.0 and not camera.rests and not camera.closed
 
 
 def test_a_camera_that_is_not_there_after_the_pause_says_so(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "PARKED_AFTER", 0.05)
-    camera = Camera()
-
-    def unplugged() -> Source:
-        raise UnavailableError("the camera was unplugged")
-
-    reader = start(camera, unplugged)
+    camera = RestingCamera()
+    reader = start(camera)
     reader.hold()
-    awaited(lambda: bool(reader.discard()) or camera.closed)
+    awaited(lambda: bool(reader.discard()) or camera.rests)
+    camera.unplugged = True
     reader.resume()
     with pytest.raises(UnavailableError, match="unplugged"):
         following(reader)
@@ -204,9 +219,9 @@ def test_a_recording_loses_nothing_while_it_is_held(start: Start) -> None:
 
 def test_it_can_be_closed_in_a_pause(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "PARKED_AFTER", 0.05)
-    camera = Camera()
-    reader = start(camera, Camera)
+    camera = RestingCamera()
+    reader = start(camera)
     reader.hold()
-    awaited(lambda: bool(reader.discard()) or camera.closed)
+    awaited(lambda: bool(reader.discard()) or camera.rests)
     reader.close()
     assert not any(one.name == "reader" and one.is_alive() for one in threading.enumerate())

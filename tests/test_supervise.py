@@ -145,10 +145,12 @@ HOSTILE = """
 import socket, sys, time
 from edged import wall
 from edged.nouns import Entry
+from edged.worker.sandbox import Wanted, lock
 end = socket.socket(fileno=int(sys.argv[1]))
 channel = wall.Channel(end, wall.Down)
 task = channel.receive()
 def ready():
+    lock(Wanted(), lambda listener: channel.send_with(wall.Watched(), listener))
     channel.send(wall.Ready(10.0, 96, 96, "evil", "cpu"))
 def tick(number, **changes):
     now = int(time.monotonic() * 64) / 64
@@ -190,6 +192,7 @@ def test_a_library_that_aborts_with_the_edge_tpu_leads_to_the_cpu(
     script.write_text(
         textwrap.dedent(HOSTILE)
         + "if not task.cpu_because:\n    import os; os.abort()\n"
+        + "lock(Wanted(), lambda listener: channel.send_with(wall.Watched(), listener))\n"
         + "channel.send(wall.Ready(10.0, 96, 96, 'r', 'cpu', task.cpu_because))\ntime.sleep(60)\n"
     )
     monkeypatch.setattr(supervise, "COMMAND", (sys.executable, str(script)))

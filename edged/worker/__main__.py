@@ -8,4 +8,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from edged.worker.loop import main
 
-sys.exit(main(sys.argv[1]))
+# Not sys.exit: what the interpreter and its libraries do at their end may be what a locked worker may not,
+# and the
+# kernel gives everything back by itself.
+os._exit(main(sys.argv[1]))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from ctypes import CDLL
+from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
@@ -24,8 +25,9 @@ from edged.wall import Assignment, Declined
 from edged.worker.intake import Picture
 from edged.worker.measure import Meter, meter
 from edged.worker.prepare import Preparation
-from edged.worker.runtime import Network, open_network
-from edged.worker.runtime.plan import planned
+from edged.worker.runtime import Network, interpreter, kind_of, open_network
+from edged.worker.runtime.plan import planned, resolved
+from edged.worker.shelf import shelf
 
 Shape = tuple[int, ...]
 
@@ -47,6 +49,8 @@ class Ladder:
     def __init__(self, task: Assignment) -> None:
         self._task = task
         self._names = (task.pipeline.model, *task.pipeline.ladder)
+        #: Why the Edge TPU is out of the question for this worker.
+        self._cpu_because = task.cpu_because
 
     def threads(self, rung: int, asked: int) -> int:
         """How many a rung gets when so many are asked for; 0: as many as it may have."""
@@ -58,7 +62,9 @@ class Ladder:
         began = time.perf_counter()
         threads = self.threads(rung, threads)
         model = msgspec.structs.replace(self._task.models[rung], threads=threads)
-        network = open_network(model, self._task.cpu_because)
+        network = open_network(model, self._cpu_because)
+        if self.wants_tpu(rung):
+            self._cpu_because = network.cpu_because  # a locked worker cannot try again
         count = self._meter(rung, network)
         return Footing(
             rung, threads, network, count, Preparation(network.picture), time.perf_counter() - began
@@ -80,6 +86,17 @@ class Ladder:
                 continue
             self._meter(rung, network)
 
+    def hold(self) -> None:
+        """Open what a switch to another rung will read and import: soon nothing can be. What cannot be had is
+        told when it is asked for.
+        """
+        for model in self._task.models:
+            with suppress(EdgedError):
+                shelf.hold(resolved(model.file))
+                interpreter.brought_in(kind_of(model))
+            if model.labels_file:
+                shelf.hold(Path(model.labels_file))
+
     def _meter(self, rung: int, network: Network) -> Meter:
         task, model = self._task, self._task.models[rung]
         try:
@@ -98,7 +115,7 @@ class Ladder:
     def wants_tpu(self, rung: int) -> bool:
         """Whether opening it asks for the Edge TPU."""
         model = self._task.models[rung]
-        return bool(model.edgetpu_file) and model.delegate != "cpu" and not self._task.cpu_because
+        return bool(model.edgetpu_file) and model.delegate != "cpu" and not self._cpu_because
 
     def picture(self, footing: Footing) -> tuple[int, int, int]:
         """Width, height and channels that the source is asked for: the dearest model's size, whichever works
@@ -129,9 +146,11 @@ def returned() -> None:
     """Give the kernel what a model that was dropped has left behind: glibc keeps what one thread took and
     another gave back, 20 MB of it after some switches. Another libc has no such call and no such need.
     """
-    trim = getattr(CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    if _trim is not None:
+        _trim(0)
+
+
+_trim = getattr(CDLL(None), "malloc_trim", None)
 
 
 class Opener:
@@ -162,11 +181,6 @@ class Opener:
             self._thread.join()
         self._thread = None
         return self._made.get()
-
-    def wait(self, seconds: float) -> None:
-        """Until it is done, at most so long."""
-        if self._thread is not None:
-            self._thread.join(max(0.0, seconds))
 
     def close(self) -> None:
         """The process is about to end: what hangs in a driver is left behind."""

@@ -25,6 +25,7 @@ from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError
 from edged.worker.measure import Left, Sums
 from edged.worker.reader import Prepared, Reader
 from edged.worker.sandbox import Locked, Wanted, lock
+from edged.worker.shelf import AfreshError
 
 if TYPE_CHECKING:
     from edged.worker.ladder import Footing, Ladder
@@ -52,7 +53,8 @@ def serve(end: socket.socket) -> int:
     # Only text that edged wrote itself crosses: an unexpected exception could carry what it was computing
     # with.
     final = isinstance(error, RefusedError | WallError)
-    channel.send(wall.Trouble(final, error.message[:400], error.hint[:400]))
+    afresh = isinstance(error, AfreshError)
+    channel.send(wall.Trouble(final, error.message[:400], error.hint[:400], afresh))
     return error.exit_code
 
 
@@ -133,7 +135,7 @@ class Looker:
         self._told = time.monotonic()
         self._next = math.floor(start) + wall.TICK if self._recorded else self._told + wall.TICK
         self._look(first)
-        locked = lock(self._wanted)
+        locked = lock(self._wanted, lambda listener: self._channel.send_with(wall.Watched(), listener))
         self._cpu = time.process_time()
         for message in (self._ready(locked), *lacking):
             self._channel.send(message)
@@ -156,7 +158,6 @@ class Looker:
         )
 
     def _ready(self, locked: Locked) -> wall.Ready:
-        assert self._climb.footing is not None
         network = self._climb.footing.network
         return wall.Ready(
             rounding.rate(self._reader.fps),
@@ -170,9 +171,7 @@ class Looker:
 
     def _step(self) -> None:
         wait = wall.TICK if self._recorded else self._next - time.monotonic()
-        if self._climb.footing is None:
-            self._climb.wait(wait)
-        elif self._paused:
+        if self._paused:
             self._channel.wait(wait)
         elif (frame := self._reader.get(wait, self._lead)) is not None:
             self._look(frame)
@@ -186,7 +185,6 @@ class Looker:
         at = self._stamp(frame)
         if (footing := self._climb.next_for(frame)) is not None:
             self._stand_on(footing, at)
-        assert self._climb.footing is not None
         elapsed = 0.0 if self._last_time is None else max(0.0, at - self._last_time)
         observation = self._climb.footing.network.infer(frame.tensor, elapsed)
         self._climb.footing.meter(observation, self._values)
@@ -351,4 +349,5 @@ def _switched(footing: Footing) -> wall.Switched:
 
 def main(descriptor: str) -> int:
     """The process's whole life; ``descriptor`` is the number of the wall's."""
-    return serve(socket.socket(fileno=int(descriptor)))
+    with socket.socket(fileno=int(descriptor)) as end:
+        return serve(end)

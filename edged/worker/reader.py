@@ -5,7 +5,8 @@ nothing queues up and nothing grows old. Of a recording a few are, so that wakin
 time. Both run side by side because reading, resizing and invoking let go of the interpreter lock.
 
 Each frame that may be begun has a token. ``hold`` keeps the tokens back, ``resume`` gives them out again; a
-camera from which nothing is wanted for long is closed meanwhile and opened again.
+camera from which nothing is wanted for long rests meanwhile. It stays open: a locked worker opens nothing
+again.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.worker.source import Source
+from edged.worker.source import Resting, Source
 
 Prepare = Callable[[NDArray[np.uint8]], NDArray[np.generic]]
 
 
 #: Frames of a recording that are prepared ahead: with one, a small model waits for the reader to wake up.
 AHEAD = 3
-#: Seconds of a pause after which a camera is closed: an idle sensor and its bus take power too.
+#: Seconds of a pause after which a camera rests: an idle sensor and its bus take power too.
 PARKED_AFTER = 30.0
 #: A first frame after a pause is of now if it is no older; drivers hand out first what they held since then.
 FRESH = 1.0  # seconds
@@ -48,17 +49,16 @@ class Reader:
     """Frames, prepared ahead by ``prepare``, which may be exchanged at any time: frames that are under way
     still come from the one before. All methods are for the main thread.
 
-    ``reopen`` opens the source anew after a long pause; without it the source stays open.
+    A source that can rest does so in a long pause.
     """
 
     #: Wait this long for a frame before looking whether to stop: it costs a wake-up a second while nothing
     #: comes.
     PATIENCE = 1.0
 
-    def __init__(self, source: Source, prepare: Prepare, reopen: Callable[[], Source] | None = None) -> None:
-        self.prepare, self._reopen = prepare, reopen
-        #: The source, and how many frames those before it dropped.
-        self._opened = (source, 0)
+    def __init__(self, source: Source, prepare: Prepare) -> None:
+        self.prepare, self._source = prepare, source
+        self._resting = source if isinstance(source, Resting) else None
         self._ready: SimpleQueue[Prepared | Exception] = SimpleQueue()
         self._wanted: SimpleQueue[float] = SimpleQueue()
         self.recorded, self._rate = source.recorded, source.rate
@@ -73,10 +73,6 @@ class Reader:
         self._thread.start()
         for _ in range(self._tokens):
             self._wanted.put(0.0)
-
-    @property
-    def _source(self) -> Source:
-        return self._opened[0]
 
     @property
     def fps(self) -> float:
@@ -95,7 +91,7 @@ class Reader:
     @property
     def dropped(self) -> int:
         """Frames that were due and came too late to be read; not those of a pause, which nobody wanted."""
-        return self._all_dropped() - self._forgiven
+        return self._source.dropped - self._forgiven
 
     def get(self, timeout: float, lead: float = 0.0) -> Prepared | None:
         """The next frame, None when there was none within ``timeout`` seconds. Raises what the source
@@ -136,7 +132,7 @@ class Reader:
             return
         if not self.recorded:
             self.discard()
-            self._at_pause, self._since = self._all_dropped(), time.monotonic()
+            self._at_pause, self._since = self._source.dropped, time.monotonic()
         self._held = False
         for _ in range(self._kept):
             self._wanted.put(0.0)
@@ -167,23 +163,20 @@ class Reader:
 
     def _token(self) -> float:
         """Wait for leave to begin a frame; after a long time without, the camera has its rest."""
-        if self._reopen is None:
+        if self._resting is None:
             return self._wanted.get()
         while True:
             try:
                 return self._wanted.get(timeout=PARKED_AFTER)
             except Empty:
                 if self._held:
-                    return self._parked(self._reopen)
+                    return self._parked(self._resting)
 
-    def _parked(self, reopen: Callable[[], Source]) -> float:
-        self._source.close()
+    def _parked(self, camera: Resting) -> float:
+        camera.rest()
         lead = self._wanted.get()
         if not self._stopping:
-            dropped = self._all_dropped()
-            source = reopen()
-            source.rate = self._rate
-            self._opened = (source, dropped)
+            camera.wake()
         return lead
 
     def _hand_over(self) -> None:
@@ -194,14 +187,10 @@ class Reader:
             if self._since is not None:
                 if frame.time < self._since - FRESH and time.monotonic() < self._since + SIFTED:
                     continue
-                self._forgiven += self._all_dropped() - self._at_pause
+                self._forgiven += self._source.dropped - self._at_pause
                 self._since = None
             start = time.perf_counter()
             self.shape, prepare = frame.picture.shape, self.prepare
             tensor = prepare(frame.picture)
             self._ready.put(Prepared(tensor, frame.time, time.perf_counter() - start, prepare))
             return
-
-    def _all_dropped(self) -> int:
-        source, before = self._opened
-        return before + source.dropped

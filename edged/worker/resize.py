@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from edged.worker.runtime import interpreter
 
-TEMPLATE: Final = Path(__file__).parents[1] / "models" / "resize.tflite"
+#: Read at once: a locked worker opens no file.
+TEMPLATE: Final = (Path(__file__).parents[1] / "models" / "resize.tflite").read_bytes()
 #: What stands in the template for input height, width, channels, output height, width: each a number found
 #: nowhere else in it.
 PLACES: Final = (0x51A7E001, 0x51A7E002, 0x51A7E003, 0x51A7E004, 0x51A7E005)
@@ -23,7 +24,7 @@ PLACES: Final = (0x51A7E001, 0x51A7E002, 0x51A7E003, 0x51A7E004, 0x51A7E005)
 
 def model(source: tuple[int, int, int], target: tuple[int, int]) -> bytes:
     """The model that resizes uint8 [1, *source] (height, width, channels) to ``target`` (height, width)."""
-    data = TEMPLATE.read_bytes()
+    data = TEMPLATE
     for place, number in zip(PLACES, (*source, *target), strict=True):
         data = data.replace(struct.pack("<i", place), struct.pack("<i", number))
     return data

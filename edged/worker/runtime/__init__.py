@@ -16,7 +16,7 @@ from edged.errors import RefusedError, UnavailableError
 from edged.worker.runtime.interpreter import Kind, installed
 from edged.worker.runtime.network import Network, opened
 
-__all__ = ["LIBRARY", "Network", "open_network"]
+__all__ = ["LIBRARY", "Network", "kind_of", "open_network"]
 
 #: The Edge TPU's library, as Coral's packages install it.
 LIBRARY = "libedgetpu.so.1"
@@ -33,7 +33,7 @@ def open_network(model: Model, cpu_because: str = "") -> Network:
         network, reason = _on_edgetpu(model)
         if network is not None:
             return network
-    return opened(model, model.file, _kind(model, "litert"), cpu_because=reason)
+    return opened(model, model.file, kind_of(model), cpu_because=reason)
 
 
 def _tpu_out_of_question(model: Model) -> str:
@@ -46,12 +46,12 @@ def _on_edgetpu(model: Model) -> tuple[Network | None, str]:
     """The network on the Edge TPU, or None and why not."""
     library = model.delegate_library or LIBRARY
     try:
-        return opened(model, model.edgetpu_file, _kind(model, "tflite-runtime"), library=library), ""
+        return opened(model, model.edgetpu_file, kind_of(model, "tflite-runtime"), library=library), ""
     except (RefusedError, UnavailableError) as error:
         return None, error.message
 
 
-def _kind(model: Model, preferred: Kind) -> Kind:
+def kind_of(model: Model, preferred: Kind = "litert") -> Kind:
     """The runtime that the config names; else the preferred one if installed, else the other."""
     if model.runtime != "auto":
         return model.runtime

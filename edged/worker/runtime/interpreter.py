@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.errors import UnavailableError
+from edged.worker.shelf import shelf
 
 Kind = Literal["litert", "tflite-runtime"]
 
@@ -73,7 +74,8 @@ def version(kind: Kind) -> str:
     return f"{kind} {import_module(PACKAGES[kind]).__version__}"
 
 
-def _module(kind: Kind) -> Any:
+def brought_in(kind: Kind) -> Any:
+    """The runtime's module, imported. Raises ``UnavailableError``."""
     try:
         with quiet():
             return import_module(PACKAGES[kind] + ".interpreter")
@@ -93,7 +95,7 @@ def engine(kind: Kind, model: str | bytes, threads: int = 1, delegate: Any = Non
     own words, when it does not take the model or the delegate does not take the graph.
     """
     source = {"model_path": model} if isinstance(model, str) else {"model_content": model}
-    module = _module(kind)
+    module = brought_in(kind)
     made: Engine = module.Interpreter(
         **source, num_threads=threads, experimental_delegates=[delegate] if delegate is not None else None
     )
@@ -113,7 +115,7 @@ def load_delegate(kind: Kind, library: str) -> Any:
         hasattr(opened, name) for name in ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
     ):
         raise ValueError(f"{library} is no TFLite delegate")
-    return _module(kind).load_delegate(library)
+    return brought_in(kind).load_delegate(library)
 
 
 @contextmanager
@@ -123,6 +125,9 @@ def quiet() -> Iterator[None]:
     They write to the descriptor itself, so that is swapped for an anonymous file meanwhile. Not for when a
     delegate is loaded: should it abort the process, what it said last would be lost.
     """
+    if shelf.closed:  # nobody reads a worker's stderr, and it may not make files any more
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     caught = os.memfd_create("stderr")

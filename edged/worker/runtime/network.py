@@ -89,7 +89,7 @@ def opened(model: Model, file: str, kind: Kind, library: str = "", cpu_because: 
     with nullcontext() if library else interpreter.quiet():
         delegate = _delegate(kind, library) if library else None
         try:
-            engine = interpreter.engine(kind, plan.path, model.threads, delegate)
+            engine = interpreter.engine(kind, plan.given, model.threads, delegate)
             outputs = _tried(plan, engine)
         except (RuntimeError, ValueError) as error:
             raise _refusal(file, plan, error) from None

@@ -16,6 +16,7 @@ from edged.worker.anatomy import Anatomy, Tensor, dissect
 from edged.worker.flatbuffer import MalformedError
 from edged.worker.intake import Intake, Picture, Window
 from edged.worker.metadata import Metadata, TensorInfo, associated, lines, parse
+from edged.worker.shelf import shelf
 
 BUILTIN: Final = "builtin:"
 STATE, NEXT, ELAPSED = "state/", "next/", "elapsed"
@@ -27,11 +28,12 @@ Named = tuple[tuple[str, Tensor], ...]
 
 
 class Plan(NamedTuple):
-    """``state`` pairs the index of each state/X input with that of its next/X output; ``elapsed`` is the
+    """``given`` is what the runtime gets: the file's path, or its bytes where no path can be opened.
+    ``state`` pairs the index of each state/X input with that of its next/X output; ``elapsed`` is the
     index of that input or -1.
     """
 
-    path: str
+    given: str | bytes
     input: int
     intake: Intake
     elapsed: int
@@ -47,7 +49,7 @@ def resolved(file: str) -> Path:
     if not file.startswith(BUILTIN):
         return Path(file)
     path = Path(__file__).parents[2] / "models" / f"{file.removeprefix(BUILTIN)}.tflite"
-    if not path.is_file() or path.parent.name != "models":
+    if path.parent.name != "models" or not (shelf.closed or path.is_file()):
         raise RefusedError(f"{file}: edged brings no such model", "builtin:activity is there")
     return path
 
@@ -77,7 +79,7 @@ def planned(model: Model, file: str) -> Plan:
     info = metadata.inputs[place] if place < len(metadata.inputs) else TensorInfo()
     state = tuple(_pairs(file, inputs, outputs))
     return Plan(
-        str(path),
+        data if isinstance(data, bytes) else str(path),
         tensor.number,
         intake(model, file, tensor, info),
         -1 if elapsed is None else elapsed.number,
@@ -89,9 +91,13 @@ def planned(model: Model, file: str) -> Plan:
     )
 
 
-def _mapped(path: Path, file: str) -> mmap.mmap:
-    """The file's bytes, not read into memory. Raises ``UnavailableError``, ``RefusedError``."""
+def _mapped(path: Path, file: str) -> mmap.mmap | bytes:
+    """The file's bytes, not read into memory unless the worker is locked. Raises ``UnavailableError``,
+    ``RefusedError``.
+    """
     try:
+        if shelf.closed:
+            return _filled(shelf.content(path))
         with path.open("rb") as opened:
             return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
@@ -108,6 +114,13 @@ def _mapped(path: Path, file: str) -> mmap.mmap:
         raise UnavailableError(
             f"{file}: it cannot be read: {error.strerror}", "the user edged must be able to"
         ) from None
+
+
+def _filled(data: bytes) -> bytes:
+    """The bytes. Raises ``ValueError`` as mmap does when there are none."""
+    if not data:
+        raise ValueError("empty")
+    return data
 
 
 _KINDS: Final = (
@@ -252,13 +265,14 @@ def _normalisation(
     return mean, std
 
 
-def _labels(model: Model, metadata: Metadata, data: mmap.mmap) -> tuple[str, ...]:
+def _labels(model: Model, metadata: Metadata, data: mmap.mmap | bytes) -> tuple[str, ...]:
     """The config's labels, else those of its file, else the metadata's."""
     if model.labels:
         return model.labels
     if model.labels_file:
         try:
-            return lines(Path(model.labels_file).read_bytes())
+            path = Path(model.labels_file)
+            return lines(shelf.content(path) if shelf.closed else path.read_bytes())
         except OSError as error:
             raise UnavailableError(
                 f"{model.labels_file}: the labels cannot be read: {error.strerror}",

@@ -7,35 +7,57 @@ the kernel lacks is told (``Locked.lacking``), never passed over in silence.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import NamedTuple
 
-from edged.worker.sandbox import limits, process
+from edged.worker.sandbox import landlock, limits, process, proof, seccomp, stillness
 
 #: Growth that a rung needs beside the one at work, with its activations and its threads' stacks.
 GROWTH = 512 << 20  # bytes
+DESCRIPTORS = 256
 
 
 class Wanted(NamedTuple):
-    """What the work still needs once it is locked. ``source`` is the kind of the source, ``growth`` how many
-    bytes of memory it may still take, ``descriptors`` how many may be open at once.
+    """What the work still needs once it is locked. ``purposes`` are rows of ``calls``: the source's kind and
+    "edgetpu"; ``growth`` is how many bytes of memory it may still take, ``descriptors`` how many may be open.
     """
 
-    source: str
+    purposes: frozenset[str] = frozenset()
     growth: int = GROWTH
-    descriptors: int = 64
+    descriptors: int = DESCRIPTORS
 
 
 class Locked(NamedTuple):
-    """How it is locked. ``lacking`` names what the kernel lacks: "landlock", "seccomp"."""
+    """How it is locked. ``lacking`` names what the kernel lacks: "landlock", "seccomp", or "notification" (a
+    forbidden call ends the worker, and nobody learns its name).
+    """
 
     lacking: tuple[str, ...] = ()
 
 
-def lock(wanted: Wanted) -> Locked:
-    """Give up everything but what ``wanted`` names, for good and in every thread.
+def lock(wanted: Wanted, hand_over: Callable[[int], None]) -> Locked:
+    """Give up everything but what ``wanted`` names, for good and in every thread, and prove it.
 
-    Raises ``RefusedError`` when something that every kernel has does not hold.
+    ``hand_over`` passes the descriptor on through which the kernel asks about forbidden calls; whoever has
+    it must answer. Raises ``RefusedError`` when the sandbox does not hold, ``OSError`` when it cannot be
+    put on.
     """
+    stillness.settle()
     process.give_up_privileges()
     limits.bound(wanted.growth, wanted.descriptors)
-    return Locked()
+    lacking = []
+    if not landlock.enforce():
+        lacking.append("landlock")
+    elif not landlock.holds():
+        raise proof.broken("open")
+    listener = seccomp.enforce(wanted.purposes)
+    if listener is None:
+        lacking.append("seccomp")
+    elif listener < 0:
+        lacking.append("notification")
+    else:
+        hand_over(listener)
+        os.close(listener)
+        proof.prove()
+    return Locked(tuple(lacking))

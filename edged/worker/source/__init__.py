@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -58,6 +58,17 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give the device back. May be called twice."""
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A live source that can rest while nothing is wanted of it for long, and stays open."""
+
+    def rest(self) -> None:
+        """Stop the sensor and give its buffers back."""
+
+    def wake(self) -> None:
+        """Go on. Raises ``UnavailableError`` when the device has gone meanwhile."""
 
 
 def opened(config: shape.Source, want: Want) -> Source:

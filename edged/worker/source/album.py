@@ -6,6 +6,7 @@ rest through FFmpeg.
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +15,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.errors import RefusedError, UnavailableError
+from edged.errors import EdgedError, RefusedError, UnavailableError
 from edged.worker.source import Want
 from edged.worker.source.rate import Due
 
 FPS: Final = 1.0  # pictures a second unless the config says otherwise
 SUFFIXES: Final = frozenset((".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 JPEG: Final = b"\xff\xd8\xff"
+MOST: Final = 30_000  # pictures: each is a mapping, of which a process may have 65,530
+
+Mapped = mmap.mmap | EdgedError
 
 
 class Album:
@@ -28,6 +32,17 @@ class Album:
 
     def __init__(self, paths: tuple[Path, ...], want: Want, fps: float) -> None:
         self._paths, self._want = paths, want
+        if len(paths) > MOST:
+            raise RefusedError(
+                f"there are {len(paths)} pictures", f"an album holds up to {MOST}; make several of it"
+            )
+        self._mapped = {path: mapped(path) for path in paths}
+        photographs = [is_jpeg(one) for one in self._mapped.values()]
+        # A locked worker imports nothing.
+        if any(photographs):
+            import edged.worker.source.jpeg
+        if want.channels == 1 or not all(photographs):
+            import edged.worker.source.movie  # noqa: F401
         self.fps = fps or FPS
         self._last: tuple[Path, NDArray[np.uint8]] | None = None
 
@@ -43,11 +58,14 @@ class Album:
         """
         if self._last is None or self._last[0] != path:
             self._last = None
-            self._last = (path, decoded(path, self._want))
+            self._last = (path, decoded(path, self._mapped[path], self._want))
         return self._last[1]
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Give the files back. May be called twice."""
+        for one in self._mapped.values():
+            if isinstance(one, mmap.mmap):
+                one.close()
 
 
 def pictures(folder: Path) -> tuple[Path, ...]:
@@ -73,14 +91,30 @@ def in_order(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
 
 
-def decoded(path: Path, want: Want) -> NDArray[np.uint8]:
-    """The picture in a file; see ``Album.picture``."""
+def mapped(path: Path) -> Mapped:
+    """The file's bytes, none of them read yet: a locked worker opens no file. What stands against it is
+    told when the picture's turn comes.
+    """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError:
+        return RefusedError(f"{path} is empty", "copy it again from where it came")
     except OSError as error:
-        raise UnavailableError(f"the picture {path} cannot be read: {error.strerror}") from None
-    if not data:
-        raise RefusedError(f"{path} is empty", "copy it again from where it came")
+        return UnavailableError(f"the picture {path} cannot be read: {error.strerror}")
+
+
+def is_jpeg(data: Mapped) -> bool:
+    """By its first bytes."""
+    return isinstance(data, mmap.mmap) and data[: len(JPEG)] == JPEG
+
+
+def decoded(path: Path, file: Mapped, want: Want) -> NDArray[np.uint8]:
+    """The picture in a file; see ``Album.picture``."""
+    if isinstance(file, EdgedError):
+        raise file
+    data = file[:]
+    file.madvise(mmap.MADV_DONTNEED)
     if data.startswith(JPEG):
         return jpeg(path, data, want)
     if data[8:16] == b"WEBPVP8X" and data[20] & 2:  # RFC 9649, 2.7: the animation flag

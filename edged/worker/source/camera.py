@@ -75,6 +75,16 @@ class CameraSource:
             camera.cancel_all_and_flush()
             camera.close()  # not stop(): that waits for an event thread which may be dead
 
+    def rest(self) -> None:
+        """See ``Resting``."""
+        self._camera.cancel_all_and_flush()
+        self._guarded(self._camera.stop)
+
+    def wake(self) -> None:
+        """See ``Resting``."""
+        self._guarded(self._camera.start)
+        self._sequence, self._silence = -1, 0.0
+
     def _configure(self) -> None:
         from libcamera import ColorSpace, Transform  # type: ignore[import-not-found]
 

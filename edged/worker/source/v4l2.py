@@ -96,6 +96,16 @@ class V4l2Source:
         if device is not None:
             device.close()
 
+    def rest(self) -> None:
+        """See ``Resting``. The bus stays powered while the device is open: waking must not need its path."""
+        self._release()
+        self._call(self._device.stop)
+
+    def wake(self) -> None:
+        """See ``Resting``. Somebody else may have set another format meanwhile."""
+        self.fps = self._call(self._prepared)
+        self._call(self._start)
+
     def _awaited(self, deadline: float) -> videodev.Filled | None:
         """The newest whole frame, None when none came; raises ``UnavailableError`` after too long without
         one.
@@ -200,7 +210,7 @@ class V4l2Source:
         return self._device.set_rate(mode.fps)
 
     def _start(self) -> None:
-        self._maps = [memoryview(one) for one in self._device.start(BUFFERS)]
+        self._maps = [one.view() for one in self._device.start(BUFFERS)]
         self._due = Due(self.rate, 1.0 / (self.fps or UNKNOWN_RATE))
         self._sequence, self._silence = -1, 0.0
 

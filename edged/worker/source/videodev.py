@@ -177,6 +177,34 @@ ENUM_FRAMESIZES: Final = _request(BOTH, 74, SizeDescription)
 ENUM_FRAMEINTERVALS: Final = _request(BOTH, 75, IntervalDescription)
 
 
+class Mapping:
+    """A buffer of the driver's, mapped to be read. By the C library itself: Python's ``mmap`` looks at the
+    file and keeps a descriptor of its own, which a locked worker may not.
+    """
+
+    def __init__(self, descriptor: int, length: int, offset: int) -> None:
+        """Raises ``OSError``."""
+        none, size, at = None, ctypes.c_size_t(length), ctypes.c_long(offset)
+        address = _libc.mmap(none, size, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, at)
+        if address in (None, FAILED):
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+        self._address, self._length = address, length
+
+    def view(self) -> memoryview:
+        """Its bytes, valid until ``close``."""
+        return memoryview((ctypes.c_ubyte * self._length).from_address(self._address)).cast("B").toreadonly()
+
+    def close(self) -> None:
+        """Unmap it. No view may be used any more."""
+        _libc.munmap(ctypes.c_void_p(self._address), ctypes.c_size_t(self._length))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+FAILED: Final = ctypes.c_void_p(-1).value  # MAP_FAILED
+
+
 class Filled(NamedTuple):
     """One filled buffer. ``time`` is CLOCK_MONOTONIC; ``sequence`` counts the frames the device made, lost
     ones too.
@@ -201,7 +229,7 @@ class Device:
         self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self.fd, select.POLLIN)
-        self._maps: list[mmap.mmap] = []
+        self._maps: list[Mapping] = []
 
     def capabilities(self) -> tuple[str, int]:
         """The device's name and what this very node can do."""
@@ -262,16 +290,14 @@ class Device:
                 raise
         return wish.denominator / wish.numerator if wish.numerator else 0.0
 
-    def start(self, count: int) -> list[mmap.mmap]:
+    def start(self, count: int) -> list[Mapping]:
         """Map about ``count`` buffers (the driver decides) and start streaming."""
         wish = RequestBuffers(count=count, type=CAPTURE, memory=MMAP)
         fcntl.ioctl(self.fd, REQBUFS, wish)
         for index in range(wish.count):
             one = Buffer(index=index, type=CAPTURE, memory=MMAP)
             fcntl.ioctl(self.fd, QUERYBUF, one)
-            self._maps.append(
-                mmap.mmap(self.fd, one.length, mmap.MAP_SHARED, mmap.PROT_READ, offset=one.m.offset)
-            )
+            self._maps.append(Mapping(self.fd, one.length, one.m.offset))
             self.give(index)
         fcntl.ioctl(self.fd, STREAMON, c_int32(CAPTURE))
         return self._maps

@@ -1,0 +1,140 @@
+"""The daemon's end of a worker's sandbox: the kernel asks here about every call that a locked worker may
+not make.
+
+None is ever let through. While the worker proves that it is locked, each is refused and noted: what counts
+is what the kernel asked, not what the worker says. Once it is ready, the first one is its last, and its
+name is told.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from edged import syscalls
+from edged.errors import WallError
+from edged.wall import WITNESSED, Channel, Ready
+
+# linux/seccomp.h: SECCOMP_IOCTL_NOTIF_RECV and _SEND of struct seccomp_notif (id, pid, flags, data) and
+# struct seccomp_notif_resp (id, val, error, flags)
+RECEIVE, ANSWER = 0xC0502100, 0xC0182101
+_ASKED: Final = struct.Struct("=QIIiIQ6Q")
+_ANSWER: Final = struct.Struct("=QqiI")
+#: What a listener is called in /proc/self/fd.
+LISTENER: Final = "anon_inode:seccomp notify"
+#: Calls that a worker may try before it is ready: it proves itself with a dozen.
+MOST_TRIES: Final = 64
+
+ACTIONS: Final = Path("/proc/sys/kernel/seccomp/actions_avail")
+ARCHITECTURE: Final = Path("/proc/sys/kernel/arch")
+#: How the kernel and Python call an architecture.
+NATIVE: Final = {"x86_64": "x86_64", "aarch64": "aarch64"}
+
+
+class Watches(Protocol):
+    """What of a reactor is needed."""
+
+    def on_readable(self, thing: Warden, action: Callable[[], None]) -> None:
+        """Call ``action`` when the kernel asks."""
+
+    def forget(self, thing: Warden) -> None:
+        """No longer."""
+
+
+class Attempt(NamedTuple):
+    """A call that was tried: the kernel's number for it, its name, and the first arguments."""
+
+    number: int
+    name: str
+
+
+class Warden:
+    """Of one worker. ``seen`` are the calls that it was asked about while the worker proved itself."""
+
+    def __init__(self, reactor: Watches, broke_out: Callable[[Attempt], None]) -> None:
+        self._reactor, self._broke_out = reactor, broke_out
+        self._listener = -1
+        self._proven = self._over = False
+        self.seen: list[str] = []
+
+    def fileno(self) -> int:
+        """Readable when the kernel asks."""
+        return self._listener
+
+    def take(self, channel: Channel) -> None:
+        """The worker is locked, and with its word came the descriptor. Raises ``WallError`` when none came,
+        or another thing.
+        """
+        descriptor, channel.lent = channel.lent, -1
+        if descriptor < 0:
+            raise WallError("it said that it is watched, and handed nothing over")
+        kind = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        if self._listener >= 0 or self._proven or kind != LISTENER:
+            os.close(descriptor)
+            raise WallError("it handed over what is no listener")
+        self._listener = descriptor
+        self._reactor.on_readable(self, self._asked)
+
+    def admit(self, ready: Ready) -> None:
+        """From now on every call that is asked about is a break-out. Raises ``WallError`` unless the worker
+        has proven that it is locked, or this kernel cannot do it.
+        """
+        if self._listener >= 0:
+            if missing := [one for one in WITNESSED if one not in self.seen]:
+                raise WallError(f"it did not prove that it is locked: {', '.join(missing)}")
+        elif not {"seccomp", "notification"} & set(ready.lacking):
+            raise WallError("it is not locked")
+        elif "seccomp" in ready.lacking and available():
+            raise WallError("it says that this kernel has no filters, and it has")
+        self._proven = True
+
+    def close(self) -> None:
+        """Ask no more; what waits for an answer fails. May be called twice."""
+        if self._listener >= 0:
+            self._reactor.forget(self)
+            os.close(self._listener)
+            self._listener = -1
+
+    def _asked(self) -> None:
+        """Take one question. Asked without one, the kernel would let us wait for it."""
+        poll = select.poll()
+        poll.register(self._listener, select.POLLIN)
+        if not any(events & select.POLLIN for _, events in poll.poll(0)):
+            self.close()  # the last of those who were watched has gone
+            return
+        asked = bytearray(_ASKED.size)
+        try:
+            fcntl.ioctl(self._listener, RECEIVE, asked)
+        except OSError as error:
+            if error.errno != errno.ENOENT:  # whoever called was killed meanwhile
+                self.close()
+            return
+        number, _, _, call, *_ = _ASKED.unpack(asked)
+        attempt = Attempt(call, syscalls.named(call))
+        if self._proven or len(self.seen) >= MOST_TRIES:
+            if not self._over:
+                self._over = True
+                self._broke_out(attempt)
+            return  # unanswered: it waits until it is killed
+        self.seen.append(attempt.name)
+        with suppress(OSError):
+            fcntl.ioctl(self._listener, ANSWER, bytearray(_ANSWER.pack(number, 0, -errno.EPERM, 0)))
+
+
+def available() -> bool:
+    """Whether this kernel has filters that ask. Emulation (qemu-user) shows the kernel of the host, and has
+    none. Where it cannot be told the worker is believed, and ``status`` shows what it says.
+    """
+    try:
+        if "user_notif" not in ACTIONS.read_text(encoding="ascii").split():
+            return False
+        return ARCHITECTURE.read_text(encoding="ascii").strip() == NATIVE.get(os.uname().machine)
+    except OSError:
+        return False

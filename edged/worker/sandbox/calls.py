@@ -1,0 +1,110 @@
+"""The table: which system calls a locked worker may make, by what they are for. Found by tracing every
+source and runtime after the lock (``docs/adr/0021-sandbox.md`` says how); whoever adds one says what
+needs it.
+
+Calls that take a path, make a socket, a process, a descriptor that others can have, or executable memory
+are in no row. What one architecture alone has (poll, where the other has ppoll) stands beside its twin.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from typing import Final
+
+from edged.worker.sandbox.bpf import Is, Rule
+
+WALL: Final = 3
+PROT_EXEC: Final = 0x4
+#: linux/sched.h: how glibc starts a thread: VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, PARENT_SETTID,
+#: CHILD_CLEARTID; musl adds DETACHED (0x400000), which does nothing.
+THREAD: Final = 0x3D0F00
+PR_SET_NAME: Final = 15
+_INT: Final = 0xFFFFFFFF  # an int or a 32-bit word: what is above it is nobody's
+
+
+def _always(names: str) -> tuple[Rule, ...]:
+    return tuple(map(Rule, names.split()))
+
+
+def _when(name: str, *conditions: Is) -> Rule:
+    return Rule(name, (conditions,))
+
+
+def _of_descriptors(name: str, *numbers: int) -> Rule:
+    return Rule(name, tuple((Is(0, one, _INT),) for one in numbers))
+
+
+def _requests(*codes: int) -> tuple[Is, ...]:
+    return tuple(Is(1, code, _INT) for code in codes)
+
+
+def _of_type(letter: str) -> Is:
+    """ioctl(2): any request of one driver's letter (asm-generic/ioctl.h: bits 8 to 15)."""
+    return Is(1, ord(letter) << 8, 0xFF00)
+
+
+WAITING: Final = _always("futex clock_nanosleep nanosleep poll ppoll restart_syscall")
+#: The clocks are read without a call but for that of the process; some boards' timers need the call for all.
+CLOCKS: Final = _always("clock_gettime clock_getres gettimeofday time times getrusage")
+MEMORY: Final = (
+    *_always("brk munmap madvise mremap"),
+    _when("mmap", Is(2, 0, PROT_EXEC)),
+    _when("mprotect", Is(2, 0, PROT_EXEC)),
+)
+#: pthread_create asks for clone3 first, whose flags no filter can see, and takes clone when there is none.
+THREADS: Final = (
+    Rule("clone", ((Is(0, THREAD, ~0x400000 & 0xFFFFFFFF_FFFFFFFF),),)),
+    Rule("clone3", errno=errno.ENOSYS),
+    *_always("set_robust_list rseq gettid getpid sched_yield sched_getaffinity getcpu exit membarrier"),
+    _when("prctl", Is(0, PR_SET_NAME, _INT)),
+    _when("prlimit64", Is(0, 0), Is(2, 0)),  # of itself, read: pthread_getattr_np
+)
+SIGNALS: Final = _always("rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack")
+#: What is held open: a model, a recording. pread64 and fstat are how a rung is read when its turn comes.
+HELD: Final = _always("read pread64 readv lseek close fstat")
+#: The wall's end alone, and 1 and 2, which lead nowhere: libraries print.
+WORDS: Final = (
+    Rule("sendto", ((Is(0, WALL, _INT), Is(4, 0)),)),
+    _of_descriptors("sendmsg", WALL),
+    _of_descriptors("recvfrom", WALL),
+    _of_descriptors("recvmsg", WALL),
+    _of_descriptors("write", 1, 2),
+    _of_descriptors("writev", 1, 2),
+)
+#: glibc's qsort asks how much memory there is; hash seeds want random numbers.
+SMALL: Final = _always("getrandom sysinfo uname exit_group")
+
+BASE: Final = (*WAITING, *CLOCKS, *MEMORY, *THREADS, *SIGNALS, *HELD, *WORDS, *SMALL)
+
+#: linux/videodev2.h: 'V' is every request of a video node.
+V4L2: Final = (_of_type("V"),)
+#: libcamera: video and media nodes, buffers of the DMA heaps and their synchronisation.
+LIBCAMERA: Final = (_of_type("V"), _of_type("|"), _of_type("H"), _of_type("b"))
+#: libusb's usbfs, and the PCIe driver's (gasket: 0xDC).
+EDGETPU: Final = (_of_type("U"), _of_type("\xdc"))
+
+#: ioctl requests by purpose.
+REQUESTS: Final[dict[str, tuple[Is, ...]]] = {"v4l2": V4L2, "camera": LIBCAMERA, "edgetpu": EDGETPU}
+#: Further calls by purpose. picamera2 and libcamera have event loops, and wake them through descriptors.
+CALLS: Final[dict[str, tuple[Rule, ...]]] = {
+    "camera": (
+        *_always("epoll_wait epoll_pwait epoll_ctl eventfd2 timerfd_settime"),
+        *_always("dup fcntl"),
+    ),
+    "edgetpu": _always("timerfd_settime"),
+}
+
+
+def rules(purposes: Iterable[str], process: int) -> list[Rule]:
+    """All that a worker with these ``purposes`` may do. ``process`` is its number: a library that gives up
+    ends itself by a signal to it, and to no other.
+    """
+    wanted = set(purposes)
+    requests = tuple((one,) for purpose in sorted(wanted) for one in REQUESTS.get(purpose, ()))
+    made = [*BASE, Rule("tgkill", ((Is(0, process, _INT),),))]
+    if "camera" in wanted or "edgetpu" in wanted:
+        made = [one for one in made if one.name != "write"] + list(_always("write"))
+    if requests:
+        made.append(Rule("ioctl", requests))
+    return [*made, *(rule for purpose in sorted(wanted) for rule in CALLS.get(purpose, ()))]
