@@ -33,7 +33,7 @@ from edged.notify import Notifier
 from edged.reactor import Reactor
 from edged.reload import Reloader
 from edged.roster import Roster
-from edged.store import Store, keys, rotation
+from edged.store import Store, keys, quarantine
 from edged.supervise import Keeper
 from edged.tally import Tally
 
@@ -116,9 +116,10 @@ class Daemon:
         wanted = self._config.store
         self._zone = zone(self._config.clock.timezone)
         with keys.ring(self._config) as ring:
-            opened = rotation.opened(
+            begun = quarantine.begun(
                 Path(wanted.file), ring, keep=wanted.keep, zone=self._zone, told=self._rekeying
             )
+        opened = begun.opened
         keys.forget_credentials()
         self._store, self._key_is, self._key_kept = opened.store, opened.which, opened.failed
         stack.callback(self._store.close)
@@ -126,6 +127,9 @@ class Daemon:
         self._tally.open(self._store, clock, self._roster)
         self._open = True
         self._note("began", f"edged {__version__}")
+        if begun.aside:
+            text = f"{begun.damage}; it lies at {begun.aside} now, and a new store was begun"
+            self._note("store-put-aside", text, reason=begun.damage, file=begun.aside)
         if opened.rotated:
             self._note("key-rotated", "the store is under the new key")
         if opened.failed:
@@ -140,6 +144,9 @@ class Daemon:
         """A rotation that was begun is finished before anything is kept. ``of`` pages of 1 KiB."""
         if what == "folding":
             self._note("key-rotation-begun", "the store is written anew under the next key")
+        if what == "verifying":
+            self._herald.opening("the store may be damaged: each page of it is looked at", 60.0 + of / 200)
+            return
         # The slowest board encrypts and checks far more than 200 pages in a second.
         self._herald.opening(f"the store gets a new key: {what}, {done * 100 // of} %", 60.0 + of / 200)
         self._reactor.heed_signals()

@@ -154,6 +154,17 @@ _TABLE: Final = (
         ("reason",),
     ),
     Kind(
+        "sandbox-lacking",
+        "0e47a42aa868421195da8cdee820f3e9",
+        "warning",
+        "the pipeline works, less locked up than elsewhere",
+        "The worker of pipeline @EDGED_PIPELINE@ is not locked up fully",
+        "This kernel has no @EDGED_LACKING@, a part of what keeps a worker, who sees pictures, from everything else. "
+        "The other parts hold.",
+        "Nothing needs to be done for counting. `edged doctor daemon` says what a kernel needs for it.",
+        ("lacking",),
+    ),
+    Kind(
         "worker-broke-out",
         "47b7d2b129d242928996dab69a21b2c1",
         "error",
@@ -336,6 +347,19 @@ _TABLE: Final = (
         "Nothing needs to be done on a new box. On one that has counted before, see that [store] file is "
         "the right one and that its disk is mounted.",
         ("file",),
+    ),
+    Kind(
+        "store-put-aside",
+        "03104b778f204f9498e06a9c4e3865b9",
+        "error",
+        "what was counted before is out of reach until the owner saves it",
+        "The store was damaged, and a new one was begun",
+        "A page or the log of the store does not verify: @EDGED_REASON@. Nothing of it was told as a "
+        "number. It lies at @EDGED_FILE@ as it was; edged counts into a new store.",
+        "`sudo edged store salvage @EDGED_FILE@` saves what is whole into a new file beside it. Look for the "
+        "cause: `sudo edged doctor card`, `journalctl -k -g mmc`; a card that does this once should be "
+        "replaced.",
+        ("reason", "file"),
     ),
     Kind(
         "store-behind",

@@ -231,7 +231,10 @@ class Tally:
         """
         self._set_aside(buckets)
         try:
-            self._write()
+            try:
+                self._write()
+            except DamagedError:
+                self._write()  # to SQLite one read that fails is damage, and the next may not fail
         except DamagedError:
             raise
         except StoreError as error:

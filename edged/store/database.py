@@ -48,7 +48,8 @@ _CODES: Final = {
 }
 HINT_OWNER: Final = "run this as the user that owns it, or name another [store] file"
 HINT_DAMAGED: Final = (
-    "stop edged, move the file away (edged then makes a new one) and check the card or disk that it lies on"
+    "at its next start edged puts it aside and goes on with a new one; `edged store salvage` saves what is "
+    "whole; check the card or disk that it lies on"
 )
 
 
@@ -69,10 +70,12 @@ class Database:
     # --- opening
 
     def _open_to_write(self, as_it_is: bool) -> None:
-        new = _make(self.path)
+        if _make(self.path):
+            self._sync_name()
         try:
             self._look_into()
             self._refuse_plain()
+            self._refuse_broken_wal()
             self._connect(f"file:{quote(str(self.path))}?mode=rw")
             with self._told():
                 self._hold()
@@ -83,8 +86,6 @@ class Database:
         except BaseException:
             self.close()
             raise
-        if new:
-            sync_folder(self.path)
         wipe(self._key)  # SQLCipher has it now; nothing else needs it again
         self._key = bytearray()
 
@@ -108,6 +109,32 @@ class Database:
                 f"{self.path} is a plain SQLite database, not encrypted",
                 "edged never writes into one: move it away, or name another [store] file",
             )
+
+    def _refuse_broken_wal(self) -> None:
+        """SQLite would drop the commits behind a damaged frame in silence, and write over them."""
+        log = self._files()[1]
+        if _length(log) == 0:
+            return
+        from edged.store import wal  # seldom needed: only after a crash
+
+        try:
+            commits = wal.dropped(wal.read(log, PAGE), self.path, PAGE)
+        except OSError as error:
+            raise StoreError(f"{log} cannot be read: {error.strerror}", HINT_OWNER) from None
+        if commits:
+            raise DamagedError(
+                f"{self.path} is damaged: {commits} commits in its write-ahead log cannot be read",
+                HINT_DAMAGED,
+            )
+
+    def _sync_name(self) -> None:
+        """Before anything is in it."""
+        try:
+            sync_folder(self.path)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path.parent} cannot be synced: {error.strerror}", "check the card or disk"
+            ) from None
 
     def _refuse_exchanged(self) -> None:
         """Another process may have put a new file here (a rotation) between our opening it and our lock."""
@@ -231,6 +258,7 @@ class Database:
         # With nothing in the WAL, all that there is is in the file, and SQLite must not look for a WAL: one
         # that it finds empty it removes when it closes; the writer would go on writing to a nameless file.
         has_wal = len(self._seen) > 1
+        self._refuse_broken_wal()
         self._connect(f"file:{quote(str(self.path))}?mode=ro&{'vfs=unix-none' if has_wal else 'immutable=1'}")
 
     def _files(self) -> tuple[Path, Path]:
@@ -262,11 +290,18 @@ class Database:
                 yield
                 self._connection.execute("COMMIT")
                 self._keep_what_lost_its_name()
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, DamagedError) or _code(error) in (CORRUPT, NOTADB):
+                    self._suspect()
                 # A full disk has rolled back already, and so may say that there is nothing to roll back.
                 with suppress(sqlcipher.Error):
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _suspect(self) -> None:
+        """Leave word for the next start, which then looks at every page."""
+        with suppress(OSError):
+            suspicion(self.path).touch(0o600)
 
     def _keep_what_lost_its_name(self) -> None:
         """Somebody has removed the WAL: what is committed to it is gone with the next power cut, so it goes
@@ -360,7 +395,7 @@ class Database:
             raise self._sentence(error) from None
 
     def _sentence(self, error: Any) -> StoreError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF or _CODES.get(str(error), 0)
+        code = _code(error)
         if code == NOTADB and self._key:
             return self._wrong_or_damaged()
         if code in (CORRUPT, NOTADB):
@@ -384,14 +419,23 @@ class Database:
 
     def _wrong_or_damaged(self) -> StoreError:
         """The first page does not verify. If another does, the key is right and the file is damaged."""
-        from edged.store.diagnosis import any_page_verifies
+        from edged.store import diagnosis
 
-        if any_page_verifies(self.path, self._key, PAGE):
+        if diagnosis.salt(self.path, self._key, PAGE) or diagnosis.blank(self.path):
             return DamagedError(f"{self.path} is damaged: its first page does not verify", HINT_DAMAGED)
         return WrongKeyError(
             f"the key does not open {self.path}",
             "put back the key file that it was made with ([store] key_file); the store was not changed",
         )
+
+
+def _code(error: object) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF or _CODES.get(str(error), 0)
+
+
+def suspicion(path: Path) -> Path:
+    """The mark of a store that could not be written because a page of it did not verify."""
+    return path.with_name(path.name + "-suspect")
 
 
 def _unlock(connection: Any, key: Key) -> None:

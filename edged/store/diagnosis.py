@@ -14,10 +14,12 @@ import hmac
 from pathlib import Path
 from typing import Final
 
+from edged.store import wal
 from edged.store.secret import Key
 
 SALT: Final = 16
 DIGEST: Final = 64
+BLANK: Final = 512  # bytes: the least that a card writes
 SAMPLE: Final = 16  # pages looked at, at each end of the file
 
 
@@ -30,15 +32,50 @@ def first_page_verifies(path: Path, key: Key, page: int) -> bool:
 
 def any_page_verifies(path: Path, key: Key, page: int) -> bool:
     """Whether a page but the first was written with ``key`` (32 bytes). Looks at a few at both ends."""
+    return bool(salt(path, key, page))
+
+
+def salt(path: Path, key: Key, page: int) -> bytes:
+    """The file's salt, if pages of it were written with ``key``: its own, the one that a first page in the
+    WAL has, or one that differs from its own in one byte (it is in no page's HMAC, and without it none
+    verifies). b"" when none of them fits.
+    """
+    own = _read(path, 0, SALT)
+    known = [own, *_salts_in_wal(path, page)]
+    near = (
+        own[:place] + bytes((value,)) + own[place + 1 :] for place in range(len(own)) for value in range(256)
+    )
+    for candidates, samples in ((known, SAMPLE), (near, 2)):
+        pages = _samples(path, page, samples)
+        for one in candidates:
+            mac_key = _mac_key(one, key)
+            if any(_verifies(content, number, mac_key) for number, content in pages):
+                return one
+    return b""
+
+
+def _salts_in_wal(path: Path, page: int) -> list[bytes]:
+    log = wal.read(path.with_name(path.name + "-wal"), page)
+    return [one.content[:SALT] for one in log.frames if one.page == 1]
+
+
+def _samples(path: Path, page: int, many: int) -> list[tuple[int, bytes]]:
+    """Some pages but the first, at both ends of the file."""
     count = path.stat().st_size // page
+    numbers = {*range(2, 2 + many), *range(count - many, count + 1)}
+    return [(one, _read(path, (one - 1) * page, page)) for one in sorted(numbers) if 2 <= one <= count]
+
+
+def blank(path: Path) -> bool:
+    """Whether the file begins with one and the same byte over and over, which no key ever wrote."""
+    start = _read(path, 0, BLANK)
+    return len(start) == BLANK and len(set(start)) == 1
+
+
+def _read(path: Path, at: int, length: int) -> bytes:
     with path.open("rb") as file:
-        mac_key = _mac_key(file.read(SALT), key)
-        for number in {*range(2, 2 + SAMPLE), *range(count - SAMPLE, count + 1)}:
-            if 2 <= number <= count:
-                file.seek((number - 1) * page)
-                if _verifies(file.read(page), number, mac_key):
-                    return True
-    return False
+        file.seek(at)
+        return file.read(length)
 
 
 def _mac_key(salt: bytes, key: Key) -> bytes:
