@@ -1,11 +1,15 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench lint test-fresh test-interrupt test-v4l2 test-camera test-drivers test-system test-arm test-heat hardware-tests clean
+.PHONY: demo test bench lint test-wall fuzz test-fresh test-interrupt test-v4l2 test-camera test-drivers test-system test-arm test-heat hardware-tests clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
 
 lint:
 	.venv/bin/python -m pytest -q tests/test_lint.py tests/test_types.py tests/test_layers.py tests/test_docs.py
+
+# Hostile workers against the daemon's side, a million messages of them: some 15 minutes. It goes on where it was stopped.
+test-wall:
+	cd tests && ../.venv/bin/python -m fuzz.campaign --messages 1000000 --state ../.fuzz-wall.json $(ARGS)
 
 # These need root, mmdebstrap and minutes: hardware-tests/README.md.
 test-fresh:

@@ -273,6 +273,9 @@ class Inspector:
             _check_duration(seconds, LONGEST_FRAME)
             if seconds and not tick.analysed:
                 raise WallError("it told how long no frame took")
+        # One frame after another, and the tick before a long one was sent before it began.
+        if not self._recorded and tick.infer * tick.analysed > 1.1 * span + TICK:
+            raise WallError("it inferred for longer than the tick lasted")
         if tick.dropped < 0 or tick.dropped != rounding.coarse_drops(tick.dropped):
             raise WallError("it dropped more frames than there can be, or tells of it too finely")
 

@@ -1,0 +1,177 @@
+"""How much a worker that was taken over could say by lies that keep every rule: counted, not estimated.
+
+``python -m edged.covert`` prints the table of docs/security.md. Nothing of it runs in the daemon.
+
+A tick is one of so many that the inspector lets pass; ``ticks`` counts those of a length. Sequences of them
+are bounded twice, by messages a second and by seconds a second, so for any weight w >= 0 of a second
+
+    capacity <= messages a second x log2(sum over lengths s of ticks(s) x 2^(-w s)) + w   [bits/s]
+
+and the best w gives the least bound (the argument of Chernoff's inequality; for w alone it is Shannon's
+capacity of a channel whose signs take different times, 1948). A liar who wants to stay unnoticed has less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Final
+
+from edged import inspector, rounding, vocabulary
+from edged.store.schema import COVERAGE_SCALE, SCALES
+
+LONGEST: Final = 60.0  # seconds; longer ticks are possible, and say less a second
+MINUTE: Final = 60.0
+YEAR_OF_CORES: Final = 366 * 86_400.0 * inspector.MOST_CORES
+TROUBLE_CHARACTERS: Final = 2 * 400  # of a message and its hint
+UNITS: Final = {"presence": "share", "occupancy": "count", "activity": "fraction", "level": ""}
+
+
+def grid(unit: str) -> list[float]:
+    """All values that an extreme of this unit may have, in order."""
+    found, value = [0.0], 0.0
+    while value < rounding.largest(unit):
+        value = rounding.above(math.nextafter(value, math.inf), unit)
+        found.append(value)
+    return found if unit in rounding.LARGEST_VALUE else [*(-one for one in reversed(found[1:])), *found]
+
+
+def entries(unit: str) -> int:
+    """How many different entries of one second a series of this unit may have."""
+    values = grid(unit)
+    count = len(values)
+    pairs = count * (count - 1) // 2
+    of_two = sum(two - one == 1.0 for one, two in pairwise(values)) if unit in ("share", "count") else 0
+    sums, squares = rounding.PLACES + 1, rounding.SQUARE_PLACES + 1
+    return count + of_two * sums + (pairs - of_two) * sums * squares
+
+
+def durations(most: float, digits: int) -> int:
+    """How many different durations of so many binary digits there are, up to ``most`` seconds."""
+    exact = 1 << digits  # multiples of the smallest step below this are all there
+    octaves = math.log2(most) - (rounding.DURATION_SMALLEST + digits)
+    return exact + (math.ceil(octaves) << (digits - 1)) + 1
+
+
+def health(span: float, rate: float) -> float:
+    """How many different healths (frames, drops, durations, CPU) a tick may tell of. ``rate`` in frames per
+    second.
+    """
+    frames = math.floor((rate or inspector.MOST_FPS) * span) + inspector.SPARE_FRAMES + 1
+    drops = int(math.log2(rounding.MOST_DROPPED)) + 2
+    frame = durations(inspector.LONGEST_FRAME, rounding.DURATION_DIGITS)
+    return float(frames * drops * frame**2 * durations(YEAR_OF_CORES, rounding.CPU_DIGITS))
+
+
+def ticks(span: float, told: float, rate: float) -> float:
+    """The binary logarithm of how many different ticks of ``span`` seconds there are; ``told`` is that of the
+    entries of all series.
+    """
+    shares = span / rounding.GRAIN  # so many times may be observed, beside none; the rest is blind or untold
+    observed = _added(told + math.log2(2.0 * shares), 1.0) if shares else 0.0
+    return observed + math.log2(health(span, rate))
+
+
+def _added(*bits: float) -> float:
+    """log2 of the sum of 2^bits."""
+    most = max(bits)
+    return most + math.log2(sum(2.0 ** (one - most) for one in bits))
+
+
+def wall_capacity(units: Sequence[str], rate: float) -> float:
+    """Bits a second through ticks of a live pipeline with series of these ``units``, at most."""
+    lengths = [number * rounding.GRAIN for number in range(int(LONGEST / rounding.GRAIN) + 1)]
+    told = sum(math.log2(entries(unit)) for unit in units)
+    counted = [(span, ticks(span, told, rate)) for span in lengths]
+
+    def bound(weight: float) -> float:
+        return inspector.LIVE_RATE * _added(*(bits - weight * span for span, bits in counted)) + weight
+
+    return least(bound, 0.0, 1e4)
+
+
+def least(function: Callable[[float], float], low: float, high: float) -> float:
+    """The least value of a convex function between ``low`` and ``high``."""
+    for _ in range(60):
+        third = (high - low) / 3.0
+        if function(low + third) < function(high - third):
+            high -= third
+        else:
+            low += third
+    return function(low)
+
+
+def kept_capacity(units: Sequence[str], rate: float) -> float:
+    """Bits a second that reach the store, where minutes are kept and no seconds."""
+    frames = math.log2(rate * MINUTE + inspector.SPARE_FRAMES * MINUTE + 1) if rate else 16.0
+    seconds = 2.0 * math.log2(MINUTE * COVERAGE_SCALE + 1)  # observed and blind
+    return (sum(map(_row, units)) + frames + seconds) / MINUTE
+
+
+def _row(unit: str) -> float:
+    """Bits of a series' minute: its extremes, its sum, its squares and its time, each as the store has it."""
+    count, most = len(grid(unit)), rounding.largest(unit)
+    extremes = math.log2(count * (count + 1) / 2)
+    scale = SCALES.get(unit)
+    steps = scale or 1.0 / (rounding.GRAIN / rounding.PLACES * 2.0**rounding.LEVEL_SMALLEST)
+    signs = 1.0 if scale else 2.0
+    total, squares = signs * most * MINUTE * steps + 1, most**2 * MINUTE * steps + 1
+    return extremes + math.log2(total) + math.log2(squares)
+
+
+def unrounded(units: Sequence[str]) -> float:
+    """Bits a second through ticks if nothing were rounded: each number any double of its range, 1.5 messages
+    a second. What the wall let pass before it was.
+    """
+    entry = sum(2 * _doubles(rounding.largest(unit)) + 3 * _doubles(1.0) for unit in units)
+    return 1.5 * (entry + 7 * _doubles(1.0) + math.log2(2000.0) + math.log2(100_000.0))
+
+
+def _doubles(most: float) -> float:
+    """log2 of how many doubles there are from 0 to ``most``."""
+    mantissa, exponent = math.frexp(most)
+    return math.log2((exponent + 1022 + 2.0 * (mantissa - 0.5)) * 2.0**52)
+
+
+def words_at_once() -> float:
+    """Bits in the words that a pipeline's workers may have of their own at once."""
+    return vocabulary.NEW_AT_ONCE * _wording()
+
+
+def words() -> float:
+    """Bits a second in words, from then on."""
+    return _wording() / vocabulary.REFILL
+
+
+def _wording() -> float:
+    return TROUBLE_CHARACTERS * math.log2(len(vocabulary.CHARACTERS))
+
+
+def table(rate: float = 5.0) -> str:
+    """The table of docs/security.md."""
+    rows = [
+        "| a live pipeline at 5 frames/s with | unrounded | through the wall | into minutes that are kept |",
+        "|---|---|---|---|",
+    ]
+    for text, units in (
+        ("nothing to count (the tick itself)", []),
+        *((f"one series of {kind}", [unit]) for kind, unit in UNITS.items()),
+        ("20 series of occupancy", ["count"] * 20),
+    ):
+        numbers = (unrounded(units), wall_capacity(units, rate), kept_capacity(units, rate))
+        rows.append(f"| {text} | {numbers[0]:,.0f} bit/s | {numbers[1]:.0f} bit/s | {numbers[2]:.1f} bit/s |")
+    return "\n".join(rows) + "\n"
+
+
+def sentence() -> str:
+    """What words may hold, as docs/security.md says it."""
+    return (
+        f"{vocabulary.NEW_AT_ONCE} messages at once ({words_at_once() / 8000:.0f} kB), "
+        f"then one an hour ({words():.1f} bit/s)"
+    )
+
+
+if __name__ == "__main__":
+    print(table())
+    print(sentence())
