@@ -9,11 +9,12 @@ holder is closed.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +56,7 @@ def run(
         reactor = Reactor()
         stack.callback(reactor.close)
         daemon = Daemon(reactor, path, notifier or Notifier())
+        daemon.leave_no_core()
         daemon.heed_signals()
         daemon.read_config()
         daemon.start_workers(stack)
@@ -87,6 +89,14 @@ class Daemon:
         self._store: Store
 
     # --- start-up, in order
+
+    def leave_no_core(self) -> None:
+        """A core file would hold the key; a worker's, before it is locked, what it saw: it inherits both. A
+        program that the kernel pipes cores to is not held by the limit, and gets no memory to keep.
+        """
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with suppress(OSError):
+            Path("/proc/self/coredump_filter").write_text("0", encoding="ascii")
 
     def heed_signals(self) -> None:
         """From the first moment on, so that none of them ends the daemon half way."""
