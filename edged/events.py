@@ -159,9 +159,10 @@ _TABLE: Final = (
         "warning",
         "the pipeline works, less locked up than elsewhere",
         "The worker of pipeline @EDGED_PIPELINE@ is not locked up fully",
-        "This kernel has no @EDGED_LACKING@, a part of what keeps a worker, who sees pictures, from everything else. "
-        "The other parts hold.",
-        "Nothing needs to be done for counting. `edged doctor daemon` says what a kernel needs for it.",
+        "This kernel has no @EDGED_LACKING@, a part of what keeps a worker, who sees pictures, from "
+        "everything else. The other parts hold.",
+        "`edged doctor daemon` says what a kernel needs for it; Debian's have all of it. It counts in any "
+        "case.",
         ("lacking",),
     ),
     Kind(

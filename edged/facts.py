@@ -50,6 +50,7 @@ def pipeline(keeper: Keeper, analysed: int, now: float, course: Facts | None = N
         "runtime": ready.runtime if ready else "",
         "delegate": ready.delegate if ready else "",
         "cpu_because": ready.cpu_because if ready else "",
+        "sandbox_lacks": list(ready.lacking) if ready else [],
         "rate": keeper.pipeline.rate,
         "budget": budget([judged]),
         "course": course,

@@ -88,6 +88,7 @@ class Keeper(Standing):
         self._process: Process | None = None
         self._heeded: Process | None = None
         self._warden = Warden(reactor, self._broke_out)
+        self._lacked: tuple[str, ...] = ()
         self._inspector: Inspector
         self._vocabulary = Vocabulary()
         self._trouble: wall.Trouble | None = None
@@ -375,8 +376,15 @@ class Keeper(Standing):
         self._watch()
         how = {"runtime": ready.runtime, "delegate": ready.delegate}
         self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}", **how)
+        self._say_lacking(ready.lacking)
         if ready.cpu_because and accelerator.wanted(self._at_stake):
             self._after(self._accelerator.next_try(), self._retry_tpu)
+
+    def _say_lacking(self, lacking: tuple[str, ...]) -> None:
+        """What its sandbox could not have of this kernel: once."""
+        if lacking and lacking != self._lacked:
+            self._lacked, words = lacking, " and ".join(lacking)
+            self._listener.changed(self, "sandbox-lacking", f"no {words} on this kernel", lacking=words)
 
     @property
     def _at_stake(self) -> Model:

@@ -143,6 +143,8 @@ def pipeline_lines(one: dict[str, Any]) -> Iterator[str]:
         yield f"  {click.style(held, fg='yellow')}"
     if one["cpu_because"]:
         yield f"  on the CPU: {one['cpu_because']}"
+    if lacks := one.get("sandbox_lacks"):
+        yield click.style(f"  its sandbox lacks {' and '.join(lacks)}: this kernel has none", fg="yellow")
     width = max((len(series_name(series)) for series in one["series"]), default=0)
     for series in one["series"]:
         low, high = value(series["min"], series["unit"]), value(series["max"], series["unit"])

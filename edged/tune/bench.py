@@ -24,7 +24,9 @@ from edged.config.shape import Model, Pipeline, Synthetic
 from edged.errors import EdgedError, WallError
 from edged.governor import costs, profile
 from edged.process import Process
+from edged.reactor import Action
 from edged.series import series_of
+from edged.warden import Attempt, Warden
 
 #: -I: neither environment nor folder can lend it a module.
 COMMAND: Final = (sys.executable, "-I", "-m", "edged.worker")
@@ -155,6 +157,8 @@ class _Hand:
             wall.PROTOCOL, REST, pipeline, (model,), series_of(REST, pipeline), threads=threads, examine=False
         )
         self._process = Process(assignment, COMMAND)
+        self._asked: list[tuple[Warden, Action]] = []
+        self._warden = Warden(self, self._broke_out)
         self._ticks: list[tuple[wall.Tick, float]] = []
         self._first = self._last = 0.0
         self.ready, self.trouble = False, ""
@@ -171,16 +175,34 @@ class _Hand:
         with suppress(OSError):
             self._process.kill()
         self._process.reap()
+        self._warden.close()
+
+    def on_readable(self, thing: Warden, action: Action) -> None:
+        """The kernel asks about the worker's forbidden calls through ``thing``."""
+        self._asked.append((thing, action))
+
+    def forget(self, thing: Warden) -> None:
+        """It asks no more."""
+        self._asked = [one for one in self._asked if one[0] is not thing]
+
+    def _broke_out(self, attempt: Attempt) -> None:
+        self._process.kill()
+        self.trouble = f"its worker tried `{attempt.name}`, which it may not"
 
     def listen(self, seconds: float) -> None:
         """Hear all that it tells within ``seconds``."""
         until = time.monotonic() + seconds
         while True:
             wait = max(0.0, until - time.monotonic())
-            if not select.select([self._process.channel], [], [], wait)[0]:
+            watched = [one for one, _ in self._asked]
+            found = select.select([self._process.channel, *watched], [], [], wait)[0]
+            if not found:
                 return
+            for thing, action in self._asked[:]:
+                if thing in found:
+                    action()
             with suppress(BlockingIOError):
-                self._hear(self._process.channel.receive(wait=False))
+                self._hear(self._process.channel.receive(wait=False, lending=not self.ready))
             if self.trouble:
                 time.sleep(max(0.0, until - time.monotonic()))
                 return
@@ -191,7 +213,10 @@ class _Hand:
                 self.trouble = self.trouble or "its process ended without a word"
             case wall.Trouble():
                 self.trouble = message.message
+            case wall.Watched():
+                self._warden.take(self._process.channel)
             case wall.Ready():
+                self._warden.admit(message)
                 self.ready = True
             case wall.Tick():
                 self._last = time.monotonic()

@@ -10,6 +10,12 @@ from edged.doctor.finding import Finding
 from edged.doctor.words import several, span
 from edged.errors import ControlError
 
+#: What a kernel needs for each part of a worker's sandbox.
+WITHOUT: Final = {
+    "landlock": "CONFIG_SECURITY_LANDLOCK, and landlock in lsm=",
+    "seccomp": "CONFIG_SECCOMP_FILTER",
+    "notification": "no other listener of seccomp around edged",
+}
 RESTARTS: Final = 3  # of one worker, from which on it is worth a word
 
 
@@ -19,6 +25,8 @@ def examine(case: Case) -> Iterator[Finding]:
     for one in (case.status or {}).get("pipelines", ()):
         if trouble := _pipeline(case, one):
             yield trouble
+        if lacks := one.get("sandbox_lacks"):
+            yield _less_locked(one["name"], lacks)
 
 
 def _service(case: Case) -> Finding:
@@ -98,6 +106,17 @@ def _stopped(case: Case, facts: dict[str, Any]) -> Finding:
         "edged.service is stopped, and will be after a reboot",
         facts=facts,
         fix="sudo systemctl enable --now edged",
+    )
+
+
+def _less_locked(name: str, lacks: list[str]) -> Finding:
+    """What the kernel cannot do for the worker's sandbox."""
+    return Finding(
+        "warning",
+        f"its worker's sandbox lacks {' and '.join(lacks)}: this kernel has none",
+        name,
+        fix=f"a kernel with {' and '.join(WITHOUT.get(one, one) for one in lacks)}",
+        facts={"sandbox_lacks": lacks},
     )
 
 
