@@ -150,7 +150,8 @@ class Possessed(Keeper):
         return taken
 
     def _conclude(self, status: int) -> None:
-        self._campaign.lived(self)
+        if not self._stopping:  # at a stretch's end lives are cut short
+            self._campaign.lived(self, status)
         super()._conclude(status)
         if self.state in ("refused", "ended") and not self._stopping:
             self._reactor.after(0.0, self.start)
@@ -212,13 +213,13 @@ class Campaign:
             keeper.refused = text
             self.totals["refused"] += 1
 
-    def lived(self, keeper: Possessed) -> None:
+    def lived(self, keeper: Possessed, status: int) -> None:
         """A life is over: was it as foretold?"""
         life = keeper.life
         assert life is not None
         self.by_end[life.end] += 1
         if life.broken:
-            check(bool(keeper.refused), f"life {life.number} was not refused: {life.end}")
+            check(bool(keeper.refused), f"life {life.number} was not refused: {life.end} ({keeper.why}; {status})")
         elif life.end != "turns bits":
             check(not keeper.refused, f"life {life.number} ({life.end}) was refused: {keeper.refused}")
         if keeper.recorded:  # as if another recording came under its name
@@ -285,7 +286,7 @@ class Campaign:
 @contextmanager
 def impatient() -> Iterator[None]:
     """The keeper's patience cut short, for as long as this lasts: the rules are those of always."""
-    patience = {"START_DEADLINE": 5.0, "PROGRESS_DEADLINE": 2.5, "BACKOFF_FIRST": 0.0, "BACKOFF_MOST": 0.0}
+    patience = {"START_DEADLINE": 30.0, "PROGRESS_DEADLINE": 2.5, "BACKOFF_FIRST": 0.0, "BACKOFF_MOST": 0.0}
     before = {name: getattr(supervise, name) for name in (*patience, "COMMAND")}
     for name, value in patience.items():
         setattr(supervise, name, value)
