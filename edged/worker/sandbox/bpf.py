@@ -40,7 +40,7 @@ class Is(NamedTuple):
 
 class Rule(NamedTuple):
     """A call by name: allowed when any of ``cases`` holds, each when all of its conditions do; ``((),)`` is
-    always. ``errno``: it is answered with that instead, and is never made.
+    always. ``errno``: in these cases it is answered with that instead, and is never made.
     """
 
     name: str
@@ -69,11 +69,10 @@ def program(
 
 def _body(rule: Rule, default: int) -> list[Instruction]:
     """What is done once the call is this one: always ends in a return."""
-    if rule.errno:
-        return [(_RETURN, 0, 0, ERRNO | rule.errno)]
+    answer = ERRNO | rule.errno if rule.errno else ALLOW
     made: list[Instruction] = []
     for case in rule.cases:
-        made += _case(case)
+        made += _case(case, answer)
         if not case:
             return made
     made.append((_RETURN, 0, 0, default))
@@ -82,8 +81,8 @@ def _body(rule: Rule, default: int) -> list[Instruction]:
     return made
 
 
-def _case(case: tuple[Is, ...]) -> list[Instruction]:
-    """Allow if all conditions hold, else go on behind. Jumps are counted from behind the instruction."""
+def _case(case: tuple[Is, ...], answer: int) -> list[Instruction]:
+    """Answer if all conditions hold, else go on behind. Jumps are counted from behind the instruction."""
     words = [word for condition in case for word in _words(condition)]
     checks = [
         [(_LOAD, 0, 0, offset), *([(_MASK, 0, 0, mask)] if mask != 0xFFFFFFFF else []), (_EQUAL, 0, 0, value)]
@@ -95,7 +94,7 @@ def _case(case: tuple[Is, ...]) -> list[Instruction]:
         left -= len(check)
         code, _, _, value = check[-1]
         made += [*check[:-1], (code, 0, left, value)]
-    return [*made, (_RETURN, 0, 0, ALLOW)]
+    return [*made, (_RETURN, 0, 0, answer)]
 
 
 def _words(condition: Is) -> list[tuple[int, int, int]]:

@@ -57,7 +57,8 @@ THREADS: Final = (
     Rule("clone", ((Is(0, THREAD, ~0x400000 & 0xFFFFFFFF_FFFFFFFF),),)),
     Rule("clone3", errno=errno.ENOSYS),
     *_always("set_robust_list rseq gettid getpid sched_yield sched_getaffinity getcpu exit membarrier"),
-    _when("prctl", Is(0, PR_SET_NAME, _INT)),
+    # A thread's name can be read by everybody on the machine: libraries that give one go without.
+    Rule("prctl", ((Is(0, PR_SET_NAME, _INT),),), errno.EPERM),
     _when("prlimit64", Is(0, 0), Is(2, 0)),  # of itself, read: pthread_getattr_np
 )
 SIGNALS: Final = _always("rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack")
@@ -86,11 +87,14 @@ EDGETPU: Final = (_of_type("U"), _of_type("\xdc"))
 
 #: ioctl requests by purpose.
 REQUESTS: Final[dict[str, tuple[Is, ...]]] = {"v4l2": V4L2, "camera": LIBCAMERA, "edgetpu": EDGETPU}
+#: F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC. Not F_SETOWN: the kernel would send signals to others.
+FCNTL: Final = (1, 2, 3, 4, 1030)
 #: Further calls by purpose. picamera2 and libcamera have event loops, and wake them through descriptors.
 CALLS: Final[dict[str, tuple[Rule, ...]]] = {
     "camera": (
         *_always("epoll_wait epoll_pwait epoll_ctl eventfd2 timerfd_settime"),
-        *_always("dup fcntl"),
+        *_always("dup"),
+        Rule("fcntl", tuple((Is(1, one, _INT),) for one in FCNTL)),
     ),
     "edgetpu": _always("timerfd_settime"),
 }

@@ -16,6 +16,7 @@ from edged.worker.shelf import shelf
 #: A block that glibc takes from a thread's heap, and so many that such a heap shrinks when they are given
 #: back.
 BLOCK, BLOCKS = 64 << 10, 40
+M_ARENA_MAX, ARENAS = -8, 8  # malloc.h; as many as glibc makes without a look at the machine
 ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "idna")
 
 
@@ -25,6 +26,9 @@ def settle() -> None:
     """
     for name in ENCODINGS:
         codecs.lookup(name)
+    if hasattr(libc, "mallopt"):
+        # Before it makes a ninth heap for threads glibc counts the processors, in a file (malloc/arena.c).
+        libc.mallopt(M_ARENA_MAX, ARENAS)
     thread = threading.Thread(target=_shrink)
     thread.start()
     thread.join()
