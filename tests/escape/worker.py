@@ -1,0 +1,104 @@
+"""A worker of an attacker's: ``worker.py ATTEMPT GIVEN FD`` takes the task over the wall as any worker,
+locks itself by the worker's own ``lock``, says that it is ready, and tries. ``--real ATTEMPT GIVEN FD``
+is the whole worker, taken over later; ``--free ATTEMPT GIVEN FD`` tries unlocked.
+
+Its end tells what came of it: ``SUCCEEDED``, or ``REFUSED`` + errno; a call that the daemon kills for ends
+it by SIGKILL.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import attempts
+
+SUCCEEDED, REFUSED, OTHERWISE = 70, 100, 71
+TRIES = 100
+NOBODY = 65534
+#: Of Python alone: what it raises when it would import something.
+BEFORE = 72
+
+
+def tried(name: str, given: attempts.Given) -> int:
+    """The exit status that tells what came of it."""
+    try:
+        return SUCCEEDED if attempts.ATTEMPTS[name](given) is not None else OTHERWISE
+    except OSError as error:
+        return REFUSED + (error.errno or 0)
+    except MemoryError:
+        return REFUSED + 12
+    except ImportError:
+        return BEFORE
+    except Exception:
+        return OTHERWISE
+
+
+def insisted(name: str, given: attempts.Given) -> int:
+    """Again and again, for as long as it is only refused: until the daemon has read that this worker is
+    ready, it takes what is tried for a proof.
+    """
+    for _ in range(TRIES):
+        status = tried(name, given)
+        if status != REFUSED + errno.EPERM or name in attempts.ANSWERED:
+            break
+        time.sleep(0.1)
+    return status
+
+
+def become_nobody(name: str) -> None:
+    """Where root would prove nothing."""
+    if name in attempts.AS_NOBODY and os.getuid() == 0:
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+def locked(name: str, given: attempts.Given, descriptor: int) -> int:
+    """What a real worker does, without pictures, and then the attempt."""
+    from edged import wall
+    from edged.worker.sandbox import Wanted, lock
+
+    channel = wall.Channel(socket.socket(fileno=descriptor), wall.Down)
+    channel.receive()
+    attempts.prepare(given)
+    become_nobody(name)
+    found = lock(Wanted(), lambda listener: channel.send_with(wall.Watched(), listener))
+    channel.send(wall.Ready(10.0, 96, 96, "an attacker's", "cpu", "", found.lacking))
+    # At once: a socket that goes out of use asks for its own name.
+    os._exit(insisted(name, given))
+
+
+def whole(name: str, given: attempts.Given, descriptor: str) -> int:
+    """The real worker, which is taken over with its second frame."""
+    from edged.worker import loop
+
+    attempts.prepare(given)
+
+    def taken_over(_: object) -> None:
+        os._exit(insisted(name, given))
+
+    loop.Looker._step = taken_over  # type: ignore[method-assign]
+    return loop.main(descriptor)
+
+
+def main(words: list[str]) -> int:
+    """One attempt."""
+    if words[0] == "--free":
+        given = attempts.Given(**json.loads(words[2]))
+        os.dup2(int(words[3]), attempts.WALL)
+        attempts.prepare(given)
+        become_nobody(words[1])
+        return tried(words[1], given)
+    if words[0] == "--real":
+        return whole(words[1], attempts.Given(**json.loads(words[2])), words[3])
+    return locked(words[0], attempts.Given(**json.loads(words[1])), int(words[2]))
+
+
+os._exit(main(sys.argv[1:]))
