@@ -12,6 +12,7 @@ that is unplugged is none of that; it is tried again once a minute, because it m
 
 from __future__ import annotations
 
+import signal
 from collections import deque
 from typing import Final, NamedTuple
 
@@ -66,10 +67,13 @@ class Quarantine:
 
 
 def points(trouble: Trouble | None, status: int, broke_rule: bool) -> int:
-    """What a worker's end counts. One that says itself that something is not there now is sound."""
+    """What a worker's end counts. One that says itself that something is not there now is sound, also when it
+    had to be killed because its driver would not let it go.
+    """
     if broke_rule:
         return GRAVE
-    return 0 if trouble is not None and status == UnavailableError.exit_code else PLAIN
+    sound = trouble is not None and status in (UnavailableError.exit_code, -signal.SIGKILL)
+    return 0 if sound else PLAIN
 
 
 def said(sentence: Sentence, why: str) -> str:

@@ -74,3 +74,8 @@ class Standing:
         if self.state != "quarantined":
             return None
         return max(0.0, self._next_start.at - time.monotonic())
+
+    def called(self, rung: int) -> str:
+        """A rung of the ladder as its owner calls it."""
+        names = (self.pipeline.model, *self.pipeline.ladder)
+        return f"the model {names[rung] if rung < len(names) else self.models[rung].file}"

@@ -1,9 +1,7 @@
 """Keeps one worker per pipeline at work: exec, deadlines, replace, back off.
 
-A worker is exec'd, never merely forked: with an empty environment, the wall as its only descriptor (0, 1
-and 2 are /dev/null: libraries print, and what they print might be of what they saw), in a session of its
-own. It is judged by *progress*: a tick must come. What dies, stalls or breaks a rule of the wall is killed
-and replaced, later each time, and takes nothing else with it.
+A worker is judged by *progress*: a tick must come. What dies, stalls or breaks a rule of the wall is killed
+and replaced, later each time, and takes nothing else with it. What does so again and again is set aside.
 """
 
 from __future__ import annotations
@@ -47,6 +45,7 @@ HEALTHY = 60.0  # seconds at work that make an earlier failure forgotten
 STOP_PATIENCE = 2.0  # seconds that a worker has for its last tick
 KILL_PATIENCE = 1.0  # seconds that the kernel has to end what was killed, when the daemon is to end
 STUCK = 5.0  # seconds after which a killed process hangs in the kernel: a driver that never returns
+FAREWELL = 1.0  # seconds in which a worker that has given up is to end
 BESIDE = 0.4  # seconds after which another worker is tried beside one that was killed and has not ended
 HANGS = "the worker hangs in the kernel and cannot be ended; only a reboot frees the device"
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
@@ -61,9 +60,7 @@ class Listener(Protocol):
         """A tick that kept the rules."""
 
     def changed(self, keeper: Keeper, event: str, text: str, **fields: object) -> None:
-        """Something that the owner may want to know has happened: a kind of ``edged.events``, its
-        ``fields``.
-        """
+        """Something has happened: a kind of ``edged.events``, with its ``fields``."""
 
 
 class Keeper(Standing):
@@ -238,17 +235,18 @@ class Keeper(Standing):
         """Try another worker beside the one that does not end: perhaps it needs nothing that this one holds.
         One and no more: each may end the same way, and none gives its memory back.
         """
-        process, self._process, self._killed = self._process, None, None
-        assert process is not None
+        if (process := self._process) is None:
+            return
+        self._process = self._killed = None
         self._forget(process)
         self._reactor.forget(process)
-        self._hanging = Hanging(self._reactor, process, STUCK - BESIDE, self._hangs, self._ends_at_last)
+        self._hanging = Hanging(self._reactor, process, STUCK - BESIDE, self._hangs, self._is_gone)
         self._conclude(-signal.SIGKILL)
 
     def _hangs(self, pid: int) -> None:
         self._listener.changed(self, "worker-stuck", HANGS, worker_pid=pid)
 
-    def _ends_at_last(self) -> None:
+    def _is_gone(self) -> None:
         self._hanging = None
 
     def _after(self, seconds: float, action: Action) -> Timer:
@@ -347,6 +345,7 @@ class Keeper(Standing):
                 self._lacks(message.rung, sentence(message), message.final)
             case wall.Trouble():
                 self._trouble = message
+                self._after(FAREWELL, self.kill)  # unless a thread of it hangs, it has gone by then
             case wall.Ended():
                 self.state = "ended"
 
@@ -363,12 +362,8 @@ class Keeper(Standing):
         """A rung cannot be had: said once, kept for the governor, and no matter to the work that goes on."""
         until = math.inf if final else time.monotonic() + LACKING_RETRY
         if self.directions.lack(rung, why, until):
-            text = f"{self._called(rung)} cannot be had: {why}"
+            text = f"{self.called(rung)} cannot be had: {why}"
             self._listener.changed(self, "rung-lacking", text, rung=rung, reason=why)
-
-    def _called(self, rung: int) -> str:
-        names = (self.pipeline.model, *self.pipeline.ladder)
-        return f"the model {names[rung] if rung < len(names) else self.models[rung].file}"
 
     def _came_up(self, ready: wall.Ready) -> None:
         self.ready, self.state, self.why = ready, "running", ""

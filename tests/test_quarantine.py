@@ -75,6 +75,7 @@ def test_a_probation_that_is_passed_makes_all_forgotten() -> None:
         (None, 0, False, PLAIN),
         (None, -9, True, GRAVE),
         (GONE, 4, False, 0),
+        (GONE, -9, False, 0),
         (GONE, 1, False, PLAIN),  # a fault, or no memory left
         (GONE, -11, False, PLAIN),  # it said a word and crashed all the same
         (None, 4, False, PLAIN),

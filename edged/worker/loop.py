@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 HOLD_FRAMES = 2.0
 #: A first frame that has not come by then will not: cameras take up to 3 s to start.
 FIRST_FRAME = 20.0  # seconds
+#: A source that is so long at one read hangs in its driver; it comes back within a second, or says why not.
+#: Of a recording a read may be many frames' decoding on a slow board.
+HUNG, HUNG_RECORDING = 3.0, 30.0  # seconds
 STALE = 3.0  # seconds; a live frame that is older was stamped by a clock that is not ours
 #: No gap in a recording is longer: each of its seconds is told as blind.
 LONGEST_LEAP = 86_400.0  # seconds
@@ -114,6 +117,7 @@ class Looker:
         self._units = tuple(one.unit for one in assignment.series)
         self._values = np.zeros(len(self._units))
         self._recorded = shape.recorded(assignment.pipeline.source)
+        self._hung = HUNG_RECORDING if isinstance(assignment.pipeline.source, shape.File) else HUNG
         self._rate, self._paused, self._stop = assignment.pipeline.rate, False, False
         self._number = self._analysed = self._all = self._dropped = 0
         self._infer = self._prepare = self._lead = 0.0
@@ -175,6 +179,8 @@ class Looker:
             self._channel.wait(wait)
         elif (frame := self._reader.get(wait, self._lead)) is not None:
             self._look(frame)
+        if self._reader.silent > self._hung:
+            raise UnavailableError("the source hangs: it does not come back from a read", "is it plugged in?")
         self._listen()
         if self._climb.under_way:
             self._follow()

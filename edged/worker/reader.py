@@ -11,6 +11,7 @@ again.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -69,6 +70,7 @@ class Reader:
         self._since: float | None = None  # when a pause was over whose first frame has not come yet
         self._at_pause = self._forgiven = 0
         self._stopping = False
+        self._asked = math.inf  # since when the source has been at a read
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
         for _ in range(self._tokens):
@@ -92,6 +94,11 @@ class Reader:
     def dropped(self) -> int:
         """Frames that were due and came too late to be read; not those of a pause, which nobody wanted."""
         return self._source.dropped - self._forgiven
+
+    @property
+    def silent(self) -> float:
+        """Seconds for which the source has not come back from a read; it should within ``PATIENCE``."""
+        return max(0.0, time.monotonic() - self._asked)
 
     def get(self, timeout: float, lead: float = 0.0) -> Prepared | None:
         """The next frame, None when there was none within ``timeout`` seconds. Raises what the source
@@ -144,7 +151,7 @@ class Reader:
         """
         self._stopping = True
         self._wanted.put(0.0)
-        self._thread.join(2.0)
+        self._thread.join(0.0 if self.silent > 2.0 * self.PATIENCE else 2.0)
         if not self._thread.is_alive():
             self._source.close()
 
@@ -181,7 +188,9 @@ class Reader:
 
     def _hand_over(self) -> None:
         while not self._stopping:
+            self._asked = time.monotonic()
             frame = self._source.read(self.PATIENCE)
+            self._asked = math.inf
             if frame is None:
                 continue
             if self._since is not None:
