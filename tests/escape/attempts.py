@@ -59,6 +59,8 @@ class Given(NamedTuple):
 
 
 Attempt = Callable[[Given], Any]
+#: Takes back what an unlocked attempt did to the machine: what is given, what the call gave.
+Undo = Callable[[Given, int], Any]
 ATTEMPTS: dict[str, Attempt] = {}
 #: Those for which a process must be root even when it is not locked.
 PRIVILEGED: set[str] = set()
@@ -124,7 +126,9 @@ def attempt(*named: str, privileged: bool = False) -> Callable[[Attempt], Attemp
     return put
 
 
-def simple(name: str, *arguments: Any, label: str = "", privileged: bool = False) -> None:
+def simple(
+    name: str, *arguments: Any, label: str = "", privileged: bool = False, undo: Undo | None = None
+) -> None:
     """An attempt that is one call. An argument that is a function is made of what is given; a call that this
     architecture does not have is no attempt.
     """
@@ -132,7 +136,10 @@ def simple(name: str, *arguments: Any, label: str = "", privileged: bool = False
         return
 
     def made(given: Given) -> int:
-        return call(name, *(one(given) if callable(one) else one for one in arguments))
+        got = call(name, *(one(given) if callable(one) else one for one in arguments))
+        if undo is not None:
+            undo(given, got)
+        return got
 
     ATTEMPTS[label or name] = made
     NAMED[label or name] = (name,)
@@ -169,7 +176,16 @@ simple(
     "openat", AT_FDCWD, lambda g: b"/proc/%d/mem" % g.daemon, os.O_RDWR, label="openat of the daemon's memory"
 )
 simple("openat", AT_FDCWD, b"/proc/1/status", 0, label="openat of another's status")
-simple("openat", AT_FDCWD, b"/dev/shm/edged-escape", CREATE, 0o600, label="openat of shared memory")
+SHARED: Final = b"/dev/shm/edged-escape"
+simple(
+    "openat",
+    AT_FDCWD,
+    SHARED,
+    CREATE,
+    0o600,
+    label="openat of shared memory",
+    undo=lambda *_: call("unlinkat", AT_FDCWD, SHARED, 0),
+)
 simple("openat2", AT_FDCWD, path("new"), struct.pack("=QQQ", CREATE, 0o600, 0), 24)
 simple("mkdir", path("new"), 0o700)
 simple("mkdirat", AT_FDCWD, path("new"), 0o700)
@@ -507,7 +523,16 @@ simple(
     0,
 )
 simple("userfaultfd", 1)
-simple("mount", b"none", path(""), b"tmpfs", 0, None, privileged=True)
+simple(
+    "mount",
+    b"none",
+    path(""),
+    b"tmpfs",
+    0,
+    None,
+    privileged=True,
+    undo=lambda g, _: call("umount2", g.path(""), 2),
+)
 simple("fsopen", b"tmpfs", 0, privileged=True)
 simple("open_tree", AT_FDCWD, b"/", 0)
 simple("unshare", 0x40000000, label="unshare: a network namespace", privileged=True)
@@ -536,10 +561,12 @@ simple("clock_adjtime", 0, bytes(256))
 
 # --- shared memory and queues by name
 
-simple("shmget", 0x0ED6ED, PAGE, 0o1600)
-simple("semget", 0x0ED6ED, 1, 0o1600)
-simple("msgget", 0x0ED6ED, 0o1600)
-simple("mq_open", b"edged-escape", os.O_RDWR | os.O_CREAT, 0o600, 0)
+IPC_REMOVE: Final = 0
+simple("shmget", 0x0ED6ED, PAGE, 0o1600, undo=lambda _, got: call("shmctl", got, IPC_REMOVE, 0))
+simple("semget", 0x0ED6ED, 1, 0o1600, undo=lambda _, got: call("semctl", got, 0, IPC_REMOVE, 0))
+simple("msgget", 0x0ED6ED, 0o1600, undo=lambda _, got: call("msgctl", got, IPC_REMOVE, 0))
+QUEUE: Final = b"edged-escape"
+simple("mq_open", QUEUE, os.O_RDWR | os.O_CREAT, 0o600, 0, undo=lambda *_: call("mq_unlink", QUEUE))
 
 
 @attempt("openat", "shm_open")
