@@ -1,5 +1,5 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench lint test-wall fuzz test-fresh test-interrupt test-v4l2 test-camera test-drivers test-system test-arm test-heat hardware-tests clean
+.PHONY: demo test bench lint test-wall fuzz test-fresh test-interrupt test-canary test-faults test-v4l2 test-camera test-drivers test-system test-arm test-heat hardware-tests clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
@@ -17,6 +17,15 @@ test-fresh:
 
 test-interrupt:
 	for suite in bookworm trixie; do hardware-tests/lab/interrupt.sh $$suite $(ARGS) || exit; done
+
+# The store under kills, power cuts, failing disks and flipped bits. An hour or two; cut it off and call it again, it
+# goes on. ARGS="cuts --seed 7" is another campaign.
+test-faults:
+	cd tests && nice $(CURDIR)/.venv/bin/python -m faults --state $(CURDIR)/.faults.json $(ARGS)
+
+# An hour of each source, with a marker in its pictures that is looked for everywhere afterwards. EDGED_CANARY is in seconds.
+test-canary:
+	EDGED_CANARY=$${EDGED_CANARY:-3600} .venv/bin/python -m pytest -q -s tests/test_canary.py $(ARGS)
 
 test-v4l2:
 	hardware-tests/lab/v4l2.sh $(ARGS)

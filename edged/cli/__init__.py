@@ -30,6 +30,7 @@ VERBS: Final = {
     "tune": "Measure this board: what models cost on it, how it warms; recommend a ladder",
     "report": "What was counted: tables, plots, JSON, CSV, PNG",
     "models": "Get and look into models",
+    "store": "The store's file: look for damage, save what is whole",
     "keys": "The key that encrypts the store: make, rotate, save, bring back",
     "demo": "See it all at work for half a minute; needs nothing",
     "schema": "Print the config's JSON Schema, for editors",

@@ -66,17 +66,25 @@ def read(path: Path, page: int) -> Log:
     order = ">" if magic & 1 else "<"
     found = _sums(content[:24], (0, 0), order)
     whole = magic | 1 == MAGIC | 1 and size == page and list(found) == sums
-    return Log(whole, (one, two), tuple(_frames(content, page, order, found if whole else None)))
+    return Log(
+        whole,
+        (one, two),
+        tuple(_frames(content, page, order, found if whole else None, (one, two) if whole else None)),
+    )
 
 
-def _frames(content: bytes, page: int, order: str, before: Sums | None) -> Iterator[Frame]:
+def _frames(
+    content: bytes, page: int, order: str, before: Sums | None, wanted: Sums | None
+) -> Iterator[Frame]:
     step = FRAME.size + page
     for number in range((len(content) - HEADER.size) // step):
         at = HEADER.size + number * step
         name, pages, *rest = FRAME.unpack_from(content, at)
         salts, sums = (rest[0], rest[1]), (rest[2], rest[3])
         data = content[at + FRAME.size : at + step]
-        fits = before is not None and _sums(content[at : at + 8] + data, before, order) == sums
+        wanted = wanted or salts  # others are left over from the log before: nobody takes them
+        fits = before is not None and salts == wanted
+        fits = fits and _sums(content[at : at + 8] + data, before or (0, 0), order) == sums
         yield Frame(number, name, pages, salts, sums, fits, data)
         before = sums
 

@@ -6,7 +6,6 @@ import errno
 import os
 import shutil
 import traceback
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -42,6 +41,7 @@ def recorded(path: Path, seed: int) -> list[Record]:
     library, dice = Interposer(), Random(f"record {seed}")
     log = path.parent.with_name("log")
     library.watch(path.parent)
+    shutil.rmtree(path.parent, ignore_errors=True)
     path.parent.mkdir()
     opened = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     library.record(opened)
@@ -109,8 +109,3 @@ def _go_on(path: Path, number: int) -> None:
     assert writer.commit(number + 1)
     writer.close()
     workload.judge(workload.look(path), number + 1, number + 1)
-
-
-def totals() -> Counter[str]:
-    """Nothing yet."""
-    return Counter()

@@ -32,6 +32,9 @@ SERIES: Final = {
         ("yard", ("occupancy", "crossings", "dwell"), ("person", "car")),
     )
 }
+#: Seconds observed in a commit's minute, and in what comes later to some of them.
+FIRST: Final = {"door": 60.0, "yard": 25.0}
+LATER: Final = 30.0
 WAITING: Final = 3  # buckets of a boot that never knows the time
 
 #: (pipeline, measure, label) of a row, and its numbers: ms, sum, min, max, sumsq.
@@ -61,8 +64,12 @@ def reading(number: int) -> Reading:
 def buckets(number: int) -> list[Bucket]:
     """What a commit has to write."""
     some = [
-        Bucket(name, start(number), 60, _entries(name, number), Coverage(300.0, 300, 60.0)) for name in SERIES
+        Bucket(name, start(number), 60, _entries(name, number), Coverage(300.0, 300, FIRST[name]))
+        for name in SERIES
     ]
+    if number % 7 == 5:  # a restart within a minute: what is there already is added to
+        again = _entries("yard", number - 1, LATER)
+        some.append(Bucket("yard", start(number - 1), 60, again, Coverage(50.0, 50, LATER)))
     if number == 0:
         some += [
             Bucket("door", 60 * one, 60, _entries("door", one), Coverage(), "boot-x")
@@ -76,9 +83,10 @@ def value(pipeline: str, place: int, number: int) -> int:
     return (len(pipeline) * 7 + place * 31 + number * 13) % 97
 
 
-def _entries(pipeline: str, number: int) -> tuple[Entry, ...]:
+def _entries(pipeline: str, number: int, seconds: float = 0.0) -> tuple[Entry, ...]:
     values = (value(pipeline, place, number) for place in range(len(SERIES[pipeline])))
-    return tuple(Entry(60.0, 60.0 * one, one - 1.0, one + 1.0, 60.0 * one * one) for one in values)
+    span = seconds or FIRST[pipeline]
+    return tuple(Entry(span, span * one, one - 1.0, one + 1.0, span * one * one) for one in values)
 
 
 def text(number: int) -> str:
@@ -144,17 +152,23 @@ class Writer:
 
 @cache
 def minutes(number: int) -> Rows:
-    """The rows of one commit's minute."""
+    """What one commit adds."""
     rows: Rows = {}
-    for name, series in SERIES.items():
-        for place, one in enumerate(series):
-            what = value(name, place, number)
-            rows[start(number), (name, one.measure, one.label)] = (
-                60_000, what * 60_000, (what - 1) * 1000, (what + 1) * 1000, what * what * 60_000,
-            )  # fmt: skip
-        for label, amount in (("expected", 300_000), ("analysed", 300_000), ("observed", 60_000)):
-            rows[start(number), (name, "coverage", label)] = (0, amount, 0, 0, 0)
+    for name in SERIES:
+        _count(rows, name, number, FIRST[name], 300)
+    if number % 7 == 5:
+        _count(rows, "yard", number - 1, LATER, 50)
     return rows
+
+
+def _count(rows: Rows, name: str, number: int, seconds: float, frames: int) -> None:
+    ms, at = int(seconds * 1000), start(number)
+    for place, one in enumerate(SERIES[name]):
+        what = value(name, place, number)
+        numbers = (ms, what * ms, (what - 1) * 1000, (what + 1) * 1000, what * what * ms)
+        _add(rows, (at, (name, one.measure, one.label)), numbers)
+    for label, amount in (("expected", frames * 1000), ("analysed", frames * 1000), ("observed", ms)):
+        _add(rows, (at, (name, "coverage", label)), (0, amount, 0, 0, 0))
 
 
 @cache
@@ -162,11 +176,18 @@ def expected(number: int) -> dict[str, Rows]:
     """Every row of each table after commit ``number``, if none were dropped by age."""
     tables: dict[str, Rows] = {"minute": {}, "hour": {}, "day": {}}
     for one in range(number + 1):
-        tables["minute"] |= minutes(one)
+        for key, numbers in minutes(one).items():
+            _add(tables["minute"], key, numbers)
     newest = start(number) if number >= 0 else 0
+    waiting: Rows = {}
+    for one in range(WAITING if number >= 0 else 0):
+        _count(waiting, "door", one, 60.0, 0)
+    tables["pending"] = {
+        (60 * ((at - NOON) // 60), name): numbers for (at, name), numbers in waiting.items() if numbers[0]
+    }
     for table, width in (("hour", HOUR), ("day", DAY)):
         for (at, name), numbers in tables["minute"].items():
-            if (begin := at // width * width) + width <= newest // width * width + 0:
+            if (begin := at // width * width) + width <= newest // width * width:
                 _add(tables[table], (begin, name), numbers)
     return tables
 
@@ -184,8 +205,9 @@ def content(ask: Callable[[str], list[tuple[Any, ...]]]) -> dict[str, Any]:
     series = {one[0]: tuple(one[1:]) for one in ask("SELECT id, pipeline, measure, label FROM series")}
     found: dict[str, Any] = {
         "event": [one[0] for one in ask("SELECT text FROM event ORDER BY id")],
-        "pending": ask("SELECT start, series, ms, sum, min, max, sumsq FROM pending"),
     }
+    waiting = ask("SELECT start, series, ms, sum, min, max, sumsq FROM pending")
+    found["pending"] = {(at, series.get(number)): tuple(rest) for at, number, *rest in waiting}
     for table in ("second", "minute", "hour", "day"):
         rows = ask(f"SELECT key, ms, sum, min, max, sumsq FROM {table}")
         found[table] = {(key >> 16, series.get(key & 65535)): tuple(rest) for key, *rest in rows}

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from edged.cli.deputy import as_owner
 from edged.cli.keys import common
 from edged.cli.options import command as make
 from edged.cli.options import config_option
 from edged.cli.words import size
-from edged.errors import ControlError, EdgedError, StoreError, fault
+from edged.errors import ControlError, StoreError
 
 if TYPE_CHECKING:
     from edged.config.shape import Config
@@ -78,6 +77,7 @@ def begin(config: Config, place: Place) -> None:
     from edged.store.keys import NEXT
 
     path = Path(config.store.file)
+    refuse_damaged(path)
     if place.exists(NEXT):
         click.echo("going on with the rotation that was begun", err=True)
         return
@@ -86,6 +86,17 @@ def begin(config: Config, place: Place) -> None:
             rotation.reading(path, ring).close()  # a key that does not open the store is not to be rotated
             rotation.refuse_small_disk(path)
     place.make_next()
+
+
+def refuse_damaged(path: Path) -> None:
+    """The old key goes at the end, and with it whatever lies aside under it. Raises ``StoreError``."""
+    from edged.store import quarantine
+
+    if aside := quarantine.kept(path):
+        raise StoreError(
+            f"{aside[0]} is a damaged store under the old key, which would be gone",
+            f"save what is whole (edged store salvage {aside[0]}) and move it away, then rotate",
+        )
 
 
 def written(config: Config, place: Place) -> bool:
@@ -171,10 +182,7 @@ def shown(path: Path) -> Iterator[Any]:
 
 
 def write_here(config: Config, place: Place) -> None:
-    """Write the store anew in this process; as root for somebody else in a child that is that user.
-
-    Root must not open files by name in a folder of another user's, who could put a link there in between.
-    """
+    """Write the store anew, as its owner."""
     from edged.store import rotation
 
     path = Path(config.store.file)
@@ -190,40 +198,7 @@ def write_here(config: Config, place: Place) -> None:
         def told(what: str, done: int, of: int) -> None:
             line()
 
-        if os.geteuid() == 0 and owner.st_uid != 0:
-            as_user(owner.st_uid, owner.st_gid, work)
-        else:
-            work()
-
-
-def as_user(uid: int, gid: int, work: Callable[[], None]) -> None:
-    """Do ``work`` in a child that is that user and nobody else. Its error becomes ours."""
-    reading, writing = os.pipe()
-    if child := os.fork():
-        os.close(writing)
-        with os.fdopen(reading, "rb") as said:
-            told = said.read()
-        _, status = os.waitpid(child, 0)
-        if os.waitstatus_to_exitcode(status) != 0:
-            message, hint = (
-                json.loads(told) if told else (f"the work was cut off ({status})", "run this again")
-            )
-            raise StoreError(message, hint)
-        return
-    code = 1
-    try:
-        os.setgroups([])
-        os.setgid(gid)
-        os.setuid(uid)
-        work()
-        code = 0
-    except EdgedError as error:
-        os.write(writing, json.dumps((error.message, error.hint)).encode())
-    except BaseException as error:
-        bug = fault(error, "the rotation") if isinstance(error, Exception) else EdgedError("interrupted")
-        os.write(writing, json.dumps((bug.message, bug.hint)).encode())
-    finally:
-        os._exit(code)
+        as_owner(owner.st_uid, owner.st_gid, work, "the rotation")
 
 
 def finish(config: Config, place: Place) -> str:
@@ -236,6 +211,7 @@ def finish(config: Config, place: Place) -> str:
     from edged.store.keys import NEXT
 
     path = Path(config.store.file)
+    refuse_damaged(path)
     with place.ring() as ring:
         if path.exists() and path.stat().st_size:
             rotation.reading(path, ring).close()

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from edged.errors import DamagedError, NewerSchemaError, StoreError, WrongKeyError
 from edged.store import rotation, schema
 from edged.store.database import Database
-from edged.store.salvage import marks
+from edged.store.salvage import btree, marks
 from edged.store.salvage.pages import Pages
 from edged.store.salvage.trees import Gap, Tree, orphans
 from edged.store.secret import Key
@@ -119,6 +119,7 @@ class _Copy:
         self._trees = {name: Tree(pages, root) for name, root in roots.items()}
         self._count: dict[str, int] = {}
         self._lost: dict[str, int] = {}
+        self._adopted: dict[str, int] = {}
         self._series: set[int] = set()
 
     def done(self, zone: datetime.tzinfo) -> dict[str, Saved]:
@@ -183,14 +184,24 @@ class _Copy:
                 continue
             since = marks.since(self._made, name)
             rows = [(cell.key, *(cell.record or ())[1:]) for cell in cells if cell.key >= since]
-            self._count[name] += self._insert(name, rows)
+            more = self._insert(name, rows)
+            self._count[name] += more
+            self._adopted[name] = self._adopted.get(name, 0) + more
+
+    def _strays(self) -> int:
+        """Damaged pages of which nobody can tell whose they are."""
+        free, _ = btree.free(self._pages.get)
+        used = set[int]().union(*(tree.used for tree in self._trees.values()))
+        return len(self._pages.damaged - used - free) + self._pages.untold
 
     def _saved(self, name: str) -> Saved:
         tree = self._trees.get(name)
         if tree is None:
             return Saved(0, 0)
         saved = self._count[name]
-        lost = self._lost.get(name, 0) + (tree.lost if name not in COPIES or not saved else tree.cut)
+        found = bool(self._adopted.get(name)) and not self._strays()
+        missing = tree.cut if saved and name in COPIES else tree.lost(found)
+        lost = self._lost.get(name, 0) + missing
         spans = tuple(_span(gap) for gap in tree.gaps) if name in LEVELS else ()
         return Saved(saved, lost, spans)
 

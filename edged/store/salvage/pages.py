@@ -28,10 +28,11 @@ class Pages:
 
     def __init__(self, path: Path, key: Key) -> None:
         self.path = path
+        self.files = (path, path.with_name(path.name + "-wal"))
         self.salt = diagnosis.salt(path, key, PAGE)
         self._cipher = Cipher(key, self.salt)
         self._file = path.open("rb")
-        self._log = wal.read(path.with_name(path.name + "-wal"), PAGE)
+        self._log = wal.read(self.files[1], PAGE)
         self.dropped = wal.dropped(self._log, path, PAGE)
         self._newest: dict[int, bytes] = {}
         self.damaged: set[int] = set()
@@ -39,6 +40,12 @@ class Pages:
         self.count = path.stat().st_size // PAGE
         self._take_log()
         self._cache: dict[int, bytes | None] = {}
+
+    @property
+    def salt_damaged(self) -> bool:
+        """Whether the file's own is not the one that its pages were written with."""
+        self._file.seek(0)
+        return not self._file.read(PAGE).startswith(self.salt)
 
     def close(self) -> None:
         """Forget the key."""

@@ -86,11 +86,12 @@ class Tree:
                 self.read += 1
                 yield cell
 
-    @property
-    def lost(self) -> int:
-        """About how many rows are gone: those of a page are as many as on the others."""
+    def lost(self, found: bool) -> int:
+        """About how many rows are gone: those of a leaf are as many as on the others. ``found``: what was
+        below other damaged pages was found.
+        """
         each = max(1, round(self.read / self.leaves)) if self.leaves else 1
-        return self.cut + each * len(self.gaps)
+        return self.cut + each * sum(gap.leaf or not found for gap in self.gaps)
 
 
 def orphans(pages: Pages, trees: dict[str, Tree]) -> Iterator[tuple[str, tuple[Cell, ...]]]:
