@@ -194,8 +194,8 @@ class _Hand:
         until = time.monotonic() + seconds
         while True:
             wait = max(0.0, until - time.monotonic())
-            watched = [one for one, _ in self._asked]
-            found = select.select([self._process.channel, *watched], [], [], wait)[0]
+            watched: list[Warden | wall.Channel] = [one for one, _ in self._asked]
+            found = select.select([*watched, self._process.channel], [], [], wait)[0]
             if not found:
                 return
             for thing, action in self._asked[:]:

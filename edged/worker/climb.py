@@ -71,8 +71,9 @@ class Climb:
             self._reader.resume()
 
     def close(self) -> None:
-        """Wait a moment for what is being opened."""
+        """Wait a moment for what is being opened, and overwrite what the last frame left in the model."""
         self._opener.close()
+        self.footing.network.wipe()
 
     def _begun(self) -> Footing | None:
         """Open what is wanted; a footing that is wanted only by another name is there already."""

@@ -24,7 +24,7 @@ from edged.config import shape
 from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError, WallError, fault
 from edged.worker.measure import Left, Sums
 from edged.worker.reader import Prepared, Reader
-from edged.worker.sandbox import Locked, Wanted, lock
+from edged.worker.sandbox import Locked, Wanted, lock, narrow
 from edged.worker.shelf import AfreshError
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def _outcome(channel: wall.Channel, assignment: wall.Assignment) -> EdgedError |
 
 
 def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
+    narrow(assignment)
     from edged.worker.ladder import Ladder
     from edged.worker.source import Want, opened
 
@@ -112,7 +113,9 @@ class Looker:
         from edged.worker.climb import Climb
 
         self._channel, self._reader = channel, reader
-        self._wanted = Wanted(frozenset((type(assignment.pipeline.source).__name__.lower(),)))
+        self._purposes = frozenset(
+            (type(assignment.pipeline.source).__name__.lower(), footing.network.delegate)
+        )
         self._climb = Climb(ladder, footing, reader)
         self._units = tuple(one.unit for one in assignment.series)
         self._values = np.zeros(len(self._units))
@@ -126,7 +129,7 @@ class Looker:
         self._listened = 0.0
 
     def close(self) -> None:
-        """Wait for a model that is being opened: the process is about to end."""
+        """The process is about to end: what held frames is overwritten."""
         self._climb.close()
 
     def run(self, lacking: list[wall.Declined]) -> None:
@@ -139,7 +142,7 @@ class Looker:
         self._told = time.monotonic()
         self._next = math.floor(start) + wall.TICK if self._recorded else self._told + wall.TICK
         self._look(first)
-        locked = lock(self._wanted, lambda listener: self._channel.send_with(wall.Watched(), listener))
+        locked = lock(Wanted(self._purposes), self._hand_over)
         self._cpu = time.process_time()
         for message in (self._ready(locked), *lacking):
             self._channel.send(message)
@@ -151,6 +154,10 @@ class Looker:
             self._end()
             return
         self._tick(self._now())
+
+    def _hand_over(self, listener: int) -> None:
+        """From here on the kernel asks the daemon."""
+        self._channel.send_with(wall.Watched(), listener)
 
     def _first(self) -> Prepared:
         deadline = time.monotonic() + FIRST_FRAME

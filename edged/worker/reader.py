@@ -154,6 +154,9 @@ class Reader:
         self._thread.join(0.0 if self.silent > 2.0 * self.PATIENCE else 2.0)
         if not self._thread.is_alive():
             self._source.close()
+            while not self._ready.empty():
+                if isinstance(left := self._ready.get(), Prepared):
+                    left.tensor.fill(0)
 
     # --- the reader's own thread
 

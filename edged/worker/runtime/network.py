@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,14 @@ class Network:
             raise UnavailableError(
                 f"inference failed: {words(error)}", "is the accelerator still plugged in?"
             ) from None
+
+    def wipe(self) -> None:
+        """Overwrite the last frame and what was computed from it, by an inference on zeros. For the end."""
+        self.reset()
+        engine = self._engine
+        with suppress(RuntimeError):
+            engine.set_tensor(self._input, interpreter.zeros(self._details[self._input]))
+            engine.invoke()
 
     def reset(self) -> None:
         """Forget all state, as if no frame had come yet."""

@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edged.worker.sandbox import landlock, limits, process, proof, seccomp, stillness
+from edged.wall import Assignment
+from edged.worker.sandbox import landlock, limits, outlook, process, proof, seccomp, stillness
 
 #: Growth that a rung needs beside the one at work, with its activations and its threads' stacks.
 GROWTH = 512 << 20  # bytes
@@ -34,6 +35,18 @@ class Locked(NamedTuple):
     """
 
     lacking: tuple[str, ...] = ()
+
+
+def narrow(task: Assignment) -> None:
+    """Before anything foreign is opened: nothing can be written, made or exec'd from now on, and nothing
+    read but the system and what the task names. For a model or a recording that takes its reader over
+    while it is opened.
+
+    Raises ``OSError``.
+    """
+    process.give_up_privileges()
+    limits.forbid_cores()
+    landlock.enforce(outlook.readable(task), outlook.DEVICES)
 
 
 def lock(wanted: Wanted, hand_over: Callable[[int], None]) -> Locked:

@@ -1,6 +1,10 @@
-"""Landlock: every right that this kernel can take away is taken, and no rule gives one back. No path can be
-opened, no TCP port bound or reached; from Linux 6.12 on no abstract socket outside and no process
-outside can be reached either. By the system calls themselves: no C library wraps them.
+"""Landlock, twice. ``narrow`` before anything foreign is opened: this process and all threads that it will
+have may read what programs read and the files of their task, and open devices; nothing is written, made
+or exec'd, and no other process can be looked into. ``enforce`` at the lock: every right that this kernel
+can take away is taken, and no rule gives one back.
+
+From ABI 6 (Linux 6.12) on no abstract socket and no process outside can be reached either. By the system
+calls themselves: no C library wraps them.
 """
 
 from __future__ import annotations
@@ -9,15 +13,19 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from edged.worker.sandbox.process import libc
 
-#: landlock_create_ruleset(2), landlock_restrict_self(2): the same number on all architectures.
-CREATE_RULESET, RESTRICT_SELF = 444, 446
+#: landlock_create_ruleset(2) and its kin: the same numbers on all architectures.
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 CREATE_RULESET_VERSION: Final = 1
-#: linux/landlock.h: how many file system rights each ABI knows (refer, truncate, ioctl on devices came
-#: later).
+PATH_BENEATH: Final = 1
+# linux/landlock.h: LANDLOCK_ACCESS_FS_*
+WRITE_FILE, READ_FILE, READ_DIR, IOCTL_DEVICE = 1 << 1, 1 << 2, 1 << 3, 1 << 15
+#: How many file system rights each ABI knows (refer, truncate, ioctl on devices came later).
 RIGHTS: Final = {1: 13, 2: 14, 3: 15, 4: 15}
 RIGHTS_LATEST: Final = 16  # ABI 5 and later
 NET: Final = 0b11  # TCP bind and connect, ABI 4 and later
@@ -30,24 +38,34 @@ def abi() -> int:
     return max(0, found)
 
 
+def rights(version: int) -> int:
+    """All file system rights of an ABI."""
+    return (1 << RIGHTS.get(version, RIGHTS_LATEST)) - 1
+
+
 def ruleset(version: int) -> bytes:
     """struct landlock_ruleset_attr for an ABI: everything that it knows."""
-    rights = (1 << RIGHTS.get(version, RIGHTS_LATEST)) - 1
     if version < 4:
-        return struct.pack("=Q", rights)
+        return struct.pack("=Q", rights(version))
     if version < 6:
-        return struct.pack("=QQ", rights, NET)
-    return struct.pack("=QQQ", rights, NET, SCOPES)
+        return struct.pack("=QQ", rights(version), NET)
+    return struct.pack("=QQQ", rights(version), NET, SCOPES)
 
 
-def enforce() -> bool:
-    """Restrict this thread and those that it starts; whether the kernel could. Raises ``OSError``."""
+def enforce(readable: Iterable[str] = (), devices: Iterable[str] = ()) -> bool:
+    """Restrict this thread and those that it starts to reading ``readable`` and using ``devices``, with all
+    that is beneath them; whether the kernel could. Raises ``OSError``.
+    """
     version = abi()
     if not version:
         return False
     wish = ruleset(version)
     descriptor = _called(libc.syscall(CREATE_RULESET, wish, ctypes.c_size_t(len(wish)), 0))
     try:
+        for path in readable:
+            _allow(descriptor, path, READ_FILE | READ_DIR)
+        for path in devices:
+            _allow(descriptor, path, (READ_FILE | READ_DIR | WRITE_FILE | IOCTL_DEVICE) & rights(version))
         _called(libc.syscall(RESTRICT_SELF, descriptor, 0))
     finally:
         os.close(descriptor)
@@ -61,6 +79,19 @@ def holds() -> bool:
     except OSError as error:
         return error.errno == errno.EACCES
     return False
+
+
+def _allow(ruleset: int, path: str, allowed: int) -> None:
+    """A path that is not there needs no rule."""
+    with suppress(OSError):
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            if not os.path.isdir(path):  # noqa: PTH112 - a directory's right on a file is an error
+                allowed &= ~READ_DIR
+            rule = struct.pack("=Qi", allowed, place)
+            _called(libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, rule, 0))
+        finally:
+            os.close(place)
 
 
 def _called(result: int) -> int:

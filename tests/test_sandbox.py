@@ -1,0 +1,293 @@
+"""The sandbox of a real worker: what the kernel says of it, what the daemon asks of it, and what becomes of
+one that breaks out, does not prove itself, or pretends.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stage import Stage
+
+from edged import supervise, wall, warden
+from edged.supervise import Keeper
+from edged.wall import WITNESSED
+from edged.worker.sandbox import landlock
+
+filters = pytest.mark.skipif(
+    not warden.available(), reason="this kernel, or this emulation, has no filters that ask"
+)
+landlocked = pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+
+
+def status(pid: int, thread: int | str) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/task/{thread}/status").read_text().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+@pytest.fixture
+def at_work(stage: Stage) -> Keeper:
+    keeper = stage.keep()
+    stage.until(lambda: stage.heard.count("p") >= 1)
+    return keeper
+
+
+@filters
+def test_every_thread_is_locked_and_the_daemon_was_asked(at_work: Keeper) -> None:
+    threads = [one.name for one in Path(f"/proc/{at_work.pid}/task").iterdir()]
+    assert len(threads) > 1
+    for thread in threads:
+        found = status(at_work.pid, thread)
+        assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+    assert set(WITNESSED) <= set(at_work._warden.seen)
+    assert at_work.ready is not None and not {"seccomp", "notification"} & set(at_work.ready.lacking)
+
+
+def test_its_limits_are_hard(at_work: Keeper) -> None:
+    lines = Path(f"/proc/{at_work.pid}/limits").read_text().splitlines()[1:]
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
+    for name in ("Max file size", "Max core file size", "Max locked memory", "Max msgqueue size"):
+        assert limits[name] == ["0", "0"]
+    for name in ("Max open files", "Max data size", "Max processes"):
+        soft, hard = limits[name]
+        assert soft == hard != "unlimited"
+
+
+@filters
+def test_it_holds_nothing_open_but_the_wall(at_work: Keeper) -> None:
+    folder = Path(f"/proc/{at_work.pid}/fd")
+    try:
+        held = {int(one.name): str(one.readlink()) for one in folder.iterdir()}
+    except PermissionError:
+        pytest.skip("only root may look into a worker that is locked")
+    assert {held.pop(number) for number in (0, 1, 2)} == {"/dev/null"}
+    assert held.pop(3).startswith("socket:")
+    assert [one for one in held.values() if not one.endswith((".tflite", "anon_inode:[eventpoll]"))] == []
+
+
+LOCKING = """
+import ctypes, os, socket, sys, time
+from edged import wall
+from edged.worker import sandbox
+from edged.worker.sandbox import Wanted, calls, lock, proof, seccomp
+end = socket.socket(fileno=int(sys.argv[1]))
+channel = wall.Channel(end, wall.Down)
+task = channel.receive()
+def hand_over(listener):
+    channel.send_with(wall.Watched(), listener)
+def ready(*lacking):
+    channel.send(wall.Ready(10.0, 96, 96, "evil", "cpu", "", lacking))
+"""
+
+Began = Callable[[str], Keeper]
+
+
+@pytest.fixture
+def begun(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Began:
+    """A keeper of a worker with another program."""
+
+    def begin(deed: str) -> Keeper:
+        script = tmp_path / "hostile.py"
+        script.write_text(LOCKING + textwrap.dedent(deed) + "\ntime.sleep(60)\n")
+        monkeypatch.setattr(supervise, "COMMAND", (sys.executable, str(script)))
+        monkeypatch.setattr(supervise, "BACKOFF_FIRST", 60.0)
+        keeper = stage.keep()
+        stage.until(lambda: keeper.restarts == 1)
+        return keeper
+
+    return begin
+
+
+@filters
+@pytest.mark.parametrize(
+    ("deed", "name"),
+    [
+        ("open('/etc/hostname')", "openat"),
+        ("socket.socket()", "socket"),
+        ("os.fork()", "clone"),
+        ("os.execv('/bin/true', ['true'])", "execve"),
+        ("os.kill(1, 0)", "kill"),
+        ("os.memfd_create('x')", "memfd_create"),
+        ("ctypes.CDLL(None).mmap(None, 4096, 7, 0x22, -1, 0)", "mmap"),
+        ("ctypes.CDLL(None).syscall(4242)", "call 4242"),
+    ],
+)
+def test_the_first_forbidden_call_is_the_last_and_its_name_is_told(
+    begun: Began, stage: Stage, deed: str, name: str
+) -> None:
+    keeper = begun(f"lock(Wanted(), hand_over)\nready()\n{deed}\nopen('/tmp/it-went-on', 'w')")
+    assert stage.events("worker-broke-out") == [f"its worker tried `{name}`, which it may not"]
+    assert not keeper.alive and f"`{name}`" in keeper.why
+
+
+@filters
+@pytest.mark.parametrize(
+    ("deed", "rule"),
+    [
+        ("ready()", "it is not locked"),
+        ("ready('landlock')", "it is not locked"),
+        ("ready('seccomp')", "has no filters, and it has"),
+        (
+            "proof.prove = lambda: None\nlock(Wanted(), hand_over)\nready()",
+            "did not prove that it is locked: openat",
+        ),
+        ("channel.send(wall.Watched())", "handed nothing over"),
+        ("hand_over(0)", "no listener"),
+        ("hand_over(seccomp.enforce(frozenset()))\nhand_over(0)", "no listener"),
+    ],
+)
+def test_one_that_pretends_is_ended(begun: Began, stage: Stage, deed: str, rule: str) -> None:
+    begun(deed)
+    assert rule in stage.events("wall-broken")[0]
+
+
+@filters
+def test_one_that_tries_for_ever_before_it_is_ready_is_ended(begun: Began, stage: Stage) -> None:
+    begun("proof.prove = lambda: None\nlock(Wanted(), hand_over)\nwhile True: ctypes.CDLL(None).kill(1, 0)")
+    assert "`kill`" in stage.events("worker-broke-out")[0]
+
+
+@filters
+@pytest.mark.parametrize("name", ["openat", "kill", "unshare", "memfd_create"])
+def test_a_worker_whose_sandbox_has_a_hole_refuses_to_work(begun: Began, stage: Stage, name: str) -> None:
+    keeper = begun(
+        f"""
+        from edged.errors import EdgedError
+        whole = calls.rules
+        calls.rules = lambda *given: [*whole(*given), calls.Rule("{name}")]
+        try:
+            lock(Wanted(), hand_over)
+        except EdgedError as error:
+            channel.send(wall.Trouble(False, error.message, error.hint))
+            os._exit(0)
+        ready()
+        """
+    )
+    assert f"does not hold: `{name}` was let through" in keeper.why
+
+
+def alone(deed: str) -> str:
+    """What a program says in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(deed)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+NARROW = """
+import os, sys
+from edged.config.shape import *
+from edged.wall import Assignment
+from edged.worker.sandbox import narrow
+task = Assignment(2, "p", Pipeline(source=File(path={video!r}), measures=(Measure(kind="activity"),)),
+                  (Model(file={model!r}),), ())
+narrow(task)
+def tried(deed):
+    try:
+        deed()
+    except PermissionError:
+        return "no"
+    return "yes"
+"""
+
+
+@landlocked
+def test_before_anything_foreign_is_opened_only_the_task_can_be_read(tmp_path: Path) -> None:
+    for name in ("model.tflite", "video.mp4", "secret"):
+        (tmp_path / name).write_bytes(b"x")
+    deeds = (
+        f"open('{tmp_path}/model.tflite').read()",
+        f"open('{tmp_path}/video.mp4').read()",
+        "open('/etc/hostname').read()",
+        "__import__('colorsys')",
+        f"open('{tmp_path}/secret').read()",
+        f"open('{tmp_path}/model.tflite', 'a')",
+        f"open('{tmp_path}/new', 'w')",
+        f"os.rename('{tmp_path}/secret', '{tmp_path}/s')",
+        f"os.listdir('{tmp_path}')",
+        "os.execv('/bin/true', ['true'])",
+        "open('/proc/1/environ').read()",
+    )
+    program = NARROW.format(video=str(tmp_path / "video.mp4"), model=str(tmp_path / "model.tflite"))
+    said = alone(
+        program + "print(*[tried(one) for one in (" + "".join(f"lambda: {one}," for one in deeds) + ")])"
+    )
+    assert said.split() == ["yes"] * 4 + ["no"] * 7
+
+
+@landlocked
+def test_where_links_in_a_folder_of_pictures_lead_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"x")
+    folder = tmp_path / "album"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    program = NARROW.format(video=str(folder), model="builtin:activity")
+    assert alone(program + f"print(tried(lambda: open('{folder}/link').read()))") == "yes"
+
+
+def test_rulesets_are_as_large_as_the_kernel_knows_them() -> None:
+    assert [len(landlock.ruleset(one)) for one in (1, 2, 3, 4, 5, 6, 7)] == [8, 8, 8, 16, 16, 24, 24]
+    assert [landlock.rights(one).bit_length() for one in (1, 2, 3, 4, 5, 6, 7)] == [
+        13,
+        14,
+        15,
+        15,
+        16,
+        16,
+        16,
+    ]
+
+
+@filters
+def test_nothing_is_imported_any_more_and_memory_is_bounded() -> None:
+    said = alone(
+        """
+        import os
+        from edged.worker.sandbox import Wanted, lock, proof
+        proof.prove = lambda: None
+        lock(Wanted(growth=64 << 20), lambda listener: None)
+        try:
+            import colorsys
+        except ImportError:
+            print("no import", end=" ", flush=True)
+        try:
+            bytearray(256 << 20)
+        except MemoryError:
+            print("no memory", flush=True)
+        os._exit(0)
+        """
+    )
+    assert said == "no import no memory"
+
+
+def test_a_kernel_that_lacks_something_is_told_of_once(stage: Stage) -> None:
+    keeper = stage.keep()
+    keeper._say_lacking(("landlock",))
+    keeper._say_lacking(("landlock",))
+    assert stage.events("sandbox-lacking") == ["no landlock on this kernel"]
+
+
+@filters
+def test_what_the_worker_left_open_dies_with_it(stage: Stage, at_work: Keeper) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    at_work.kill()
+    stage.until(lambda: at_work.restarts == 1)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before - 3, "the wall, the process, the listener"
+
+
+def test_a_descriptor_that_nobody_asked_for_is_dropped() -> None:
+    """Once a worker is at work the daemon takes no descriptor of it."""
+    ours, theirs = wall.pair()
+    channel = wall.Channel(ours, wall.Up)
+    socket.send_fds(theirs, [wall.Channel(theirs, wall.Down)._encoder.encode(wall.Ended(1))], [0])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert channel.receive() == wall.Ended(1)
+    assert (channel.lent, len(list(Path("/proc/self/fd").iterdir()))) == (-1, before)
+    channel.close()
+    theirs.close()

@@ -1,0 +1,265 @@
+"""The filter on both architectures: put together, and run by an interpreter of ours on calls as they come."""
+
+from __future__ import annotations
+
+import errno
+import re
+from pathlib import Path
+
+import bpf as simulated
+import pytest
+
+from edged import syscalls
+from edged.wall import WITNESSED
+from edged.worker.sandbox import bpf, calls
+from edged.worker.sandbox.bpf import ALLOW, ERRNO, KILL, NOTIFY, Is, Rule
+
+MACHINES = tuple(syscalls.AUDIT)
+PURPOSES = ("synthetic", "file", "v4l2", "camera", "edgetpu")
+PROCESS = 4242
+#: Calls that open, make, reach or change something outside of the process, or run something new.
+NEVER = [
+    "openat",
+    "openat2",
+    "creat",
+    "open",
+    "name_to_handle_at",
+    "open_by_handle_at",
+    "memfd_create",
+    "memfd_secret",
+    "socket",
+    "socketpair",
+    "connect",
+    "bind",
+    "listen",
+    "accept",
+    "accept4",
+    "execve",
+    "execveat",
+    "fork",
+    "vfork",
+    "unshare",
+    "setns",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "kill",
+    "tkill",
+    "rt_sigqueueinfo",
+    "pidfd_open",
+    "pidfd_getfd",
+    "pidfd_send_signal",
+    "keyctl",
+    "add_key",
+    "request_key",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "move_mount",
+    "fsopen",
+    "open_tree",
+    "shmget",
+    "shmat",
+    "msgget",
+    "semget",
+    "mq_open",
+    "linkat",
+    "symlinkat",
+    "renameat",
+    "renameat2",
+    "unlinkat",
+    "mkdirat",
+    "mknodat",
+    "fchmod",
+    "fchmodat",
+    "fchown",
+    "fchownat",
+    "truncate",
+    "ftruncate",
+    "fallocate",
+    "setxattr",
+    "utimensat",
+    "statx",
+    "newfstatat",
+    "readlinkat",
+    "getdents64",
+    "inotify_init1",
+    "fanotify_init",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "reboot",
+    "swapon",
+    "syslog",
+    "setuid",
+    "setgid",
+    "setresuid",
+    "capset",
+    "personality",
+    "seccomp",
+    "landlock_create_ruleset",
+    "pkey_mprotect",
+    "remap_file_pages",
+    "process_madvise",
+    "splice",
+    "tee",
+    "vmsplice",
+    "sendfile",
+    "copy_file_range",
+    "sync",
+    "chdir",
+    "fchdir",
+    "setsid",
+    "setpgid",
+    "ioprio_set",
+    "sched_setscheduler",
+    "sched_setaffinity",
+    "setpriority",
+    "clock_settime",
+    "settimeofday",
+    "pwrite64",
+    "pwritev",
+    "sendmmsg",
+    "recvmmsg",
+    "acct",
+    "quotactl",
+    "ioperm",
+    "iopl",
+    "modify_ldt",
+    "mseal",
+]
+
+
+def verdict(machine: str, name: str, *arguments: int, purposes: tuple[str, ...] = ()) -> int:
+    numbers = syscalls.numbers(machine)
+    program = bpf.program(calls.rules(purposes, PROCESS), numbers, syscalls.AUDIT[machine], NOTIFY)
+    return simulated.run(bpf.packed(program), numbers[name], syscalls.AUDIT[machine], arguments)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_what_reaches_outside_is_asked_about(machine: str, purpose: str) -> None:
+    known = [name for name in NEVER if name in syscalls.numbers(machine)]
+    assert len(known) > 100 and set(WITNESSED) - {"clone"} <= set(known)
+    let_through = [one for one in known if verdict(machine, one, purposes=(purpose,)) != NOTIFY]
+    assert let_through == []
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize(
+    ("name", "arguments", "result"),
+    [
+        ("futex", (), ALLOW),
+        ("read", (9,), ALLOW),
+        ("mmap", (0, 4096, 0x3, 0x22, -1, 0), ALLOW),
+        ("mmap", (0, 4096, 0x5, 0x22, -1, 0), NOTIFY),
+        ("mmap", (0, 4096, 0x7, 0x22, -1, 0), NOTIFY),
+        ("mprotect", (0, 4096, 0x1), ALLOW),
+        ("mprotect", (0, 4096, 0x4), NOTIFY),
+        ("clone", (calls.THREAD,), ALLOW),
+        ("clone", (calls.THREAD | 0x400000,), ALLOW),
+        ("clone", (17,), NOTIFY),  # fork
+        ("clone", (calls.THREAD | 0x10000000,), NOTIFY),  # CLONE_NEWUSER
+        ("clone", (calls.THREAD & ~0x10000,), NOTIFY),  # without CLONE_THREAD
+        ("clone3", (0, 88), ERRNO | errno.ENOSYS),
+        ("write", (1, 0, 5), ALLOW),
+        ("write", (2, 0, 5), ALLOW),
+        ("write", (5, 0, 5), NOTIFY),
+        ("sendto", (3, 0, 5, 0, 0, 0), ALLOW),
+        ("sendto", (3, 0, 5, 0, 0x7FFF0000, 16), NOTIFY),  # with an address
+        ("sendto", (4, 0, 5, 0, 0, 0), NOTIFY),
+        ("sendmsg", (3,), ALLOW),
+        ("sendmsg", (7,), NOTIFY),
+        ("tgkill", (PROCESS, PROCESS, 6), ALLOW),
+        ("tgkill", (PROCESS + 1, 1, 6), NOTIFY),
+        ("prctl", (15,), ERRNO | errno.EPERM),
+        ("prctl", (4, 1), NOTIFY),  # PR_SET_DUMPABLE
+        ("prlimit64", (0, 3, 0, 0x7FFF0000), ALLOW),
+        ("prlimit64", (0, 7, 0x7FFF0000, 0), NOTIFY),
+        ("ioctl", (5, 0x5401), NOTIFY),  # TCGETS
+    ],
+)
+def test_arguments_decide(machine: str, name: str, arguments: tuple[int, ...], result: int) -> None:
+    assert verdict(machine, name, *arguments, purposes=("file",)) == result
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_requests_are_those_of_the_source(machine: str) -> None:
+    dequeue, tiocsti, usb = 0xC0585611, 0x5412, 0x8038550A
+    assert verdict(machine, "ioctl", 5, dequeue, purposes=("v4l2",)) == ALLOW
+    assert verdict(machine, "ioctl", 5, usb, purposes=("v4l2",)) == NOTIFY
+    assert verdict(machine, "ioctl", 5, usb, purposes=("v4l2", "edgetpu")) == ALLOW
+    for purpose in PURPOSES:
+        assert verdict(machine, "ioctl", 0, tiocsti, purposes=(purpose,)) == NOTIFY
+        assert verdict(machine, "ioctl", 9, 0xC0182101, purposes=(purpose,)) == NOTIFY, "answering for itself"
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_another_architectures_calls_end_it_and_unknown_ones_are_asked_about(machine: str) -> None:
+    (other,) = set(MACHINES) - {machine}
+    numbers = syscalls.numbers(machine)
+    program = bpf.packed(bpf.program(calls.rules((), PROCESS), numbers, syscalls.AUDIT[machine], NOTIFY))
+    assert simulated.run(program, numbers["futex"], syscalls.AUDIT[other]) == KILL
+    assert simulated.run(program, numbers["futex"], 0x40000003) == KILL  # i386
+    assert simulated.run(program, numbers["futex"] | 0x40000000, syscalls.AUDIT[machine]) == NOTIFY  # x32
+    assert simulated.run(program, 9999, syscalls.AUDIT[machine]) == NOTIFY
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_call_of_the_table_is_one_of_some_architecture(machine: str) -> None:
+    known = set(syscalls.numbers("x86_64")) | set(syscalls.numbers("aarch64"))
+    assert {rule.name for rule in calls.rules(PURPOSES, PROCESS)} <= known
+    waits = {"poll", "ppoll"} & set(syscalls.numbers(machine))
+    assert any(verdict(machine, one) == ALLOW for one in waits)
+
+
+def test_alternatives_and_both_halves_of_an_argument_count() -> None:
+    rules = [Rule("read", ((Is(0, 1 << 40),), (Is(1, 2), Is(2, 3))))]
+    program = bpf.packed(bpf.program(rules, {"read": 7}, 1, NOTIFY))
+    for arguments, result in (
+        ((1 << 40,), ALLOW),
+        ((0,), NOTIFY),
+        ((0, 2, 3), ALLOW),
+        ((0, 2, 4), NOTIFY),
+        ((0, 2 | 1 << 33, 3), NOTIFY),
+    ):
+        assert simulated.run(program, 7, 1, arguments) == result
+
+
+def test_a_body_that_is_too_long_to_jump_over_is_refused() -> None:
+    rule = Rule("read", tuple((Is(0, one),) for one in range(100)))
+    with pytest.raises(ValueError, match="one jump"):
+        bpf.program([rule], {"read": 7}, 1, NOTIFY)
+
+
+@pytest.mark.parametrize(
+    ("machine", "header"),
+    [("x86_64", "x86_64-linux-gnu/asm/unistd_64.h"), ("aarch64", "aarch64-linux-gnu/asm/unistd_64.h")],
+)
+def test_numbers_are_those_of_the_kernels_headers(machine: str, header: str) -> None:
+    path = Path("/usr/include") / header
+    if not path.exists():
+        pytest.skip(f"{path} is not installed")
+    found = re.findall(r"^#define __NR_(\w+)\s+(\d+)$", path.read_text(), re.MULTILINE)
+    numbers = syscalls.numbers(machine)
+    assert len(found) > 300
+    assert {name: int(number) for name, number in found if name in numbers} == {
+        name: numbers[name] for name, _ in found if name in numbers
+    }
+    assert [name for name, number in found if name not in numbers and int(number) < 470] == []
+
+
+def test_a_number_has_its_name_back() -> None:
+    for machine in MACHINES:
+        for name, number in syscalls.numbers(machine).items():
+            assert syscalls.named(number, machine) == name
+    assert syscalls.named(4242) == "call 4242"
+    assert syscalls.numbers("riscv64") == {}
