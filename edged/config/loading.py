@@ -93,6 +93,14 @@ def _parsed(text: str) -> tuple[dict[str, Any], Problem | None]:
         return {}, _broken(str(error), text)
     except RecursionError:
         return {}, Problem((), "arrays within arrays without end", "TOML", line=1)
+    except ValueError:  # Python reads no whole number of more than 4,300 digits
+        return {}, Problem((), "a number of thousands of digits", "a shorter one", line=_longest(text))
+
+
+def _longest(text: str) -> int:
+    """The number of the longest line."""
+    lines = text.split("\n")
+    return max(range(len(lines)), key=lambda number: len(lines[number])) + 1
 
 
 def _broken(message: str, text: str) -> Problem:

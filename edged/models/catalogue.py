@@ -48,8 +48,13 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def catalogue(file: Path = FILE) -> dict[str, Entry]:
-    """Every entry by its name, in the file's order."""
-    return msgspec.convert(tomllib.loads(file.read_text("utf-8")), dict[str, Entry])
+    """Every entry by its name, in the file's order. Raises ``RefusedError`` for one that is not whole."""
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text("utf-8")), dict[str, Entry])
+    except (OSError, ValueError, RecursionError, msgspec.ValidationError) as error:
+        why = " ".join(str(error).split())[:200]
+        damage = f"{file}: the catalogue of models is damaged: {why}"
+        raise RefusedError(damage, "install edged again") from None
 
 
 def entry(name: str) -> Entry:

@@ -219,8 +219,11 @@ class Campaign:
         assert life is not None
         self.by_end[life.end] += 1
         if life.broken:
-            check(bool(keeper.refused), f"life {life.number} was not refused: {life.end} ({keeper.why}; {status})")
-        elif life.end != "turns bits":
+            check(
+                bool(keeper.refused),
+                f"life {life.number} was not refused: {life.end} ({keeper.why}; {status})",
+            )
+        elif life.certain:
             check(not keeper.refused, f"life {life.number} ({life.end}) was refused: {keeper.refused}")
         if keeper.recorded:  # as if another recording came under its name
             self._tally.left(keeper, None)

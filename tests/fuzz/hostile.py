@@ -27,7 +27,7 @@ MOST_DESCRIPTORS = 253  # SCM_MAX_FD of Linux
 
 class Life(NamedTuple):
     """What a worker does: so many honest-looking ticks, then ``end``. ``broken`` says whether that breaks a
-    rule, so that it must be refused.
+    rule, so that it must be refused; ``certain`` whether that can be told beforehand.
     """
 
     number: int
@@ -36,6 +36,7 @@ class Life(NamedTuple):
     descriptors: int
     end: str
     broken: bool
+    certain: bool
 
 
 def pack(value: Any) -> bytes:
@@ -423,8 +424,16 @@ def life(seed: int, number: int, recorded: bool) -> Life:
     end = chance.choice([*kinds])
     if end in SLOW and chance.random() < 0.9:
         end = "leaves"
-    broken = end in BROKEN or end in EARLY
-    return Life(number, recorded, 0 if end in EARLY else ticks, descriptors, end, broken)
+    broken = (end in BROKEN or end in EARLY) and not _uncertain(end, recorded)
+    certain = not _uncertain(end, recorded)
+    return Life(number, recorded, 0 if end in EARLY else ticks, descriptors, end, broken, certain)
+
+
+def _uncertain(end: str, recorded: bool) -> bool:
+    """Bits that were turned may make one legal number of another; and what a slow machine can send of a
+    recording is no flood.
+    """
+    return end == "turns bits" or (end == "a flood" and recorded)
 
 
 class Worker:
@@ -475,7 +484,7 @@ def main(seed: str, number: str, recorded: str, units: str, rate: str, descripto
         worker.live()
     except (BrokenPipeError, ConnectionResetError):
         return
-    if this.broken or this.end == "turns bits":
+    if this.broken or _uncertain(this.end, this.recorded):
         time.sleep(60.0)
 
 

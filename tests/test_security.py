@@ -1,0 +1,56 @@
+"""docs/security.md promises nothing that no test shows, and its numbers are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from edged import covert
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/security.md").read_text()
+SHOWN = re.findall(r"\[`([\w]+\.py)::(test_\w+)`\]\(([^)]+)\)", PAGE)
+ATTACKERS = (
+    "A thief with the SD card",
+    "A thief with the running box",
+    "A hostile model file",
+    "A hostile video",
+    "A hostile local user",
+    "A compromised worker",
+    "The network",
+)
+
+
+def test_the_attackers_come_first() -> None:
+    places = [PAGE.index(f"\n### {one}") for one in ATTACKERS]
+    assert places == sorted(places) and places[-1] < PAGE.index("\n## Before the lock")
+
+
+@pytest.mark.parametrize(("file", "name", "path"), sorted(set(SHOWN)))
+def test_what_is_promised_is_shown(file: str, name: str, path: str) -> None:
+    target = (ROOT / "docs" / path).resolve()
+    assert target.name == file and target.is_file()
+    assert re.search(rf"^ *def {name}\(", target.read_text(), re.MULTILINE), f"{path} has no {name}"
+
+
+def test_each_guarantee_has_its_test() -> None:
+    rows = [one for one in PAGE.splitlines() if one.startswith("| ") and "| shown by |" not in one]
+    promises = [one for one in rows if one.count("|") == 3]
+    assert len(promises) > 20
+    for row in promises:
+        assert re.search(r"::test_|\]\(#", row), f"nothing shows: {row}"
+
+
+def test_what_lies_can_carry_is_what_the_code_counts() -> None:
+    table = PAGE.partition("<!-- covert -->\n")[2].partition("<!-- /covert -->")[0]
+    assert table == covert.table()
+    assert f"come on top: {covert.sentence()}." in PAGE
+
+
+def test_more_series_carry_more_and_no_rounding_far_more() -> None:
+    one, many = covert.wall_capacity(["count"], 5.0), covert.wall_capacity(["count"] * 20, 5.0)
+    assert one < many < 20 * one
+    assert covert.unrounded(["count"] * 20) > 10 * many
+    assert covert.kept_capacity(["count"] * 20, 5.0) < many / 10
