@@ -17,8 +17,9 @@ from typing import Final, NamedTuple
 
 import pytest
 from emulation import EMULATED
+from stage import Stage
 
-from edged import warden
+from edged import supervise, wall, warden
 
 sys.path.insert(0, str(Path(__file__).parent / "escape"))
 import attempts
@@ -92,3 +93,13 @@ def test_an_attempt_is_blocked(name: str, played: Played) -> None:
 @pytest.mark.parametrize("name", IN_THE_WHOLE_WORKER)
 def test_an_attempt_is_blocked_in_the_whole_worker(name: str, played: Played) -> None:
     is_blocked(name, played.whole.get(name))
+
+
+def test_an_upload_through_the_wall_ends_with_its_first_packet(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "COMMAND", (sys.executable, str(runner.WORKER), "--flood"))
+    keeper = stage.keep()
+    stage.until(lambda: stage.events("replaced"))
+    assert stage.events("wall-broken"), stage.heard.events
+    assert keeper.wall_bytes < 2 * wall.LARGEST and stage.heard.ticks == []

@@ -75,6 +75,26 @@ def locked(name: str, given: attempts.Given, descriptor: int) -> int:
     os._exit(insisted(name, given))
 
 
+def flood(descriptor: int) -> int:
+    """A picture after a picture over the wall, as fast as it goes, in packets of every size that it lets
+    pass.
+    """
+    from edged import wall
+    from edged.worker.sandbox import Wanted, lock
+
+    channel = wall.Channel(socket.socket(fileno=descriptor), wall.Down)
+    channel.receive()
+    found = lock(Wanted(), lambda listener: channel.send_with(wall.Watched(), listener))
+    channel.send(wall.Ready(10.0, 96, 96, "an attacker's", "cpu", "", found.lacking))
+    picture = bytes(range(256)) * (wall.LARGEST // 256)
+    try:
+        while True:
+            for size in (wall.LARGEST, 1024, 1):
+                channel._end.send(picture[:size])
+    except OSError:
+        os._exit(REFUSED)
+
+
 def whole(name: str, given: attempts.Given, descriptor: str) -> int:
     """The real worker, which is taken over with its second frame."""
     from edged.worker import loop
@@ -96,6 +116,8 @@ def main(words: list[str]) -> int:
         attempts.prepare(given)
         become_nobody(words[1])
         return tried(words[1], given)
+    if words[0] == "--flood":
+        return flood(int(words[1]))
     if words[0] == "--real":
         return whole(words[1], attempts.Given(**json.loads(words[2])), words[3])
     return locked(words[0], attempts.Given(**json.loads(words[1])), int(words[2]))
