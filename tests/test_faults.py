@@ -178,14 +178,12 @@ def test_a_header_that_was_torn_when_all_was_in_the_file_is_no_damage(path: Path
 
 def test_behind_a_damaged_frame_nothing_is_lost_but_its_page(path: Path, tmp_path: Path) -> None:
     log = killed(path)
-    last = max(
-        one.number for one in log.frames if any(two.page == one.page for two in log.frames[one.number + 1 :])
-    )
-    flip(log_of(path), place(log.frames[last // 2]))
+    later = [one.page for one in log.frames[60:]]
+    hit = next(one for one in log.frames[40:60] if one.page in later)
+    flip(log_of(path), place(hit))
+    assert wal.dropped(wal.read(log_of(path), PAGE), path, PAGE) > 2
     report = salvage(path, workload.KEY, tmp_path / "saved.db", lambda *_: None)
     found = workload.look(report.into)
-    again = any(one.page == log.frames[last // 2].page for one in log.frames[last // 2 + 1 :])
-    assert again, "its page is written again later"
     assert workload.judge(found, COMMITS - 1, COMMITS - 1) == COMMITS - 1
 
 
@@ -265,11 +263,12 @@ def test_a_card_that_spoils_one_store_after_the_other_is_given_up(path: Path) ->
 
 
 def test_a_wrong_key_puts_nothing_aside(path: Path) -> None:
+    """SQLite may copy the log into the file, page by page as they are; nothing else happens."""
     killed(path)
-    before = sorted(one.name for one in path.parent.iterdir())
     with pytest.raises(StoreError, match="does not open"):
         quarantine.begun(path, Keyring("here", bytearray(32)), zone=flips._UTC)
-    assert sorted(one.name for one in path.parent.iterdir()) == before
+    assert {one.name for one in path.parent.iterdir()} <= {"edged.db", "edged.db-wal"}
+    assert workload.judge(workload.look(path), COMMITS - 1, COMMITS - 1) == COMMITS - 1
 
 
 @pytest.mark.parametrize("stop", range(6))
@@ -358,13 +357,4 @@ def test_the_interposer_knows_the_names_of_its_records() -> None:
     source = interposer.SOURCE.read_text()
     names = re.search(r"enum \{ OPEN = 1, ([A-Z, ]+) \}", source)
     assert names
-    assert names[1].split(", ") == [
-        "WRITE",
-        "TRUNCATE",
-        "SYNC",
-        "UNLINK",
-        "RENAME",
-        "LINK",
-        "MARK",
-        "UNSYNCED",
-    ]
+    assert names[1] == "WRITE, TRUNCATE, SYNC, UNLINK, RENAME, LINK, MARK, UNSYNCED"

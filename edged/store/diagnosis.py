@@ -41,29 +41,31 @@ def salt(path: Path, key: Key, page: int) -> bytes:
     verifies). b"" when none of them fits.
     """
     own = _read(path, 0, SALT)
-    known = [own, *_salts_in_wal(path, page)]
+    frames = [one for one in wal.read(path.with_name(path.name + "-wal"), page).frames if one.page]
+    known = [own, *(one.content[:SALT] for one in frames if one.page == 1)]
     near = (
         own[:place] + bytes((value,)) + own[place + 1 :] for place in range(len(own)) for value in range(256)
     )
-    for candidates, samples in ((known, SAMPLE), (near, 2)):
-        pages = _samples(path, page, samples)
+    logged = [(one.page, one.content) for one in (*frames[:SAMPLE], *frames[-SAMPLE:])]
+    for candidates, many in ((known, SAMPLE), (near, 2)):
+        pages = [*_samples(path, page, many), *logged[: 2 * many]]
         for one in candidates:
             mac_key = _mac_key(one, key)
-            if any(_verifies(content, number, mac_key) for number, content in pages):
+            if any(_verifies(_signed(content, number), number, mac_key) for number, content in pages):
                 return one
     return b""
 
 
-def _salts_in_wal(path: Path, page: int) -> list[bytes]:
-    log = wal.read(path.with_name(path.name + "-wal"), page)
-    return [one.content[:SALT] for one in log.frames if one.page == 1]
+def _signed(content: bytes, number: int) -> bytes:
+    """The part of a page that its HMAC is made of, and the HMAC."""
+    return content[SALT:] if number == 1 else content
 
 
 def _samples(path: Path, page: int, many: int) -> list[tuple[int, bytes]]:
-    """Some pages but the first, at both ends of the file."""
+    """Some pages at both ends of the file."""
     count = path.stat().st_size // page
-    numbers = {*range(2, 2 + many), *range(count - many, count + 1)}
-    return [(one, _read(path, (one - 1) * page, page)) for one in sorted(numbers) if 2 <= one <= count]
+    numbers = {*range(1, 2 + many), *range(count - many, count + 1)}
+    return [(one, _read(path, (one - 1) * page, page)) for one in sorted(numbers) if 1 <= one <= count]
 
 
 def blank(path: Path) -> bool:
