@@ -1,5 +1,5 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench lint test-wall fuzz test-fresh test-interrupt test-canary test-faults test-v4l2 test-camera test-drivers test-system test-arm test-heat hardware-tests clean
+.PHONY: demo test bench lint test-wall fuzz test-mutants test-soak test-fresh test-interrupt test-canary test-faults test-v4l2 test-camera test-drivers test-system test-arm test-heat hardware-tests clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
@@ -10,6 +10,14 @@ lint:
 # Hostile workers against the daemon's side, a million messages of them: some 15 minutes. It goes on where it was stopped.
 test-wall:
 	cd tests && ../.venv/bin/python -m fuzz.campaign --messages 1000000 --state ../.fuzz-wall.json $(ARGS)
+
+# Thousands of mutated models, videos and pictures against real workers: half an hour, and it goes on where it was.
+test-mutants:
+	PYTHONPATH=tests:tests/mutants .venv/bin/python -m mutant_campaign $(ARGS)
+
+# 24 simulated hours with crashes, reloads and switched models: minutes.
+test-soak:
+	PYTHONPATH=tests:tests/soak .venv/bin/python -m soak $(ARGS)
 
 # Strangers' bytes led by the code they reach, a minute for each target. It needs the extra: pip install -e '.[fuzz]'
 fuzz:
