@@ -43,7 +43,8 @@ CODE: Final = bytes.fromhex("b82a000000c3") if X86 else bytes.fromhex("40058052c
 
 class Given(NamedTuple):
     """What attempts are given to harm. ``daemon`` is whose child this is; ``folder`` may be written to and
-    holds ``there``; ``secret`` is where in the daemon's memory eight bytes stand.
+    holds ``there``; ``secret`` is where in the daemon's memory eight bytes stand; ``tries`` is how often
+    to try what is only refused.
     """
 
     daemon: int
@@ -53,6 +54,7 @@ class Given(NamedTuple):
     port: int
     machine: str = ""
     user: int = 0
+    tries: int = 100
 
     def path(self, name: str) -> bytes:
         return os.fsencode(f"{self.folder}/{name}")

@@ -21,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import attempts
 
 SUCCEEDED, REFUSED, OTHERWISE = 70, 100, 71
-TRIES = 100
 NOBODY = 65534
 #: Of Python alone: what it raises when it would import something.
 BEFORE = 72
@@ -45,7 +44,7 @@ def insisted(name: str, given: attempts.Given) -> int:
     """Again and again, for as long as it is only refused: until the daemon has read that this worker is
     ready, it takes what is tried for a proof.
     """
-    for _ in range(TRIES):
+    for _ in range(given.tries):
         status = tried(name, given)
         if status != REFUSED + errno.EPERM or name in attempts.ANSWERED:
             break
