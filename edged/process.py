@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
+
+import msgspec
 
 from edged import wall
 
@@ -38,6 +41,7 @@ class Process:
         except BaseException:
             self.channel.close()
             raise
+        self._cpu = 0.0
         with suppress(OSError):
             Path(f"/proc/{self.pid}/oom_score_adj").write_text(str(DISPENSABLE))
 
@@ -52,6 +56,23 @@ class Process:
     def lives(self) -> bool:
         """Whether it has not ended yet, whoever may have noticed that."""
         return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def weighed(self, message: wall.Up) -> wall.Up:
+        """The message; a tick with the CPU that the kernel says the process took since the last one (or since
+        it was ready), instead of its own word for it.
+        """
+        if isinstance(message, wall.Ready | wall.Tick):
+            before, self._cpu = self._cpu, self._spent()
+            if isinstance(message, wall.Tick):
+                return msgspec.structs.replace(message, cpu=max(0.0, self._cpu - before))
+        return message
+
+    def _spent(self) -> float:
+        """Seconds of one core, of all its threads: CPUCLOCK_SCHED of include/linux/posix-timers.h."""
+        try:
+            return time.clock_gettime(~self.pid << 3 | 2)
+        except OSError:
+            return self._cpu
 
     def reap(self) -> int:
         """Its end, as ``os.waitstatus_to_exitcode`` gives it (negative: the signal). Blocks until then."""

@@ -307,7 +307,7 @@ class Keeper(Standing):
             if isinstance(message, wall.Watched):
                 self._warden.take(process.channel)
                 return True
-            self._heard(self._inspector.inspect(message, time.monotonic()))
+            self._heard(process.weighed(self._inspector.inspect(message, time.monotonic())))
         except BlockingIOError:
             return False
         except WallError as error:

@@ -185,6 +185,18 @@ def test_a_rule_breaker_is_killed_and_that_is_recorded(
     assert "broke a rule" in keeper.why and not keeper.alive
 
 
+def test_what_it_takes_of_the_processor_is_the_kernels_word_and_not_its_own(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "liar.py"
+    script.write_text(textwrap.dedent(HOSTILE) + "ready(); tick(1, cpu=64.0)\ntime.sleep(60)\n")
+    monkeypatch.setattr(supervise, "COMMAND", (sys.executable, str(script)))
+    stage.keep()
+    stage.until(lambda: stage.heard.count("p") == 1)
+    ((_, heard),) = stage.heard.ticks
+    assert 0.0 <= heard.cpu < 60.0
+
+
 def test_a_library_that_aborts_with_the_edge_tpu_leads_to_the_cpu(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

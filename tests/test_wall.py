@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import socket
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -386,3 +389,19 @@ def test_what_is_no_message_is_not_quoted() -> None:
         with pytest.raises(WallError) as caught:
             wall.Channel(ours, wall.Up).receive()
     assert "picture" not in str(caught.value)
+
+
+@pytest.mark.parametrize("lending", [False, True], ids=["later", "while one may be lent"])
+@pytest.mark.parametrize("count", [1, 2, 253])
+def test_descriptors_that_nobody_asked_for_are_closed(lending: bool, count: int) -> None:
+    ours, theirs = wall.pair()
+    with ours, theirs:
+        channel = wall.Channel(ours, wall.Up)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(10):
+            socket.send_fds(theirs, [msgspec.msgpack.encode(Ended(5))], [theirs.fileno()] * count)
+            assert channel.receive(wait=False, lending=lending) == Ended(5)
+        held = len(list(Path("/proc/self/fd").iterdir())) - before
+        assert held == (1 if lending else 0)
+        if lending:
+            os.close(channel.lent)
