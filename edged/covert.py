@@ -23,7 +23,6 @@ from edged.store.schema import COVERAGE_SCALE, SCALES
 
 LONGEST: Final = 60.0  # seconds; longer ticks are possible, and say less a second
 MINUTE: Final = 60.0
-YEAR_OF_CORES: Final = 366 * 86_400.0 * inspector.MOST_CORES
 TROUBLE_CHARACTERS: Final = 2 * 400  # of a message and its hint
 UNITS: Final = {"presence": "share", "occupancy": "count", "activity": "fraction", "level": ""}
 
@@ -55,13 +54,13 @@ def durations(most: float, digits: int) -> int:
 
 
 def health(span: float, rate: float) -> float:
-    """How many different healths (frames, drops, durations, CPU) a tick may tell of. ``rate`` in frames per
-    second.
+    """How many different healths (frames, drops, durations) a tick may tell of. ``rate`` in frames per second.
+    What it says of the CPU is not in it: the kernel's word is taken instead, see ``process``.
     """
     frames = math.floor((rate or inspector.MOST_FPS) * span) + inspector.SPARE_FRAMES + 1
     drops = int(math.log2(rounding.MOST_DROPPED)) + 2
     frame = durations(inspector.LONGEST_FRAME, rounding.DURATION_DIGITS)
-    return float(frames * drops * frame**2 * durations(YEAR_OF_CORES, rounding.CPU_DIGITS))
+    return float(frames * drops * frame**2)
 
 
 def ticks(span: float, told: float, rate: float) -> float:
