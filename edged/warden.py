@@ -61,6 +61,9 @@ class Warden:
     def __init__(self, reactor: Watches, broke_out: Callable[[Attempt], None]) -> None:
         self._reactor, self._broke_out = reactor, broke_out
         self._listener = -1
+        self._watches = (
+            False  # also when those who were watched have ended since: a still picture's are quick
+        )
         self._proven = self._over = False
         self.seen: list[str] = []
 
@@ -76,17 +79,17 @@ class Warden:
         if descriptor < 0:
             raise WallError("it said that it is watched, and handed nothing over")
         kind = str(Path(f"/proc/self/fd/{descriptor}").readlink())
-        if self._listener >= 0 or self._proven or kind != LISTENER:
+        if self._watches or self._proven or kind != LISTENER:
             os.close(descriptor)
             raise WallError("it handed over what is no listener")
-        self._listener = descriptor
+        self._listener, self._watches = descriptor, True
         self._reactor.on_readable(self, self._asked)
 
     def admit(self, ready: Ready) -> None:
         """From now on every call that is asked about is a break-out. Raises ``WallError`` unless the worker
         has proven that it is locked, or this kernel cannot do it.
         """
-        if self._listener >= 0:
+        if self._watches:
             if missing := [one for one in WITNESSED if one not in self.seen]:
                 raise WallError(f"it did not prove that it is locked: {', '.join(missing)}")
         elif not {"seccomp", "notification"} & set(ready.lacking):

@@ -2,7 +2,7 @@
 
     faulty.py TIMES FOLDER DESCRIPTOR
 
-A worker does the deed that its pipeline is named after, with its third frame; after so many TIMES, and under
+A worker does the deed that its pipeline is named after, after its first tick; after so many TIMES, and under
 any other name, it is sound. In FOLDER each deed has a file: one byte for each time.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 TIMES, FOLDER = int(sys.argv[1]), Path(sys.argv[2])
-FRAME = 3
+FRAME = 15  # at ten a second: after its first tick
 hoard: list[bytes] = []
 seen = 0
 

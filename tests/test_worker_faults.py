@@ -5,6 +5,7 @@ again and again is set aside and explained. Real processes, real faults.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -18,10 +19,11 @@ from delegates import Library
 from stage import Stage
 from unanswered import Server, state, unanswered
 
-from edged import health, quarantine, supervise
+from edged import health, quarantine, supervise, wall
 from edged.config.shape import File, Model
 from edged.facts import condition, pipeline
 from edged.supervise import Keeper
+from edged.warden import Warden
 
 FAULTY = Path(__file__).parent / "faulty.py"
 
@@ -194,6 +196,25 @@ def test_a_killed_worker_that_is_slow_to_end_is_no_news(
     kill(held[0])
     stage.until(lambda: not Path(f"/proc/{first}").exists() and keeper.state == "running")
     assert not stage.events("worker-stuck") and keeper.pid != first
+
+
+def test_a_worker_that_is_done_before_the_daemon_looks_was_locked_all_the_same(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A still picture: the kernel lets go of the listener before the daemon has read that it is ready."""
+    asked = Warden._asked
+
+    def slow(self: Warden) -> None:
+        asked(self)
+        if set(wall.WITNESSED) <= set(self.seen) and self.fileno() >= 0:
+            select.select([keeper._process, self], [], [], 30.0)  # until it asks more, or has ended
+
+    monkeypatch.setattr(Warden, "_asked", slow)
+    still = media.still(tmp_path / "still.png", media.picture(9))
+    keeper = stage.keep(source=File(path=str(still), pace="fast"))
+    stage.until(lambda: keeper.done or bool(stage.events("wall-broken")))
+    assert (keeper.state, stage.events("wall-broken"), stage.events("replaced")) == ("ended", [], [])
+    assert stage.heard.count("p") >= 1
 
 
 def _later(held: list[Any]) -> Callable[[Any], None]:
