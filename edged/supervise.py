@@ -45,7 +45,7 @@ HEALTHY = 60.0  # seconds at work that make an earlier failure forgotten
 STOP_PATIENCE = 2.0  # seconds that a worker has for its last tick
 KILL_PATIENCE = 1.0  # seconds that the kernel has to end what was killed, when the daemon is to end
 STUCK = 5.0  # seconds after which a killed process hangs in the kernel: a driver that never returns
-FAREWELL = 1.0  # seconds in which a worker that has given up is to end
+FAREWELL = 0.5  # seconds in which a worker that has given up is to end
 BESIDE = 0.4  # seconds after which another worker is tried beside one that was killed and has not ended
 HANGS = "the worker hangs in the kernel and cannot be ended; only a reboot frees the device"
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend

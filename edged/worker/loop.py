@@ -36,7 +36,7 @@ HOLD_FRAMES = 2.0
 FIRST_FRAME = 20.0  # seconds
 #: A source that is so long at one read hangs in its driver; it comes back within a second, or says why not.
 #: Of a recording a read may be many frames' decoding on a slow board.
-HUNG, HUNG_RECORDING = 3.0, 30.0  # seconds
+HUNG, HUNG_RECORDING = 2.5, 30.0  # seconds
 STALE = 3.0  # seconds; a live frame that is older was stamped by a clock that is not ours
 #: No gap in a recording is longer: each of its seconds is told as blind.
 LONGEST_LEAP = 86_400.0  # seconds
