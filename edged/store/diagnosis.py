@@ -41,7 +41,9 @@ def salt(path: Path, key: Key, page: int) -> bytes:
     verifies). b"" when none of them fits.
     """
     own = _read(path, 0, SALT)
-    frames = [one for one in wal.read(path.with_name(path.name + "-wal"), page).frames if one.page]
+    frames = [
+        one for one in wal.read(path.with_name(path.name + "-wal"), page, sums=False).frames if one.page
+    ]
     known = [own, *(one.content[:SALT] for one in frames if one.page == 1)]
     near = (
         own[:place] + bytes((value,)) + own[place + 1 :] for place in range(len(own)) for value in range(256)

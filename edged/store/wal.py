@@ -57,24 +57,23 @@ class Log(NamedTuple):
         return taken
 
 
-def read(path: Path, page: int) -> Log:
-    """The log of a database, with pages of ``page`` bytes. Raises ``OSError``."""
+def read(path: Path, page: int, sums: bool = True) -> Log:
+    """The log of a database, with pages of ``page`` bytes; without looking at ``sums`` no frame fits. Raises
+    ``OSError``.
+    """
     content = path.read_bytes() if path.exists() else b""
     if len(content) < HEADER.size:
         return Log(False, (0, 0), ())
-    magic, _, size, _, one, two, *sums = HEADER.unpack_from(content)
+    magic, _, size, _, one, two, *told = HEADER.unpack_from(content)
     order = ">" if magic & 1 else "<"
     found = _sums(content[:24], (0, 0), order)
-    whole = magic | 1 == MAGIC | 1 and size == page and list(found) == sums
-    return Log(
-        whole,
-        (one, two),
-        tuple(_frames(content, page, order, found if whole else None, (one, two) if whole else None)),
-    )
+    whole = magic | 1 == MAGIC | 1 and size == page and list(found) == told
+    before, wanted = (found, (one, two)) if whole else (None, None)
+    return Log(whole, (one, two), tuple(_frames(content, page, order, before, wanted, sums)))
 
 
 def _frames(
-    content: bytes, page: int, order: str, before: Sums | None, wanted: Sums | None
+    content: bytes, page: int, order: str, before: Sums | None, wanted: Sums | None, look: bool
 ) -> Iterator[Frame]:
     step = FRAME.size + page
     for number in range((len(content) - HEADER.size) // step):
@@ -83,7 +82,7 @@ def _frames(
         salts, sums = (rest[0], rest[1]), (rest[2], rest[3])
         data = content[at + FRAME.size : at + step]
         wanted = wanted or salts  # others are left over from the log before: nobody takes them
-        fits = before is not None and salts == wanted
+        fits = look and before is not None and salts == wanted
         fits = fits and _sums(content[at : at + 8] + data, before or (0, 0), order) == sums
         yield Frame(number, name, pages, salts, sums, fits, data)
         before = sums
