@@ -29,7 +29,7 @@ FILES: Final = {
     "test_docs.py": _TEXT,
     "test_layers.py": _TEXT,
     "test_install.py": "install.sh and what it calls are not there",
-    "test_worker_faults.py": "the emulator itself is what crashes and hangs, against deadlines that it misses",
+    "test_worker_faults.py": "the emulator itself crashes and hangs, and misses deadlines",
     "test_mutants.py": "what crashes on a mutant would be the emulator, and hundreds would take an hour",
     "test_soak.py": "it would take hours",
     "test_box.py": "it would take an hour: minutes of real time, against deadlines that an emulator misses",

@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -187,20 +188,17 @@ class Soak:
             assert ask(self._folder / "run", "reload")["accepted"]
         segments = self.seconds // self._segment
         share = self._wanted.crashes * (number + 1) // segments - self._wanted.crashes * number // segments
-        moments = sorted(self._chance.uniform(0.1, 0.9) for _ in range(share))
-        for moment in moments:
-            self._until(lambda moment=moment: self._far(number, moment))  # type: ignore[misc]
+        before = self._pipeline("hours")["analysed"]
+        for moment in sorted(self._chance.uniform(0.05, 0.95) for _ in range(share)):
+            self._until(partial(self._far, before + moment * self._segment))
             self._harm()
-        self._until(lambda: self._over(number))
+        self._until(self._over)
 
-    def _far(self, number: int, moment: float) -> bool:
-        one = self._pipeline("hours")
-        # What was analysed counts on over reloads, and what was read twice counts twice.
-        return self._over(number) or bool(
-            one["pid"] and one["state"] == "running" and self._chance.random() < moment
-        )
+    def _far(self, frames: float) -> bool:
+        """Whether ``hours`` has analysed so many frames of this segment, some of them twice, or is over."""
+        return self._over() or self._pipeline("hours")["analysed"] >= frames
 
-    def _over(self, number: int) -> bool:
+    def _over(self) -> bool:
         one = self._pipeline("hours")
         return bool(one["state"] == "ended" and one["pid"] == 0)
 
