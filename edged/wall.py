@@ -36,7 +36,7 @@ RECORDED_RATE: Final = (
 #: Calls that a worker tries once it is locked, and that the daemon must have been asked about before it
 #: believes
 #: that the worker is ready.
-WITNESSED: Final = ("openat", "socket", "execve", "clone", "kill")
+WITNESSED: Final = ("openat", "socket", "execve", "kill")
 
 Text = Annotated[str, Meta(max_length=400)]
 Word = Annotated[str, Meta(max_length=64)]

@@ -84,9 +84,11 @@ def _model(question: OfModel) -> Answer:
 
     from edged.worker.runtime import open_network
     from edged.worker.runtime.plan import resolved
+    from edged.worker.shelf import shelf
     from edged.worker.stopwatch import inference
 
-    data = resolved(question.model.file).read_bytes()
+    path = resolved(question.model.file)
+    data = shelf.content(path) if shelf.closed else path.read_bytes()
     found = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     del data
     network = open_network(question.model, "" if question.edgetpu else "the doctor asks for the CPU")
@@ -163,9 +165,16 @@ def main() -> int:
     question: Question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
     out = os.dup(1)
     os.dup2(2, 1)
+    if isinstance(question, OfModel) and not question.edgetpu:  # an accelerator's library opens devices
+        import hashlib  # noqa: F401 - nothing can be imported afterwards
+
+        import edged.worker.stopwatch  # noqa: F401
+        from edged.worker import alone
+
+        alone.lock(question.model, out)
     os.write(out, msgspec.json.encode(answer(question)))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os._exit(main())

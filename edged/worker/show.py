@@ -8,6 +8,7 @@ not end with it.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections import Counter
 from typing import Any
@@ -16,10 +17,14 @@ import msgspec
 
 from edged.config.shape import Model
 from edged.errors import EdgedError
+from edged.worker import alone
 from edged.worker.anatomy import EDGETPU_OP, Tensor, dissect
 from edged.worker.flatbuffer import MalformedError
 from edged.worker.metadata import TensorInfo, parse
+from edged.worker.runtime import open_network
 from edged.worker.runtime.plan import resolved
+from edged.worker.shelf import shelf
+from edged.worker.stopwatch import inference
 
 RUNS = 9
 
@@ -30,7 +35,8 @@ def facts(file: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"file": file}
     try:
-        data = resolved(file).read_bytes()
+        path = resolved(file)
+        data = shelf.content(path) if shelf.closed else path.read_bytes()
         found |= {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         found |= _inside(data)
     except (OSError, EdgedError, MalformedError):
@@ -77,9 +83,6 @@ def _tensors(
 
 def _trial(file: str) -> dict[str, Any]:
     """Open it as a pipeline would, and time it."""
-    from edged.worker.runtime import open_network
-    from edged.worker.stopwatch import inference
-
     try:
         network = open_network(Model(file=file))
         seconds = inference(network, RUNS)
@@ -96,9 +99,11 @@ def _trial(file: str) -> dict[str, Any]:
 
 def main() -> int:
     """Print the facts of the file named."""
+    alone.lock(Model(file=sys.argv[1]))
     sys.stdout.write(msgspec.json.encode(facts(sys.argv[1])).decode() + "\n")
+    sys.stdout.flush()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os._exit(main())

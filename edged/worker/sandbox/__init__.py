@@ -38,15 +38,27 @@ class Locked(NamedTuple):
 
 
 def narrow(task: Assignment) -> None:
-    """Before anything foreign is opened: nothing can be written, made or exec'd from now on, and nothing
-    read but the system and what the task names. For a model or a recording that takes its reader over
-    while it is opened.
+    """Before anything foreign is opened: nothing can be written, made, forked or exec'd from now on, and
+    nothing read but the system and what the task names. For a model or a recording that takes its reader
+    over while it is opened.
 
     Raises ``OSError``.
     """
     process.give_up_privileges()
     limits.forbid_cores()
     landlock.enforce(outlook.readable(task), outlook.DEVICES)
+    seccomp.forbid()
+
+
+def shut(answers: int = 1) -> None:
+    """As ``lock``, for a process that no daemon listens to: the first forbidden call ends it. Raises
+    ``OSError``.
+    """
+    stillness.settle()
+    process.give_up_privileges()
+    limits.bound(GROWTH, DESCRIPTORS)
+    landlock.enforce()
+    seccomp.enforce(frozenset(), ask=False, answers=answers)
 
 
 def lock(wanted: Wanted, hand_over: Callable[[int], None]) -> Locked:

@@ -70,7 +70,6 @@ WORDS: Final = (
     _of_descriptors("sendmsg", WALL),
     _of_descriptors("recvfrom", WALL),
     _of_descriptors("recvmsg", WALL),
-    _of_descriptors("write", 1, 2),
     _of_descriptors("writev", 1, 2),
 )
 #: glibc's qsort asks how much memory there is; hash seeds want random numbers.
@@ -99,14 +98,26 @@ CALLS: Final[dict[str, tuple[Rule, ...]]] = {
     "edgetpu": _always("timerfd_settime"),
 }
 
+#: CLONE_THREAD, linux/sched.h
+_THREAD_FLAG: Final = 0x10000
+#: What is refused before the lock already, and stays refused quietly: a process that was forked then would
+#: not be locked, nor would a ring of io_uring's, and both could still be told by one that is. No socket is
+#: connected: Landlock knows no rule for those that have a path.
+BEFORE: Final = (
+    *(Rule(one, errno=errno.EPERM) for one in ("fork", "vfork", "io_uring_setup", "connect", "pidfd_getfd")),
+    Rule("clone", ((Is(0, 0, _THREAD_FLAG),),), errno.EPERM),
+    Rule("clone3", errno=errno.ENOSYS),
+)
 
-def rules(purposes: Iterable[str], process: int) -> list[Rule]:
+
+def rules(purposes: Iterable[str], process: int, answers: int = 1) -> list[Rule]:
     """All that a worker with these ``purposes`` may do. ``process`` is its number: a library that gives up
-    ends itself by a signal to it, and to no other.
+    ends itself by a signal to it, and to no other. ``answers`` is the descriptor of an answer, where
+    there is one.
     """
     wanted = set(purposes)
     requests = tuple((one,) for purpose in sorted(wanted) for one in REQUESTS.get(purpose, ()))
-    made = [*BASE, Rule("tgkill", ((Is(0, process, _INT),),))]
+    made = [*BASE, _of_descriptors("write", 1, 2, answers), Rule("tgkill", ((Is(0, process, _INT),),))]
     if "camera" in wanted or "edgetpu" in wanted:
         made = [one for one in made if one.name != "write"] + list(_always("write"))
     if requests:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from contextlib import suppress
 from typing import Final
 
 from edged import syscalls
@@ -17,6 +18,7 @@ from edged.worker.sandbox.process import libc
 # linux/seccomp.h
 SET_MODE_FILTER: Final = 1
 TSYNC, NEW_LISTENER, TSYNC_ESRCH = 1 << 0, 1 << 3, 1 << 4
+EVERYWHERE: Final = TSYNC | TSYNC_ESRCH
 NOT_HERE: Final = (errno.ENOSYS, errno.EINVAL)
 
 
@@ -26,36 +28,46 @@ class _Program(ctypes.Structure):
     _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def enforce(purposes: frozenset[str]) -> int | None:
-    """Put the filter on. The listener's descriptor, -1 when another listens already (then a forbidden call
-    ends the process at once), None when this kernel or architecture has no filters. Raises ``OSError``.
+def enforce(purposes: frozenset[str], ask: bool = True, answers: int = 1) -> int | None:
+    """Put the filter on. The listener's descriptor; -1 when nobody is to be asked, or another listens already
+    (then a forbidden call ends the process at once); None when this kernel or architecture has no filters.
+
+    Raises ``OSError``.
     """
     machine = os.uname().machine
     numbers = syscalls.numbers(machine)
     if not numbers:
         return None
-    rules = calls.rules(purposes, os.getpid())
-    try:
-        return _set(
-            bpf.program(rules, numbers, syscalls.AUDIT[machine], bpf.NOTIFY),
-            TSYNC | TSYNC_ESRCH | NEW_LISTENER,
-        )
-    except OSError as error:
-        if error.errno in NOT_HERE:
-            return None
-        if error.errno != errno.EBUSY:
-            raise
-    _set(bpf.program(rules, numbers, syscalls.AUDIT[machine], bpf.KILL), TSYNC | TSYNC_ESRCH)
-    return -1
+    rules, audit = calls.rules(purposes, os.getpid(), answers), syscalls.AUDIT[machine]
+    if ask:
+        with suppress(BlockingIOError):
+            return _set(bpf.program(rules, numbers, audit, bpf.NOTIFY), EVERYWHERE | NEW_LISTENER)
+    found = _set(bpf.program(rules, numbers, audit, bpf.KILL), EVERYWHERE)
+    return None if found is None else -1
 
 
-def _set(program: list[bpf.Instruction], flags: int) -> int:
-    """seccomp(2). Raises ``OSError``."""
+def forbid() -> None:
+    """Refuse what must not be done even before the lock; where there are no filters nothing. Raises
+    ``OSError``.
+    """
+    machine = os.uname().machine
+    if numbers := syscalls.numbers(machine):
+        _set(bpf.program(calls.BEFORE, numbers, syscalls.AUDIT[machine], bpf.ALLOW), EVERYWHERE)
+
+
+def _set(program: list[bpf.Instruction], flags: int) -> int | None:
+    """seccomp(2); None where there is no such thing. Raises ``OSError``, ``BlockingIOError`` when another
+    listens.
+    """
     number = syscalls.numbers()["seccomp"]
     packed = bpf.packed(program)
     wish = _Program(len(program), packed)
     result: int = libc.syscall(number, SET_MODE_FILTER, flags, ctypes.byref(wish))
     if result < 0:
         code = ctypes.get_errno()
+        if code in NOT_HERE:
+            return None
+        if code == errno.EBUSY:
+            raise BlockingIOError(code, os.strerror(code))
         raise OSError(code, os.strerror(code))
     return result

@@ -1,0 +1,36 @@
+"""A process that looks into one foreign model for a command (``edged models show``, ``edged doctor``) and
+says what it found on its output: locked before the first byte of it is read.
+
+There is no daemon to be asked here: a forbidden call ends the process, and the command tells that it did.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from edged.config.shape import Model
+from edged.errors import EdgedError
+from edged.worker import sandbox
+from edged.worker.runtime import interpreter, kind_of
+from edged.worker.runtime.plan import resolved
+from edged.worker.shelf import shelf
+
+OURS = "builtin:activity"
+
+
+def lock(model: Model, answers: int = 1) -> None:
+    """From now on this process can read that model's files and say something on the descriptor ``answers``;
+    nothing else. The runtime has had its first look at the machine on a model of ours.
+
+    Raises ``OSError`` when the kernel has what it takes and refuses it.
+    """
+    with suppress(EdgedError):
+        engine = interpreter.engine(kind_of(model), str(resolved(OURS)))
+        engine.allocate_tensors()
+        engine.invoke()
+    with suppress(EdgedError):
+        shelf.hold(resolved(model.file))
+    if model.labels_file:
+        shelf.hold(Path(model.labels_file))
+    sandbox.shut(answers)
