@@ -60,6 +60,12 @@ def check(holds: bool, text: str) -> None:
         raise Failed(text)
 
 
+def enough(totals: Counter[str], wanted: dict[str, float]) -> bool:
+    """Whether as much was reached as was wanted: of "messages" that the daemon's side read, or of "lives"."""
+    reached = {"messages": totals["messages"] + totals["refused"], "lives": totals["lives"]}
+    return all(reached[name] >= number for name, number in wanted.items())
+
+
 class Lenient:
     """A quarantine that sets nobody aside: the campaign has only so much time."""
 
@@ -160,7 +166,7 @@ class Possessed(Keeper):
 class Campaign:
     """All of it: the daemon's parts together, and what is expected of them."""
 
-    def __init__(self, folder: Path, seed: int, wanted: int, totals: Counter[str]) -> None:
+    def __init__(self, folder: Path, seed: int, wanted: dict[str, float], totals: Counter[str]) -> None:
         self.seed, self.totals, self._wanted = seed, totals, wanted
         self._number = totals["lives"]
         self.by_end: Counter[str] = Counter()
@@ -184,7 +190,7 @@ class Campaign:
 
     def next_life(self, recorded: bool) -> hostile.Life | None:
         """The next one for a live pipeline or for the recording; none once enough was said."""
-        if self.totals["messages"] + self.totals["refused"] >= self._wanted:
+        if enough(self.totals, self._wanted):
             return None
         self._number += 1
         self.totals["lives"] += 1
@@ -300,10 +306,10 @@ def impatient() -> Iterator[None]:
             setattr(supervise, name, value)
 
 
-def play(seed: int, messages: int, totals: Counter[str], until: float = math.inf) -> Campaign:
+def play(seed: int, wanted: dict[str, float], totals: Counter[str], until: float = math.inf) -> Campaign:
     """One stretch of it. Raises ``Failed``."""
     with tempfile.TemporaryDirectory() as folder, impatient():
-        campaign = Campaign(Path(folder), seed, messages, totals)
+        campaign = Campaign(Path(folder), seed, wanted, totals)
         campaign.run(until)
         campaign.end()
     return campaign
@@ -328,8 +334,9 @@ def main() -> int:
         if kept["seed"] == wanted.seed:
             totals, ends = Counter(kept["totals"]), Counter(kept["ends"])
     longest = 0.0
-    while totals["messages"] + totals["refused"] < wanted.messages:
-        campaign = play(wanted.seed, wanted.messages, totals, time.monotonic() + STRETCH)
+    while not enough(totals, {"messages": wanted.messages}):
+        stretch = time.monotonic() + STRETCH
+        campaign = play(wanted.seed, {"messages": wanted.messages}, totals, stretch)
         ends += campaign.by_end
         longest = max(longest, campaign.longest_turn)
         if wanted.state:

@@ -413,16 +413,21 @@ LEGAL: dict[str, Deed] = {
 #: Those that take the daemon's patience, and so the campaign's time.
 SLOW = ("closes its end", "hears no more", "says no more", "sends an empty packet", "is silent")
 DEEDS = {**BROKEN, **EARLY, **LEGAL}
+IN_TURN = 0
 
 
 def life(seed: int, number: int, recorded: bool) -> Life:
-    """What life ``number`` will do. A recording lets more than a live source pass at once."""
+    """What life ``number`` will do. A recording lets more than a live source pass at once. With the seed
+    ``IN_TURN`` each kind comes once before one comes again, and none is long.
+    """
     chance = random.Random(f"{seed}/{number}")
     ticks = chance.randint(500, 1800) if recorded else chance.randint(0, 11)
     descriptors = chance.choice((1, 3, MOST_DESCRIPTORS)) if chance.random() < 0.05 else 0
     kinds = chance.choices((BROKEN, EARLY, LEGAL), (16, 2, 1))[0]
     end = chance.choice([*kinds])
-    if end in SLOW and chance.random() < 0.9:
+    if seed == IN_TURN:
+        end, ticks = [*DEEDS][number % len(DEEDS)], ticks % 12
+    elif end in SLOW and chance.random() < 0.9:
         end = "leaves"
     broken = (end in BROKEN or end in EARLY) and not _uncertain(end, recorded)
     certain = not _uncertain(end, recorded)
