@@ -31,6 +31,7 @@ cp /share/systemd/edged.service "$units"
 running=$(systemctl --version | sed -n '1s/systemd \([0-9]*\).*/\1/p')
 for drop_in in /share/systemd/edged.service.d/*.conf; do
   least=${drop_in##*/}
+  case $least in [0-9]*) ;; *) continue ;; esac # what an owner chooses, such as a Coral's door, is not chosen here
   [ "${least%%-*}" -gt "$running" ] || cp "$drop_in" "$units/edged.service.d"
 done
 cp /share/systemd/sysusers.d/edged.conf /usr/local/lib/sysusers.d
