@@ -30,6 +30,7 @@ fi
 tests=(
   hardware-tests/lab/test_architectures.py
   tests/contracts/test_runtime.py tests/test_prepare.py tests/test_decode.py tests/test_wall.py tests/test_config.py
+  tests/test_sandbox_filter.py tests/test_sandbox.py
   tests/test_keys.py
   tests/test_store.py::test_nothing_on_the_disk_can_be_read
   tests/test_store.py::test_an_independent_implementation_opens_it_with_the_key_and_not_without
