@@ -46,8 +46,8 @@ def largest(unit: str) -> float:
 
 
 def earlier(time: float) -> float:
-    """The last 64th of a second that is not after ``time``."""
-    return math.floor(time / GRAIN) * GRAIN
+    """The last 64th of a second that is not after ``time``, but for what adding up fractions loses."""
+    return math.floor(time / GRAIN + 1e-6) * GRAIN
 
 
 def even(seconds: float) -> bool:

@@ -168,7 +168,10 @@ def tick(number, **changes):
         ("ready(); tick(1, entries=())", "0 entries for 1 series"),
         ("ready(); tick(1, observed=float('nan'))", "no number"),
         ("ready(); tick(1, start=0.0)", "another time"),
-        ("ready()\nfor n in range(1, 1000): tick(n)", "messages a second"),
+        (
+            "ready()\nnow = float(int(time.monotonic()))\nfor n in range(1, 1000): tick(n, start=now, end=now)",
+            "messages a second",
+        ),
         ("tick(1)", "before it was ready"),
     ],
 )
