@@ -150,7 +150,7 @@ class Keeper(Standing):
         except OSError as error:
             self._replace(f"no process can be started: {error.strerror}")
             return
-        self._warden = Warden(self._reactor, self._broke_out)
+        self._warden = Warden(self._reactor, self._broke_out, self._readable)
         self._reactor.on_readable(process.channel, self._readable)
         self._reactor.on_readable(process, self._ended)
         self._pass_on()

@@ -58,8 +58,16 @@ class Attempt(NamedTuple):
 class Warden:
     """Of one worker. ``seen`` are the calls that it was asked about while the worker proved itself."""
 
-    def __init__(self, reactor: Watches, broke_out: Callable[[Attempt], None]) -> None:
-        self._reactor, self._broke_out = reactor, broke_out
+    def __init__(
+        self,
+        reactor: Watches,
+        broke_out: Callable[[Attempt], None],
+        hear_first: Callable[[], None] | None = None,
+    ) -> None:
+        """``hear_first`` takes in what the worker has said before: what counts is whether it was ready when it
+        made the call, not in which order we look at both.
+        """
+        self._reactor, self._broke_out, self._hear_first = reactor, broke_out, hear_first
         self._listener = -1
         self._watches = (
             False  # also when those who were watched have ended since: a still picture's are quick
@@ -107,6 +115,10 @@ class Warden:
 
     def _asked(self) -> None:
         """Take one question. Asked without one, the kernel would let us wait for it."""
+        if self._hear_first is not None and not self._proven:
+            self._hear_first()
+            if self._listener < 0:
+                return  # what it said was its end
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
         if not any(events & select.POLLIN for _, events in poll.poll(0)):

@@ -8,16 +8,23 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from stage import Stage
 
 from edged import supervise, wall, warden
+from edged.config.shape import Model, Synthetic
 from edged.supervise import Keeper
 from edged.wall import WITNESSED
+from edged.worker.reader import AHEAD, Reader
+from edged.worker.runtime import open_network
 from edged.worker.sandbox import landlock
+from edged.worker.source import Want, opened
 
 filters = pytest.mark.skipif(
     not warden.available(), reason="this kernel, or this emulation, has no filters that ask"
@@ -291,3 +298,27 @@ def test_a_descriptor_that_nobody_asked_for_is_dropped() -> None:
     assert (channel.lent, len(list(Path("/proc/self/fd").iterdir()))) == (-1, before)
     channel.close()
     theirs.close()
+
+
+def test_what_held_the_last_frame_is_overwritten_at_the_end() -> None:
+    network = open_network(Model(file="builtin:activity"))
+    network.infer(np.full(network.intake.shape, 77, network.intake.dtype), 0.0)
+    assert network._engine.get_tensor(network._input).any()
+    network.wipe()
+    assert not network._engine.get_tensor(network._input).any()
+
+
+def test_frames_that_nobody_took_are_overwritten() -> None:
+    kept = []
+
+    def prepare(picture: NDArray[np.uint8]) -> NDArray[np.generic]:
+        kept.append(picture | 1)
+        return kept[-1]
+
+    reader = Reader(opened(Synthetic(pace="fast", held=2, fps=10.0), Want(8, 8, 1, 0.0)), prepare)
+    deadline = time.monotonic() + 30.0
+    while len(kept) < AHEAD:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    reader.close()
+    assert not any(one.any() for one in kept)

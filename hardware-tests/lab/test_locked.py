@@ -1,5 +1,5 @@
-"""A locked worker on a real device: it works, rests in a long pause, wakes up, changes its rate and its rung, and
-is never caught at what it may not.
+"""A locked worker on a real device: it works, rests in a long pause, wakes up, changes its rate and its rung,
+and is never caught at what it may not.
 
 ``camera.sh`` and ``v4l2.sh`` run it, each with what it lends.
 """
