@@ -64,7 +64,7 @@ class Warden:
         broke_out: Callable[[Attempt], None],
         hear_first: Callable[[], None] | None = None,
     ) -> None:
-        """``hear_first`` takes in what the worker has said before: what counts is whether it was ready when it
+        """``hear_first`` takes in what the worker has said: what counts is whether it was ready when it
         made the call, not in which order we look at both.
         """
         self._reactor, self._broke_out, self._hear_first = reactor, broke_out, hear_first

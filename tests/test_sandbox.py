@@ -55,6 +55,7 @@ def test_every_thread_is_locked_and_the_daemon_was_asked(at_work: Keeper) -> Non
     assert at_work.ready is not None and not {"seccomp", "notification"} & set(at_work.ready.lacking)
 
 
+@filters
 def test_its_limits_are_hard(at_work: Keeper) -> None:
     lines = Path(f"/proc/{at_work.pid}/limits").read_text().splitlines()[1:]
     limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
