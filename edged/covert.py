@@ -54,8 +54,8 @@ def durations(most: float, digits: int) -> int:
 
 
 def health(span: float, rate: float) -> float:
-    """How many different healths (frames, drops, durations) a tick may tell of. ``rate`` in frames per second.
-    What it says of the CPU is not in it: the kernel's word is taken instead, see ``process``.
+    """How many different healths (frames, drops, durations) a tick may tell of. ``rate`` in frames per
+    second. What it says of the CPU is not in it: the kernel's word is taken instead, see ``process``.
     """
     frames = math.floor((rate or inspector.MOST_FPS) * span) + inspector.SPARE_FRAMES + 1
     drops = int(math.log2(rounding.MOST_DROPPED)) + 2

@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 import textwrap
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
+import media
 import pytest
 from stage import Stage
 
@@ -86,6 +89,31 @@ def test_a_recording_ends_its_pipeline(stage: Stage) -> None:
     assert sum(tick.analysed for tick in ticks) == 300
     assert ticks[-1].end == pytest.approx(30.0, abs=0.11)
     assert sum(tick.observed for tick in ticks) == pytest.approx(30.0, abs=0.11)
+
+
+@pytest.mark.parametrize(("leap", "outcome"), [(600, "ended"), (200_000, "refused")])
+def test_a_recording_that_leaps_by_days_is_refused(
+    stage: Stage, tmp_path: Path, leap: int, outcome: str
+) -> None:
+    """Each second of a leap is told, as blind: ten minutes are, two days are not."""
+    path = tmp_path / "leap.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1)
+        for moment in (0, 1, 2, leap, leap + 1):
+            frame = av.VideoFrame.from_ndarray(media.picture(moment % 20), format="rgb24")
+            frame.pts, frame.time_base = moment, Fraction(1, 1)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    keeper = stage.keep(source=File(path=str(path), pace="fast"))
+    stage.until(lambda: keeper.done, 60)
+    assert (keeper.state, keeper.restarts, stage.events("wall-broken")) == (outcome, 0, [])
+    ticks = [tick for _, tick in stage.heard.ticks]
+    if outcome == "refused":
+        assert "the recording leaps by 55.6 h, at second 3" in keeper.why
+    else:
+        assert sum(tick.blind for tick in ticks) == pytest.approx(leap - 3, abs=1.0)
 
 
 def test_a_recording_faster_than_the_wall_keeps_its_rate_by_waiting(stage: Stage) -> None:
