@@ -82,7 +82,7 @@ LOCKING = """
 import ctypes, os, socket, sys, time
 from edged import wall
 from edged.worker import sandbox
-from edged.worker.sandbox import Wanted, calls, lock, proof, seccomp
+from edged.worker.sandbox import Wanted, calls, lock, process, proof, seccomp
 end = socket.socket(fileno=int(sys.argv[1]))
 channel = wall.Channel(end, wall.Down)
 task = channel.receive()
@@ -146,7 +146,10 @@ def test_the_first_forbidden_call_is_the_last_and_its_name_is_told(
         ),
         ("channel.send(wall.Watched())", "handed nothing over"),
         ("hand_over(0)", "no listener"),
-        ("hand_over(seccomp.enforce(frozenset()))\nhand_over(0)", "no listener"),
+        (
+            "process.give_up_privileges()\nhand_over(seccomp.enforce(frozenset()))\nhand_over(0)",
+            "no listener",
+        ),
     ],
 )
 def test_one_that_pretends_is_ended(begun: Began, stage: Stage, deed: str, rule: str) -> None:
