@@ -242,6 +242,20 @@ def test_where_links_in_a_folder_of_pictures_lead_can_be_read(tmp_path: Path) ->
     assert alone(program + f"print(tried(lambda: open('{folder}/link').read()))") == "yes"
 
 
+@landlocked
+def test_rules_that_let_nothing_through_are_not_put_on() -> None:
+    """As on a file system whose files are other files each time."""
+    said = alone(
+        """
+        from edged.worker.sandbox import landlock, narrow, outlook, process
+        process.give_up_privileges()
+        print(landlock.bearable(("/usr",), (), "/etc/hostname"), landlock.bearable(("/etc",), (), "/etc/hostname"))
+        print(open("/etc/hostname").read() != "", end="")
+        """
+    )
+    assert said.split() == ["False", "True", "True"]
+
+
 def test_rulesets_are_as_large_as_the_kernel_knows_them() -> None:
     assert [len(landlock.ruleset(one)) for one in (1, 2, 3, 4, 5, 6, 7)] == [8, 8, 8, 16, 16, 24, 24]
     assert [landlock.rights(one).bit_length() for one in (1, 2, 3, 4, 5, 6, 7)] == [

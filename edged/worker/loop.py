@@ -78,7 +78,7 @@ def _outcome(channel: wall.Channel, assignment: wall.Assignment) -> EdgedError |
 
 
 def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
-    narrow(assignment)
+    narrowed = narrow(assignment)
     from edged.worker.ladder import Ladder
     from edged.worker.source import Want, opened
 
@@ -94,7 +94,7 @@ def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
         looker = Looker(channel, assignment, ladder, footing, reader)
         stack.callback(looker.close)
         del footing  # the looker lets go of it when there is another
-        looker.run(lacking)
+        looker.run(lacking, narrowed)
 
 
 class Looker:
@@ -132,7 +132,7 @@ class Looker:
         """The process is about to end: what held frames is overwritten."""
         self._climb.close()
 
-    def run(self, lacking: list[wall.Declined]) -> None:
+    def run(self, lacking: list[wall.Declined], narrowed: tuple[str, ...] = ()) -> None:
         """Until the recording ends, the daemon says stop or goes away. Raises what source and model raise.
         ``lacking`` are the rungs that cannot be had.
         """
@@ -144,7 +144,7 @@ class Looker:
         self._look(first)
         locked = lock(Wanted(self._purposes), self._hand_over)
         self._cpu = time.process_time()
-        for message in (self._ready(locked), *lacking):
+        for message in (self._ready(Locked((*narrowed, *locked.lacking))), *lacking):
             self._channel.send(message)
         self._obey()
         try:

@@ -13,6 +13,7 @@ from edged.errors import ControlError
 #: What a kernel needs for each part of a worker's sandbox.
 WITHOUT: Final = {
     "landlock": "CONFIG_SECURITY_LANDLOCK, and landlock in lsm=",
+    "early-landlock": "the program, its models and its recordings on a disk of its own, not on 9p",
     "seccomp": "CONFIG_SECCOMP_FILTER",
     "notification": "no other listener of seccomp around edged",
 }

@@ -30,24 +30,28 @@ class Wanted(NamedTuple):
 
 
 class Locked(NamedTuple):
-    """How it is locked. ``lacking`` names what the kernel lacks: "landlock", "seccomp", or "notification" (a
-    forbidden call ends the worker, and nobody learns its name).
+    """How it is locked. ``lacking`` names what the kernel lacks: "landlock", "seccomp", or "early-landlock"
+    (until the lock), "notification" (a forbidden call ends the worker, and nobody learns its name).
     """
 
     lacking: tuple[str, ...] = ()
 
 
-def narrow(task: Assignment) -> None:
+def narrow(task: Assignment) -> tuple[str, ...]:
     """Before anything foreign is opened: nothing can be written, made, forked or exec'd from now on, and
     nothing read but the system and what the task names. For a model or a recording that takes its reader
     over while it is opened.
 
-    Raises ``OSError``.
+    What could not be had is returned, as ``Locked.lacking``. Raises ``OSError``.
     """
     process.give_up_privileges()
     limits.forbid_cores()
-    landlock.enforce(outlook.readable(task), outlook.DEVICES)
     seccomp.forbid()
+    readable = tuple(outlook.readable(task))
+    if not landlock.bearable(readable, outlook.DEVICES, __file__):
+        return ("early-landlock",)
+    landlock.enforce(readable, outlook.DEVICES)
+    return ()
 
 
 def shut(answers: int = 1) -> None:
