@@ -344,7 +344,7 @@ def test_a_rescue_that_is_cut_off_leaves_nothing(path: Path, tmp_path: Path) -> 
     killed(path)
 
     def stop(what: str, done: int, of: int) -> None:
-        if what == "copying" and done == 4:
+        if what == "copying" and done > 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

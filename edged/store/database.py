@@ -47,6 +47,7 @@ _CODES: Final = {
     "file is not a database": NOTADB,
 }
 HINT_OWNER: Final = "run this as the user that owns it, or name another [store] file"
+HINT_DISK: Final = "check the card or disk, and the kernel's messages"
 HINT_DAMAGED: Final = (
     "at its next start edged puts it aside and goes on with a new one; `edged store salvage` saves what is "
     "whole; check the card or disk that it lies on"
@@ -411,7 +412,7 @@ class Database:
                 "check who owns it and whether its disk is read-only",
             ),
             CANTOPEN: (f"{self.path} cannot be opened", "check who owns it and its folder"),
-            IOERR: (f"the disk fails under {self.path}", "check the card or disk, and the kernel's messages"),
+            IOERR: (f"the disk fails under {self.path}", HINT_DISK),
         }
         name = getattr(error, "sqlite_errorname", type(error).__name__)
         message, hint = known.get(code, (f"{self.path}: SQLite says {name}: {error}", "report this as a bug"))
@@ -421,7 +422,11 @@ class Database:
         """The first page does not verify. If another does, the key is right and the file is damaged."""
         from edged.store import diagnosis
 
-        if diagnosis.salt(self.path, self._key, PAGE) or diagnosis.blank(self.path):
+        try:
+            damaged = bool(diagnosis.salt(self.path, self._key, PAGE)) or diagnosis.blank(self.path)
+        except OSError as error:
+            return StoreError(f"the disk fails under {self.path}: {error.strerror}", HINT_DISK)
+        if damaged:
             return DamagedError(f"{self.path} is damaged: its first page does not verify", HINT_DAMAGED)
         return WrongKeyError(
             f"the key does not open {self.path}",

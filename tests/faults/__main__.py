@@ -157,10 +157,10 @@ def options() -> argparse.Namespace:
 def main() -> int:
     """The program."""
     asked = options()
+    interposer.restart_under_it()
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="faults-", dir=memory if memory.is_dir() else None) as name:
         folder = Path(name)
-        interposer.restart_under_it(folder)
         progress = Progress(asked.state, asked.seed)
         try:
             for campaign, many, one in campaigns(folder, asked):

@@ -9,8 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 SOURCE: Final = Path(__file__).with_suffix(".c")
 NAMED: Final = "EDGED_FAULTS_LIBRARY"
@@ -24,20 +25,20 @@ def compiler() -> str | None:
     return shutil.which("cc") or shutil.which("gcc")
 
 
-def restart_under_it(folder: Path) -> None:
+def restart_under_it() -> None:
     """Replace this process by one that has the library before libc; returns once it is that one."""
-    if os.environ.get(NAMED):
+    if named := os.environ.pop(NAMED, ""):
+        del os.environ["LD_PRELOAD"]
+        shutil.rmtree(named)  # it is loaded, and nobody else needs it
         return
     cc = compiler()
     if cc is None:
         raise SystemExit("the campaign needs a C compiler (apt install gcc libc6-dev)")
+    folder = Path(tempfile.mkdtemp(prefix="faults-"))
     made = folder / "interposer.so"
     command = [cc, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", made, SOURCE, "-ldl"]
     subprocess.run(command, check=True)
-    _exec({**os.environ, "LD_PRELOAD": str(made), NAMED: str(made)})
-
-
-def _exec(environment: dict[str, str]) -> NoReturn:
+    environment = {**os.environ, "LD_PRELOAD": str(made), NAMED: str(folder)}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
@@ -45,7 +46,7 @@ class Interposer:
     """What the loaded library can be told."""
 
     def __init__(self) -> None:
-        self._library = ctypes.CDLL(os.environ[NAMED])
+        self._library = ctypes.CDLL(None)
 
     def watch(self, folder: Path) -> None:
         """Only files below it count."""

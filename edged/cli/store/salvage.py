@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,6 +16,8 @@ from edged.cli.store.common import Progress, file_argument, fitting, held, meant
 
 if TYPE_CHECKING:
     from edged.store.salvage import Report, Saved
+
+SHOWN: Final = 2  # stretches of time named on a terminal; --json has all
 
 
 @make(
@@ -92,8 +94,12 @@ def tell(facts: dict[str, Any]) -> None:
     click.echo(f"{facts['file']}: {facts['damaged_pages']} of {facts['pages']} pages are damaged")
     click.echo(f"{'':10}{'saved':>9}  lost, about")
     for name, one in facts["tables"].items():
-        spans = "; ".join(_span(*span) for span in one["lost_between"])
-        click.echo(f"{name:10}{one['saved']:9}  {one['lost_about'] or '-'}{f'  ({spans})' if spans else ''}")
+        between = one["lost_between"] if one["lost_about"] else []
+        spans = "; ".join(_span(*span) for span in between[:SHOWN])
+        spans += f"; and {len(between) - SHOWN} more" if len(between) > SHOWN else ""
+        click.echo(f"{name:10}{one['saved']:9}  {one['lost_about'] or '-'}")
+        if spans:
+            click.echo(f"{'':21}{spans}")
     click.echo(f"it is in {facts['saved_in']}, under the same key; {facts['file']} is as it was")
     click.echo("  to go on with it: stop edged, move edged.db away, give this one its name, start edged")
 

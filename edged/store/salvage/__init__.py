@@ -23,7 +23,7 @@ from edged.store.salvage.pages import Pages
 from edged.store.salvage.trees import Gap, Tree, orphans
 from edged.store.secret import Key
 
-AT_ONCE: Final = 2000  # rows in one commit
+AT_ONCE: Final = 5000  # rows in one commit
 LEVELS: Final = tuple(level.name for level in schema.LEVELS)
 TABLES: Final = ("meta", "series", "boot", *LEVELS, "pending", "event")
 WITHOUT_ROWID: Final = ("meta", "pending")
@@ -105,6 +105,9 @@ def _finish(unfinished: Path, key: Key, into: Path, source: Path) -> None:
 
 def _copied(pages: Pages, made: Database, told: Told, zone: datetime.tzinfo) -> dict[str, Saved]:
     try:
+        made.rows(
+            "PRAGMA synchronous = OFF"
+        )  # what is cut off is thrown away; all of it is synced at the end
         return _Copy(pages, made, told).done(zone)
     finally:
         made.close()
@@ -124,15 +127,14 @@ class _Copy:
 
     def done(self, zone: datetime.tzinfo) -> dict[str, Saved]:
         """Copy everything."""
-        for place, name in enumerate(TABLES):
-            self._told("copying", place, len(TABLES))
+        for name in TABLES:
             rows = self._rows(name)
             self._count[name] = self._insert(name, rows)
             if name == "series":
                 self._series = {row[0] for row in self._made.rows("SELECT id FROM series")}
         self._adopt()
         marks.mend(self._made, zone)
-        self._told("copying", len(TABLES), len(TABLES))
+        self._told("copying", self._pages.count, self._pages.count)
         return {name: self._saved(name) for name in TABLES}
 
     def _rows(self, name: str) -> Iterator[Row]:
@@ -156,16 +158,17 @@ class _Copy:
 
     def _insert(self, name: str, rows: Iterable[Row]) -> int:
         """A row that is there already is there from a better source."""
-        before = self._rows_in(name)
+        before = self._inserted()
         waiting = iter(rows)
         while some := list(islice(waiting, AT_ONCE)):
+            self._told("copying", sum(len(tree.used) for tree in self._trees.values()), self._pages.count)
             fitting = [one for one in some if self._named(name, one)]
             self._lost[name] = self._lost.get(name, 0) + len(some) - len(fitting)
             if fitting:
                 places = ", ".join("?" * len(fitting[0]))
                 with self._made.transaction():
                     self._made.write_many(f"INSERT OR IGNORE INTO {name} VALUES ({places})", fitting)
-        return self._rows_in(name) - before
+        return self._inserted() - before
 
     def _named(self, name: str, row: Row) -> bool:
         """Whether the row's series is known: else nobody can tell what its numbers are."""
@@ -173,8 +176,8 @@ class _Copy:
             return row[0] & schema.SERIES_MASK in self._series
         return name != "pending" or row[3] in self._series
 
-    def _rows_in(self, name: str) -> int:
-        return int(self._made.value(f"SELECT count(*) FROM {name}"))
+    def _inserted(self) -> int:
+        return int(self._made.value("SELECT total_changes()"))
 
     def _adopt(self) -> None:
         """Take in the leaves below damaged pages."""
