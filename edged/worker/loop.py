@@ -42,6 +42,8 @@ STALE = 3.0  # seconds; a live frame that is older was stamped by a clock that i
 LONGEST_LEAP = 86_400.0  # seconds
 #: Between frames the wall is listened to at most so often: it costs 2 µs each time.
 LISTEN = 0.05  # seconds
+#: Whoever was stopped for a while, reader and all, has read again by then: that is no hanging driver.
+THAWED = 0.2  # seconds
 
 
 def serve(end: socket.socket) -> int:
@@ -186,6 +188,8 @@ class Looker:
             self._channel.wait(wait)
         elif (frame := self._reader.get(wait, self._lead)) is not None:
             self._look(frame)
+        if self._reader.silent > self._hung:
+            time.sleep(THAWED)
         if self._reader.silent > self._hung:
             raise UnavailableError("the source hangs: it does not come back from a read", "is it plugged in?")
         self._listen()
