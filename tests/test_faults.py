@@ -304,6 +304,22 @@ def test_a_power_cut_while_it_is_put_aside_leaves_it_under_one_name_or_both(
     assert (aside[0].read_bytes(), log_of(aside[0]).read_bytes()) == whole
 
 
+def test_the_end_of_a_long_text_is_never_told_as_zeros(path: Path) -> None:
+    """SQLCipher gives a spoilt page as zeros, and an error only with the next page; here there is no next."""
+    killed(path)
+    with Store.open(path, workload.KEY, keep=workload.KEEP):
+        pass
+    stopped, rows = flips._map(path, free=False)
+    last = max(number for number in stopped["overflow page"] if ("event", workload.text(53)) in rows[number])
+    flip(path, (last - 1) * PAGE + 100)
+    with Store.open(path, workload.KEY, keep=workload.KEEP) as store:
+        with pytest.raises(DamagedError):
+            store._database.rows("SELECT text FROM event WHERE id = 54")
+        with pytest.raises(DamagedError):
+            workload.Writer(store).commit(COMMITS)
+    assert suspicion(path).exists()
+
+
 # --- looked at and saved
 
 

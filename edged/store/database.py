@@ -217,7 +217,22 @@ class Database:
         """All rows of a query."""
         with self._told():
             found: list[tuple[Any, ...]] = self._connection.execute(sql, values).fetchall()
+        self._refuse_spoilt()
         return found
+
+    def _refuse_spoilt(self) -> None:
+        """SQLCipher hands out a page that does not verify as zeros, and its error only with the next page:
+        the end of a long text, if that is the last page of a query, would be told as zeros. From then on
+        it refuses every page, with errors of several kinds.
+        """
+        if self._spoilt():
+            raise self._damaged()
+
+    def _spoilt(self) -> bool:
+        return bool(self._connection.execute("PRAGMA cipher_status").fetchone() == ("0",))
+
+    def _damaged(self) -> DamagedError:
+        return DamagedError(f"{self.path} is damaged: a page of it does not verify", HINT_DAMAGED)
 
     def value(self, sql: str, values: Values = ()) -> Any:
         """The first number of the first row, None when there is no row."""
@@ -286,13 +301,17 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Everything inside is committed together and is on the disk afterwards, or none of it ever was."""
         with self._told():
+            if self._spoilt():
+                self._suspect()
+                raise self._damaged()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._refuse_spoilt()
                 self._connection.execute("COMMIT")
                 self._keep_what_lost_its_name()
             except BaseException as error:
-                if isinstance(error, DamagedError) or _code(error) in (CORRUPT, NOTADB):
+                if isinstance(error, DamagedError) or _code(error) in (CORRUPT, NOTADB) or self._spoilt():
                     self._suspect()
                 # A full disk has rolled back already, and so may say that there is nothing to roll back.
                 with suppress(sqlcipher.Error):
@@ -399,8 +418,8 @@ class Database:
         code = _code(error)
         if code == NOTADB and self._key:
             return self._wrong_or_damaged()
-        if code in (CORRUPT, NOTADB):
-            return DamagedError(f"{self.path} is damaged: a page of it does not verify", HINT_DAMAGED)
+        if code in (CORRUPT, NOTADB) or (self._connection is not None and self._spoilt()):
+            return self._damaged()
         known = {
             BUSY: (
                 f"{self.path} is in use by another edged",

@@ -198,19 +198,19 @@ def _calm(path: Path) -> None:
 # --- what is there
 
 
-def _map(path: Path) -> tuple[dict[str, list[int]], dict[int, set[tuple[str, Any]]]]:
+def _map(path: Path, free: bool = True) -> tuple[dict[str, list[int]], dict[int, set[tuple[str, Any]]]]:
     """Every page's role, and the rows that are on it."""
     roles: dict[str, list[int]] = {"first page": [1]}
     rows: dict[int, set[tuple[str, Any]]] = {}
     with Pages(path, workload.KEY) as pages:
-        free, known = btree.free(pages.get)
+        unused, known = btree.free(pages.get)
         assert known
-        assert free, "there should be free pages"
+        assert unused or not free, "there should be free pages"
         owner = _owners(pages, rows)
         for number in range(2, pages.count + 1):
             page = pages.get(number)
             assert page is not None
-            role = "free page" if number in free else owner.get(number, "")
+            role = "free page" if number in unused else owner.get(number, "")
             roles.setdefault(role, []).append(number)
     assert "" not in roles, roles[""]
     return roles, rows
