@@ -126,12 +126,12 @@ def entry(kind: str, descriptor: str) -> int:
     took = time.perf_counter() - began
     from edged.worker import loop
 
-    def timed(call: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(call: Callable[..., Any], instead: tuple[Any, ...]) -> Callable[..., Any]:
         def run(*arguments: Any) -> Any:
             nonlocal took
             began = time.perf_counter()
             try:
-                return call(*arguments) if kind == "locked" else sandbox.Locked()
+                return call(*arguments) if kind == "locked" else instead
             finally:
                 took += time.perf_counter() - began
 
@@ -140,7 +140,7 @@ def entry(kind: str, descriptor: str) -> int:
     def ready(self: Any, locked: Any) -> wall.Ready:
         return wall.Ready(0.0, 1, 1, "", "cpu", f"{took * 1e3:.3f}", locked.lacking)
 
-    loop.narrow, loop.lock = timed(loop.narrow), timed(loop.lock)
+    loop.narrow, loop.lock = timed(loop.narrow, ()), timed(loop.lock, sandbox.Locked())
     loop.Looker._ready = ready  # type: ignore[method-assign]
     return loop.main(descriptor)
 
