@@ -48,7 +48,7 @@ def narrow(task: Assignment) -> tuple[str, ...]:
     limits.forbid_cores()
     seccomp.forbid()
     readable = tuple(outlook.readable(task))
-    if not landlock.bearable(readable, outlook.DEVICES, __file__):
+    if not landlock.bearable(readable, outlook.DEVICES):
         return ("early-landlock",)
     landlock.enforce(readable, outlook.DEVICES)
     return ()

@@ -73,22 +73,31 @@ def enforce(readable: Iterable[str] = (), devices: Iterable[str] = ()) -> bool:
     return True
 
 
-def bearable(readable: Sequence[str], devices: Sequence[str], probe: str) -> bool:
-    """Whether ``probe`` could still be read: tried by a thread of its own, which alone is bound. On some file
-    systems (9p without a cache) a path is another file each time, and the rules allow nothing.
+def bearable(readable: Sequence[str], devices: Sequence[str]) -> bool:
+    """Whether under these rules everything in ``readable`` can still be opened that could be before: tried by
+    a thread of its own, which alone is bound. On some file systems (9p without a cache) a path is another
+    file each time, and the rules allow nothing.
     """
+    before = [one for one in readable if _opens(one)]
     found = []
 
     def attempt() -> None:
         with suppress(OSError):
-            if enforce(readable, devices):
-                os.close(os.open(probe, os.O_RDONLY))
-            found.append(True)
+            enforce(readable, devices)
+            found.append(all(map(_opens, before)))
 
     thread = threading.Thread(target=attempt)
     thread.start()
     thread.join()
-    return bool(found)
+    return found == [True]
+
+
+def _opens(path: str) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def holds() -> bool:

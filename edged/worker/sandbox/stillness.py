@@ -17,7 +17,7 @@ from edged.worker.shelf import shelf
 #: back.
 BLOCK, BLOCKS = 64 << 10, 40
 M_ARENA_MAX, ARENAS = -8, 8  # malloc.h; as many as glibc makes without a look at the machine
-ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "utf-8-sig")
+ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "utf-8-sig", "idna")
 
 
 def settle() -> None:
