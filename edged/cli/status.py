@@ -87,6 +87,8 @@ def board(facts: dict[str, Any]) -> Iterator[str]:
         yield f"{facts['celsius']:.1f} °C{aim}"
     if facts["blind"]:
         yield facts["blind"]
+    if facts["case"] is not None:
+        yield f"case {facts['case']:.1f} °C"
     if facts["budget"] is not None and facts["budget"] < 1.0:
         yield f"budget {facts['budget'] * 100:.2g} %"
     elif not facts["governed"]:

@@ -361,6 +361,7 @@ class Governor:
             "battery": _rounded(vitals.charge, 3),
             "draining": vitals.draining,
             "fan_rpm": _rounded(vitals.fan, 0),
+            "case": _rounded(vitals.case, 1),
             "accelerator": _rounded(vitals.accelerator, 1),
         }
 
