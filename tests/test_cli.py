@@ -327,19 +327,59 @@ def test_check_tells_everything(home: Path) -> None:
         "2 problems\n"
     )
     facts = json.loads(edged("check", "--json", str(home / "edged.toml")).stdout)
-    assert facts["good"] is False
+    assert (facts["good"], facts["governor"], facts["pipelines"]) == (False, None, [])
     assert [(one["line"], one["key"]) for one in facts["problems"]] == [(1, "daemn"), (3, "pipelines.a.rate")]
 
 
 def test_check_is_content(home: Path) -> None:
     done = edged("check", "edged.toml", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "edged.toml: good\n  street  synthetic -> activity -> presence\n"
-    assert json.loads(edged("check", "--json", cwd=home).stdout) == {
-        "file": "edged.toml",
-        "good": True,
-        "problems": [],
-    }
+    assert done.stdout == (
+        "edged.toml: good\n"
+        "  street    synthetic -> activity -> presence\n"
+        "  governor  stays 2 °C below where the board throttles\n"
+    )
+    told = json.loads(edged("check", "--json", cwd=home).stdout)
+    assert told.items() >= {"file": "edged.toml", "good": True, "problems": []}.items()
+    assert told["governor"].items() >= {"enabled": True, "board": "auto", "target": None, "quiet": []}.items()
+    (street,) = told["pipelines"]
+    assert (street["name"], street["ladder"], street["measures"]) == ("street", ["activity"], ["presence"])
+
+
+LADDER = """
+model = "big"
+ladder = ["small"]
+prefer = "rate"
+least_rate = 2
+[models.big]
+file = "big.tflite"
+[models.small]
+file = "small.tflite"
+[governor]
+target = 70
+quiet = ["22:00-06:00"]
+watt_hours = 40
+"""
+
+
+def test_check_tells_the_ladder_and_what_the_governor_keeps_to(home: Path) -> None:
+    (home / "edged.toml").write_text(CONFIG + LADDER)
+    assert edged("check", cwd=home).stdout == (
+        "edged.toml: good\n"
+        "  street    synthetic -> big -> presence\n"
+        "            ladder big -> small, 5 fps, at least 2; kept: the rate\n"
+        "  governor  stays under 70 °C; quiet 22:00-06:00; 40 Wh a day\n"
+    )
+    told = json.loads(edged("check", "--json", cwd=home).stdout)
+    assert (told["governor"]["target"], told["governor"]["watt_hours"]) == (70.0, 40.0)
+    (street,) = told["pipelines"]
+    assert (street["ladder"], street["prefer"], street["least_rate"]) == (["big", "small"], "rate", 2.0)
+
+
+def test_check_says_when_nothing_is_governed_or_the_board_is_not_there(home: Path) -> None:
+    (home / "edged.toml").write_text(CONFIG + '[governor]\nenabled = false\nboard = "simulated:zero2w"\n')
+    said = "  governor  on the board simulated:zero2w, which is not there; switched off: heat and weak power"
+    assert said in edged("check", cwd=home).stdout
 
 
 @pytest.mark.parametrize("content", [b"a = \xff", b"a = = 1", b"[a"])
