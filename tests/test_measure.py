@@ -124,7 +124,7 @@ def test_what_a_model_cannot_give_is_refused(measure: Measure, gives: type, mess
 
 def test_who_asks_for_part_of_a_label_is_shown_the_whole() -> None:
     """Label files have lines such as "tench, Tinca tinca": that is one label."""
-    labels = tuple(f"fish {number}" for number in range(1000)) + ("tench, Tinca tinca",)
+    labels = (*tuple(f"fish {number}" for number in range(1000)), "tench, Tinca tinca")
     line = pipeline(Measure(kind="presence", labels=("Tench",)))
     with pytest.raises(RefusedError) as told:
         meter(line, series_of("p", line), Classes, labels, 0.5)
