@@ -204,7 +204,7 @@ def test_what_is_news(told: float, now: float, seconds: float, word: str) -> Non
     ("budget", "said"),
     [
         (Budget(0.5, "heat", seconds=40.0, rising=3.0), "71.8 °C and rising, 40 s to 78 °C"),
-        (Budget(0.5, "heat", rising=-3.0), "71.8 °C and falling, close to 78 °C"),
+        (Budget(0.5, "heat", rising=-3.0), "71.8 °C and falling, kept under 78 °C"),
         (Budget(0.1, "blind", blind="the sensor is frozen"), "the sensor is frozen, and blind means hot"),
         (Budget(0.1, "battery"), "the battery is at 31 %"),
         (Budget(1.0), ""),

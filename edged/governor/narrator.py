@@ -109,5 +109,5 @@ def _heat(celsius: float | None, budget: Budget, target: float) -> str:
     course = " and rising" if budget.rising > RISING else " and falling" if budget.rising < -RISING else ""
     if celsius >= target:
         return f"{celsius:.1f} °C{course}, the target is {target:g} °C"
-    near = f"{budget.seconds:.0f} s to {target:g} °C" if budget.seconds < FAR else f"close to {target:g} °C"
+    near = f"{budget.seconds:.0f} s to {target:g} °C" if budget.seconds < FAR else f"kept under {target:g} °C"
     return f"{celsius:.1f} °C{course}, {near}"
