@@ -159,7 +159,7 @@ def test_on_a_simulated_board_it_is_throttled_and_says_why(box: Box) -> None:
     heard = box.events("throttled", f"--since @{int(since)}")
     assert heard and heard[-1]["EDGED_PIPELINE"] == "busy", heard
     told(heard[-1]["MESSAGE"], "58.5 °C", " fps", what="the journal does not say")
-    box.figure("throttled", heard[-1]["MESSAGE"].split(": ", 2)[-1][-22:])
+    box.figure("throttled", heard[-1]["MESSAGE"].rpartition(": ")[2])
     explained = box.run("journalctl --quiet --no-pager --catalog -n 1 EDGED_EVENT=throttled").out
     told(explained, "Defined-By: edged", "looks less often", what="journalctl -x does not say")
     box.until("the store has it", lambda _: seconds(box, "busy", "throttled_s") > 1.0)
