@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from edged.board.vitals import Vitals
-from edged.config.shape import Model, Pipeline, Synthetic, V4l2
-from edged.governor import policy, quiet, wants
+from edged.config.shape import Config, Model, Pipeline, Synthetic, V4l2
+from edged.governor import policy, profile, quiet, wants
 from edged.governor.costs import CONVINCED, Book, Cost, Way, guess, learnt, measured
+from edged.governor.governor import Governor
 from edged.governor.narrator import Deed, Narrator, because, turned
 from edged.governor.policy import Budget
+from edged.supervise import Keeper
 from edged.wall import Tick
 
 ONE, FOUR, CHEAP = Way(0, 1), Way(0, 4), Way(1, 1)
@@ -73,6 +75,19 @@ def test_what_never_ran_is_guessed_from_what_did() -> None:
 def test_a_profile_comes_before_a_guess() -> None:
     book = Book({ONE: False, CHEAP: False}, {CHEAP: Cost(0.03, 0.03)})
     assert book.cost(CHEAP) == Cost(0.03, 0.03) and book.cost(ONE) == guess(ONE)
+
+
+def test_what_tune_measured_reaches_the_ladder() -> None:
+    """By a rung's name and file: of another file by that name nothing is known."""
+    nobody: Any = None
+    costs = (profile.Cost("big", "a.tflite", 2, 0.8, 0.4), profile.Cost("small", "old.tflite", 1, 0.1, 0.1))
+    pipeline = Pipeline(source=Synthetic(), model="big", ladder=("small",))
+    models = Model(file="a.tflite", threads=2), Model(file="b.tflite")
+    keeper = Keeper(nobody, nobody, "street", pipeline, models, ())
+    governor = Governor(nobody, [keeper], nobody, Config(pipelines={"street": pipeline}))
+    assert governor._measured(keeper) == {}
+    governor._profile = profile.Profile(edged="1", measured="", board="x", cores=4, costs=costs)
+    assert governor._measured(keeper) == {Way(0, 2): Cost(0.8, 0.4)}
 
 
 def test_plans_stand_still_while_a_cost_wavers() -> None:

@@ -341,6 +341,7 @@ class Governor:
         return {
             "name": self._wanted.board,
             "governed": governed,
+            "profile": self._profile.measured if self._profile else None,
             "celsius": _rounded(self.celsius, 2),
             "target": self.target if governed and self._thermal else None,
             "limit": vitals.limit,

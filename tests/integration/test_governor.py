@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+
+from edged.governor.profile import Profile
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_service import SCENE, Managed, pipeline
@@ -261,3 +264,24 @@ def test_the_page_names_every_key_of_status(service: Managed) -> None:
         (row,) = [line for line in page.splitlines() if line.startswith(f"| `{key}` |")]
         assert set(found[key]) <= set(re.findall(r"`([a-z_]+)(?:\[\])?`", row)), key
     assert street["cpu"] is not None and street["memory"] > 0 and told["memory"] > 0
+
+
+MEASURED = Profile(edged="1", measured="2026-01-01T00:00:00Z", board="simulated:zero2w,hot", cores=4)
+
+
+def test_what_tune_measured_is_gone_by(service: Managed) -> None:
+    """It is in force from the start; of another board it is told of and not believed."""
+    place = service.folder / "state" / "profile.json"
+    place.write_bytes(msgspec.json.encode(MEASURED))
+    service.start(governor(target=AMPLE), STREET)
+    line = service.ready()
+    assert service.status()["board"]["profile"] == MEASURED.measured and "no profile" not in line
+    service.stop()
+    place.write_bytes(msgspec.json.encode(msgspec.structs.replace(MEASURED, board="simulated:pi4-bare")))
+    service.told.clear()
+    service.start(governor(target=AMPLE), STREET)
+    line = service.ready()
+    assert service.status()["board"]["profile"] is None
+    service.until(
+        lambda: any("no profile: " in one and 'this is "simulated:zero2w,hot"' in one for one in service.told)
+    )
