@@ -15,7 +15,7 @@ from edged.board.simulated.power import Battery as Cell
 from edged.board.simulated.sensor import Fault
 from edged.board.simulated.weather import SKIES, steady, stepped
 from edged.board.vitals import Vitals
-from edged.governor import heat, policy, supply
+from edged.governor import heat, observer, policy, supply
 from edged.governor.policy import Budget, Limits, State
 from edged.governor.supply import Energy
 
@@ -78,6 +78,36 @@ def test_any_garbage_gives_a_budget(looks, day, quiet, own) -> None:
         assert budget.temperature is None or math.isfinite(budget.temperature)
         assert math.isfinite(budget.rising)
         assert budget.load == 0.0 or not quiet
+        assert not budget.blind or budget.load <= Limits().floor
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(garbage(), max_size=20), anything)
+def test_any_garbage_rises_slowly(looks, own) -> None:
+    """Whatever is said: no faster than the time that has passed, unless the clock went back."""
+    before = policy.begun(0.0)
+    for vitals in looks:
+        after, budget = policy.decided(before, vitals, Limits(), own=own)
+        if after.time >= before.time:
+            assert budget.load <= before.load + policy.RISE * (after.time - before.time) + 1e-9
+        before = after
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.floats(60.0, 90.0), st.floats(1.0, 100.0))
+def test_what_is_allowed_is_forecast_to_stay_under_the_target(looks, target, more) -> None:
+    """At every horizon, by as much as the observer is unsure of; and the less it knows, the less."""
+    limits = Limits(target=target, floor=FLOOR)
+    known = played(looks, limits)[0].heat
+    belief = known.belief
+    if known.blind or belief is None:
+        return
+    load = heat.allowed(known, target, FLOOR, limits.prior)
+    warmest = max(observer.forecast(belief, load, seconds, limits.prior) for seconds in heat.HORIZONS)
+    assert load == 0.0 or warmest <= target - max(heat.LEAST_MARGIN, heat.SURE * belief.doubt) + 1e-6
+    vague = tuple(tuple(more * one for one in row) for row in belief.spread)
+    unsure = msgspec.structs.replace(known, belief=msgspec.structs.replace(belief, spread=vague))
+    assert heat.allowed(unsure, target, FLOOR, limits.prior) <= load + 1e-9
 
 
 @settings(max_examples=20, deadline=None)
