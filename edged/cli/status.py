@@ -91,6 +91,8 @@ def board(facts: dict[str, Any]) -> Iterator[str]:
         yield f"{facts['celsius']:.1f} °C{aim}"
     if facts["blind"]:
         yield facts["blind"]
+    elif facts["celsius"] is None and facts["governed"]:
+        yield "no temperature sensor"
     if facts["case"] is not None:
         yield f"case {facts['case']:.1f} °C"
     if facts["budget"] is not None and facts["budget"] < 1.0:

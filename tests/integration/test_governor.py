@@ -155,6 +155,8 @@ def test_a_board_without_a_sensor_is_told_of_once_and_works(service: Managed) ->
     service.ready()
     service.until(lambda: any("there is no temperature sensor" in one for one in service.told), 120.0)
     assert free(service) and service.status()["board"]["target"] is None
+    assert not service.status()["board"]["blind"]
+    assert "no temperature sensor" in service.edged("status").stdout
     assert service.stop().count("sensor-absent: ") == 1
 
 
