@@ -216,6 +216,23 @@ def test_what_is_news(told: float, now: float, seconds: float, word: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("told", "now", "word"),
+    [
+        (Deed(0.9, 18.8, "big"), Deed(0.6, 18.8, "big"), ""),
+        (Deed(0.6, 18.8, "big"), Deed(0.9, 18.8, "big"), ""),
+        (Deed(0.9, 18.8, "big"), Deed(0.9, 9.0, "big"), "throttled"),
+        (Deed(0.9, 9.0, "big"), Deed(0.9, 18.8, "big"), "eased"),
+        (Deed(1.0, 30.0, "big"), Deed(0.9, 18.0, "big"), ""),
+        (Deed(1.0, 10.0, "big"), Deed(0.7, 21.0, "big"), ""),
+        (Deed(0.9, 18.8, "big", True), Deed(0.6, 18.8, "big", True), "throttled"),
+    ],
+)
+def test_news_is_what_a_rate_becomes_not_what_share_it_is(told: Deed, now: Deed, word: str) -> None:
+    """What a rung can do is learnt meanwhile: 18.8 -> 18.8 fps tells nobody anything."""
+    assert turned(told, now, 90.0) == word
+
+
+@pytest.mark.parametrize(
     ("budget", "said"),
     [
         (Budget(0.5, "heat", seconds=40.0, rising=3.0), "71.8 °C and rising, 40 s to 78 °C"),

@@ -186,7 +186,7 @@ def paces(one: dict[str, Any]) -> Iterator[str]:
     if one["fps"] is not None:
         wanted = f" of {one['expected_fps']:g}" if one["expected_fps"] else ""
         yield f"{one['fps']:g}{wanted} fps"
-    if one["infer_ms"] is not None:
+    if one["infer_ms"]:
         yield f"{one['prepare_ms']:.2g} + {one['infer_ms']:.2g} ms a frame"
     if one["cpu"] is not None:
         yield f"CPU {one['cpu'] * 100:.0f} %"

@@ -76,12 +76,24 @@ def turned(told: Deed, now: Deed, seconds: float) -> Literal["", "paused", "resu
     """Which word is due, ``seconds`` after the last. A step that nobody would notice is none."""
     if not now.share or not told.share:
         return "" if now.share == told.share else "resumed" if now.share else "paused"
-    if now.share * BIG <= told.share:
-        return "throttled" if told.share >= FULL or seconds >= HOLD else ""
-    if told.share >= FULL or now.share <= told.share:
+    before, after = _compared(told, now)
+    full = told.share >= FULL
+    if now.share < FULL and after * BIG <= before:
+        news = now.share * BIG <= told.share if full else seconds >= HOLD
+        return "throttled" if news else ""
+    if full or after <= before:
         return ""
     done = now.share >= FULL
-    return "eased" if done or (now.share >= told.share * BIG and seconds >= AGAIN) else ""
+    return "eased" if done or (after >= before * BIG and seconds >= AGAIN) else ""
+
+
+def _compared(told: Deed, now: Deed) -> tuple[float, float]:
+    """What people see of both: frames per second; their shares where a rate is not known or not meant. What
+    a rung can is learnt while it works, so that one rate may be another share a minute later.
+    """
+    if told.rate and now.rate and not now.recorded:
+        return told.rate, now.rate
+    return told.share, now.share
 
 
 def _pace(deed: Deed) -> str:
