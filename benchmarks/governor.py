@@ -209,8 +209,10 @@ def _days(days: list[dict[str, Any]]) -> dict[str, float]:
     hot = [one for one in days if one["firmware_throttled"] > HOT]
     boards = sorted({one["name"] for one in hot})
 
-    def beside(other: str) -> float:
-        return min(_share((one for one in hot if one["name"] == name), other) for name in boards)
+    def beside(other: str, *prefer: str) -> float:
+        asked = prefer or PREFERENCES
+        chosen = [[one for one in hot if one["name"] == name and one["case"][1] in asked] for name in boards]
+        return min(_share(some, other) for some in chosen if some)
 
     return {
         "governor.over_s": sum(one["ours_over"] for one in days),
@@ -218,10 +220,11 @@ def _days(days: list[dict[str, Any]]) -> dict[str, float]:
         "governor.utility_ratio": min(ratio.values()),
         "governor.utility_worst_day": min(one["ours"] / one["optimum"] for one in days),
         "governor.vs_firmware": beside("firmware"),
+        "governor.vs_firmware.accuracy": beside("firmware", "accuracy"),
         "governor.vs_firmware_worst_day": min(one["ours"] / one["firmware"] for one in hot),
         "governor.optimum_vs_firmware_worst_day": min(one["optimum"] / one["firmware"] for one in hot),
         "governor.vs_hindsight": beside("hindsight"),
-        "governor.vs_thermostat": min(_share(hot, "thermostat"), beside("thermostat")),
+        "governor.vs_thermostat": beside("thermostat"),
         **{f"governor.utility.{name}": value for name, value in ratio.items()},
     }
 
