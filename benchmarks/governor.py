@@ -158,7 +158,7 @@ def robust(name: str, weather: str, prefer: Prefer, resistance: float, constant:
 
 def step(name: str, kind: str) -> dict[str, Any]:
     """The air gets 15 °C warmer, or the sun comes, at a board that works at its target: °C over it, and the
-    seconds until the die is back in its band for good (None: this board does not get so warm).
+    seconds until the die stays in its band for a minute (None: this board does not get so warm).
     """
     spec = SPECS[name]
     want, target = wanted(spec, "accuracy"), aim(spec)
@@ -168,9 +168,10 @@ def step(name: str, kind: str) -> dict[str, Any]:
     sky = stepped(min(30.0, room), float(STEPPED), **change)
     board = SimulatedBoard(spec, sky)
     one = lived(board, Governed(spec, want, target), want, target, seconds=STEPPED + 4800, every=10)
-    outside = [at for at, mean, *_ in one.course if at > STEPPED and not -BAND <= mean - target <= 0.5]
-    back = max([0.0, *(at - STEPPED for at in outside)])
-    return {"name": name, "kind": kind, "over": one.hottest - target, "back": back if back < 4500 else None}
+    late = [(at - STEPPED, -BAND <= mean - target <= 0.5) for at, mean, *_ in one.course if at > STEPPED]
+    minutes = (late[first : first + 6] for first in range(len(late) - 5))
+    back = next((minute[0][0] for minute in minutes if all(inside for _, inside in minute)), None)
+    return {"name": name, "kind": kind, "over": one.hottest - target, "back": back}
 
 
 def switches(name: str, air: float, prefer: Prefer) -> int:
