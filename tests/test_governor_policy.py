@@ -357,6 +357,17 @@ def test_clouds_do_not_show() -> None:
     assert all(after - before <= supply.RECOVERY + 1e-9 for before, after in itertools.pairwise(loads))
 
 
+def test_surprises_of_one_sign_make_the_base_doubtful() -> None:
+    """A lid is closed: what was learnt of the air is of little worth, within half a minute."""
+    prior = Limits().prior
+    belief, doubts = observer.begin(60.0, prior), []
+    for second in range(630):
+        belief = observer.after(belief, 0.5, 1.0, prior)
+        belief = observer.corrected(belief, 60.0 + 0.2 * (second % 2) + 0.3 * max(0, second - 600))
+        doubts.append(math.sqrt(belief.spread[0][0]))
+    assert max(doubts[600:]) > 2.0 * doubts[599]
+
+
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("change", [{"warmer": 15.0}, {"sun": 10.0}])
 def test_a_step_of_the_weather_does_not_overshoot(name: str, change) -> None:
