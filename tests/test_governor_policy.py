@@ -122,7 +122,8 @@ def test_it_recovers_from_any_garbage(before, looks) -> None:
     ]
     for vitals in looks + wave:
         state, budget = policy.decided(state, vitals, Limits())
-    assert budget.load == 1.0 or state.supply.proven < 1.0
+    lost = state.battery.heard is not None and budget.load == Limits().floor
+    assert budget.load == 1.0 or state.supply.proven < 1.0 or lost
 
 
 @settings(max_examples=60, deadline=None)
@@ -184,6 +185,21 @@ def test_a_sensor_that_stands_still_while_the_load_changes_is_frozen_within_a_mi
     assert budgets[59].blind == ""
     assert budgets[90].blind == heat.STUCK
     assert budgets[90].load == Limits().floor
+
+
+@pytest.mark.parametrize(("busy", "asked"), [(0.1, ""), (0.9, heat.STUCK)])
+def test_a_coarse_sensor_is_asked_only_what_it_can_answer(busy: float, asked: str) -> None:
+    """Half an hour of one reading: at the floor a board that does little would read the same."""
+    looks = [Vitals(time=float(at), temperature=50.0, busy=busy) for at in range(int(heat.FROZEN) + 60)]
+    assert played(looks, Limits())[1][-1].blind == asked
+
+
+@pytest.mark.parametrize("charge", [0.0, 1.0])
+def test_a_battery_that_is_gone_leaves_the_floor(charge: float) -> None:
+    """Whatever it said last."""
+    looks = [Vitals(time=0.0, temperature=40.0, charge=charge, draining=True)]
+    looks += [Vitals(time=1.0 + at, temperature=40.0 + at % 2) for at in range(300)]
+    assert played(looks, Limits())[1][-1].load == Limits().floor
 
 
 def test_a_hole_of_some_seconds_is_bridged() -> None:

@@ -190,6 +190,15 @@ def test_each_turn_is_told_once_with_its_reason() -> None:
     ]
 
 
+def test_slower_than_was_thought_is_no_deed_of_the_governor() -> None:
+    told = Told()
+    narrator = Narrator("gate", "big", 10.0, told)
+    narrator.hear(100.0, deed(0.3), "")
+    assert told == []
+    narrator.hear(200.0, deed(0.3), "warm")
+    assert told == [("throttled", "warm: 10 fps -> 3 fps")]
+
+
 def test_a_rate_that_glides_for_a_day_is_told_seldom() -> None:
     told = Told()
     narrator = Narrator("gate", "big", 10.0, told)
@@ -237,6 +246,10 @@ def test_news_is_what_a_rate_becomes_not_what_share_it_is(told: Deed, now: Deed,
     [
         (Budget(0.5, "heat", seconds=40.0, rising=3.0), "71.8 °C and rising, 40 s to 78 °C"),
         (Budget(0.5, "heat", rising=-3.0), "71.8 °C and falling, kept under 78 °C"),
+        (
+            Budget(0.5, "heat", seconds=0.0, temperature=79.3),
+            "71.8 °C, far from the 79.3 °C that were expected",
+        ),
         (Budget(0.1, "blind", blind="the sensor is frozen"), "the sensor is frozen, and blind means hot"),
         (Budget(0.1, "battery"), "the battery is at 31 %"),
         (Budget(1.0), ""),

@@ -17,6 +17,7 @@ AGAIN: Final = 60.0  # seconds between two words on one and the same recovery
 HOLD: Final = 10.0  # seconds between two words on one and the same descent
 FULL: Final = 0.999
 RISING: Final = 0.5  # °C a minute
+UNEXPECTED: Final = 5.0  # °C between what is read and what is believed
 FAR: Final = 600.0  # seconds: what is further away is no forecast that anybody asked for
 
 
@@ -54,6 +55,8 @@ class Narrator:
             self._note("rung-changed", text, self._name, model=deed.model, reason=reason or "there is room")
             self._told = told = msgspec.structs.replace(told, model=deed.model)
         turn = turned(told, deed, now - self._at)
+        if turn == "throttled" and not reason:  # it is only slower than it was thought to be
+            return
         if turn:
             self._tell(turn, deed, reason)
             self._told, self._at = deed, now
@@ -121,5 +124,8 @@ def _heat(celsius: float | None, budget: Budget, target: float) -> str:
     course = " and rising" if budget.rising > RISING else " and falling" if budget.rising < -RISING else ""
     if celsius >= target:
         return f"{celsius:.1f} °C{course}, the target is {target:g} °C"
+    believed = celsius if budget.temperature is None else budget.temperature
+    if abs(celsius - believed) > UNEXPECTED:
+        return f"{celsius:.1f} °C, far from the {believed:.1f} °C that were expected"
     near = f"{budget.seconds:.0f} s to {target:g} °C" if budget.seconds < FAR else f"kept under {target:g} °C"
     return f"{celsius:.1f} °C{course}, {near}"
