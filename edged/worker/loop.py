@@ -253,7 +253,8 @@ class Looker:
     def _tick(self, upto: float) -> None:
         self._sums.advance(upto, self._paused)
         start, end, observed, blind, entries = self._sums.taken()
-        analysed = self._analysed
+        # Where no time has passed no frame can be counted: the next tick tells of it.
+        analysed = self._analysed if end > start else 0
         self._number += 1
         each = 1.0 / analysed if analysed else 0.0
         dropped, cpu = self._reader.dropped, time.process_time()
@@ -274,7 +275,8 @@ class Looker:
             )
         )
         self._all += analysed
-        self._analysed, self._infer, self._prepare = 0, 0.0, 0.0
+        if analysed:
+            self._analysed, self._infer, self._prepare = 0, 0.0, 0.0
         self._dropped, self._cpu = dropped, cpu
         self._told = time.monotonic()
 
@@ -321,7 +323,8 @@ class Looker:
     def _end(self) -> None:
         """The last frame stood for one frame's time like any other."""
         rate = min(filter(None, (self._rate, self._reader.fps)), default=1.0)
-        last = self._sums.until + 1.0 / rate if self._recorded else time.monotonic()
+        began = self._sums.until if self._last_time is None else self._last_time
+        last = began + 1.0 / rate if self._recorded else time.monotonic()
         self._tick_recorded(last)
         self._tick(last)
         self._channel.send(wall.Ended(self._all))
