@@ -7,54 +7,72 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import time
-from collections import defaultdict
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from benchmarks import governor_optimum
-from benchmarks.governor_days import Governed, dearest, lived, wanted
+from benchmarks.governor_campaign import Job, done
+from benchmarks.governor_days import BangBang, Day, Fixed, Governed, lived, wanted
 from edged.board.simulated import SKIES, SPECS, SimulatedBoard, Spec
-from edged.board.simulated.weather import steady, stepped
+from edged.board.simulated.weather import day, steady, stepped
 from edged.governor.ladder import Prefer
 from edged.governor.policy import BELOW_LIMIT
 
 OUT = Path("build/governor.json")  # every day by itself, for whoever looks for the worst
-WEATHER = ("mild", "summer", "desert")  # 10 to 24, 17 to 33 and the sun, 30 to 45 °C
+#: 10 to 24, 17 to 33 and the sun, 30 to 45, and all of 10 to 45 °C within a day.
+WEATHER = {name: SKIES[name] for name in ("mild", "summer", "desert")} | {"swing": day(10.0, 45.0)}
 PREFERENCES: tuple[Prefer, ...] = ("accuracy", "rate")
 SPOILED = tuple(itertools.product((0.5, 1.5), (0.5, 1.5)))  # factors on R and tau
 BAD = {"noise": 1.0, "delay": 2}  # °C, s
 AMBIENTS = (10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0)  # °C, steady weather
+#: The days on which the optimum's grids are held against finer ones.
+FINE = (("pi4-bare", "desert", "accuracy"), ("pi5-bare", "swing", "rate"), ("pi3b+", "desert", "rate"))
 STEADY = 3 * 3600  # seconds, of which the first hour is for settling
+STEPPED = 7200  # seconds before the step
+BAND = 1.0  # °C under the target: what works at its target is in there
+HOT = 60  # seconds of less than full clock that make a day of those on which the firmware throttles
+
+#: What the days rest on; a change anywhere else leaves them as they are.
+BOARD = ("edged/board/simulated/*.py", "edged/governor/ladder.py", "benchmarks/governor_days.py")
+POLICY = (
+    *BOARD,
+    *(f"edged/governor/{name}.py" for name in ("observer", "heat", "supply", "policy", "steering")),
+)
+BOUND = (*BOARD, "benchmarks/governor_optimum.py")
 
 
 def measure() -> dict[str, float]:
     """All figures; the pictures beside."""
-    figures: dict[str, float] = {}
-    with ProcessPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        jobs = [pool.submit(ordinary, *case) for case in itertools.product(SPECS, WEATHER, PREFERENCES)]
-        bad = [
-            pool.submit(robust, name, *factors, ("summer", "desert")[turn % 2], PREFERENCES[turn // 2 % 2])
-            for name in SPECS
-            for turn, factors in enumerate(SPOILED)
-        ]
-        steps = [pool.submit(step, name, kind) for name in SPECS for kind in ("warmer", "sun")]
-        calm = [pool.submit(switches, *case) for case in itertools.product(SPECS, AMBIENTS, PREFERENCES)]
-        grids = pool.submit(convergence)
-        every = {"days": [one.result() for one in jobs], "robust": [one.result() for one in bad]}
-        figures |= _days(every["days"]) | _robust(every["robust"])
-        figures["governor.step_overshoot"] = max(one.result() for one in steps)
-        figures["governor.switches_h"] = max(one.result() for one in calm)
-        figures["governor.optimum_error"] = grids.result()
+    days = list(itertools.product(SPECS, WEATHER, PREFERENCES))
+    bad = [
+        (name, ("summer", "desert")[turn % 2], PREFERENCES[turn // 2 % 2], *factors)
+        for name in SPECS
+        for turn, factors in enumerate(SPOILED)
+    ]
+    groups = {
+        "ours": [Job(ours, one, POLICY) for one in days],
+        "robust": [Job(robust, one, POLICY) for one in bad],
+        "steps": [Job(step, one, POLICY) for one in itertools.product(SPECS, ("warmer", "sun"))],
+        "calm": [Job(switches, one, POLICY) for one in itertools.product(SPECS, AMBIENTS, PREFERENCES)],
+        "others": [Job(others, one, BOARD) for one in days],
+        "bound": [Job(bound, one, BOUND) for one in days],
+        "robust_bound": [Job(bound, one, BOUND) for one in bad],
+        "grids": [Job(convergence, one, BOUND) for one in FINE],
+    }
+    results = iter(done(itertools.chain.from_iterable(groups.values())))
+    seen = {name: list(itertools.islice(results, len(jobs))) for name, jobs in groups.items()}
+    days_seen = [a | b | c for a, b, c in zip(seen["ours"], seen["others"], seen["bound"], strict=True)]
+    bad_seen = [a | b for a, b in zip(seen["robust"], seen["robust_bound"], strict=True)]
+    _written(days_seen, bad_seen, seen["steps"])
+    figures = _days(days_seen) | _robust(bad_seen) | _steps(seen["steps"])
+    figures["governor.switches_h"] = max(seen["calm"])
+    figures["governor.optimum_error"] = max(seen["grids"])
     figures["governor.cpu_share"] = cost()
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(every, indent=1))
-    return figures | _drawn()
+    return figures | _drawn(days_seen)
 
 
 def aim(spec: Spec) -> float:
@@ -62,48 +80,62 @@ def aim(spec: Spec) -> float:
     return spec.soft - BELOW_LIMIT
 
 
-def ordinary(name: str, weather: str, prefer: Prefer) -> dict[str, Any]:
-    """A day of ours, of the firmware alone and of the optimum."""
-    spec, sky = SPECS[name], SKIES[weather]
+def ours(name: str, weather: str, prefer: Prefer) -> dict[str, Any]:
+    """A day of the real policy and steering."""
+    spec = SPECS[name]
     want, target = wanted(spec, prefer), aim(spec)
-    ours = lived(SimulatedBoard(spec, sky), Governed(spec, want, target), want, target)
-    alone = [lived(SimulatedBoard(spec, sky), dearest(want, threads), want, target) for threads in (1, 4)]
-    best = max(alone, key=lambda one: one.utility)
+    lived_by_us = lived(SimulatedBoard(spec, WEATHER[weather]), Governed(spec, want, target), want, target)
+    return {"name": name, "case": (weather, prefer), **_told("ours", lived_by_us)}
+
+
+def others(name: str, weather: str, prefer: Prefer) -> dict[str, Any]:
+    """The same day without us: the firmware alone with the dearest model at one thread or on all cores,
+    whichever does more; with the one rung of all that does most on this very day, known in hindsight; a
+    thermostat; and no limit at all.
+    """
+    spec, sky = SPECS[name], WEATHER[weather]
+    want, target = wanted(spec, prefer), aim(spec)
+
+    def alone(rung: int) -> Day:
+        return lived(SimulatedBoard(spec, sky), Fixed(rung, want.rate), want, target)
+
+    usual = [at for at, one in enumerate(want.rungs) if one.quality == 1.0 and one.threads in (1, spec.cores)]
+    days = {rung: alone(rung) for rung in usual}
+    dear = max(usual, key=lambda one: days[one].utility)
+    if days[dear].throttled > HOT:  # elsewhere no one asks
+        days |= {rung: alone(rung) for rung in range(len(want.rungs)) if rung not in days}
+    tireless = msgspec.structs.replace(spec, soft=1e3, hard=1e3, cap=None)
+    free = lived(SimulatedBoard(tireless, sky), Fixed(dear, want.rate), want, target)
+    switched = lived(SimulatedBoard(spec, sky), BangBang(want, target), want, target)
+    hindsight = max(days.values(), key=lambda one: one.utility)
     return {
-        "name": name,
-        "case": (weather, prefer),
-        "over": ours.over,
-        "ours": ours.utility,
-        "firmware": best.utility,
-        "throttled": best.throttled,
-        "optimum": governor_optimum.optimum(spec, sky, want, target).utility,
-        "switches": len(ours.switches),
-        "hottest": ours.hottest,
+        **_told("firmware", days[dear]),
+        **_told("thermostat", switched),
+        **_told("free", free),
+        "hindsight": hindsight.utility,
+        "hindsight_hottest": hindsight.hottest,
     }
 
 
-def _days(days: list[dict[str, Any]]) -> dict[str, float]:
-    ratio = {name: _share(one for one in days if one["name"] == name) for name in SPECS}
-    hot = [one for one in days if one["throttled"] > 60]
+def _told(who: str, one: Day) -> dict[str, Any]:
     return {
-        "governor.over_s": sum(one["over"] for one in days),
-        "governor.utility_ratio": min(ratio.values()),
-        "governor.utility_worst_day": min(one["ours"] / one["optimum"] for one in days),
-        "governor.vs_firmware": min(
-            _share((one for one in hot if one["name"] == name), "firmware")
-            for name in {one["name"] for one in hot}
-        ),
-        "governor.vs_firmware_worst_day": min(one["ours"] / one["firmware"] for one in hot),
-        **{f"governor.utility.{name}": value for name, value in ratio.items()},
+        who: one.utility,
+        f"{who}_over": one.over,
+        f"{who}_excused": one.excused,
+        f"{who}_hottest": one.hottest,
+        f"{who}_throttled": one.throttled,
+        f"{who}_switches": len(one.switches),
+        f"{who}_course": one.course,
     }
 
 
-def _share(days: Iterable[dict[str, Any]], of: str = "optimum") -> float:
-    """Our work in all of ``days``, as a share of another's."""
-    ours, other = 0.0, 0.0
-    for one in days:
-        ours, other = ours + one["ours"], other + one[of]
-    return ours / other
+def bound(
+    name: str, weather: str, prefer: Prefer, resistance: float = 1.0, constant: float = 1.0
+) -> dict[str, Any]:
+    """What could be had that day, at the most."""
+    spec = spoiled(SPECS[name], resistance, constant)
+    best = governor_optimum.optimum(spec, WEATHER[weather], wanted(spec, prefer), aim(spec))
+    return {"optimum": best.utility, "optimum_course": best.course.tolist()}
 
 
 def spoiled(spec: Spec, resistance: float, constant: float) -> Spec:
@@ -115,49 +147,34 @@ def spoiled(spec: Spec, resistance: float, constant: float) -> Spec:
     return msgspec.structs.replace(spec, **masses)
 
 
-def robust(name: str, resistance: float, constant: float, weather: str, prefer: Prefer) -> dict[str, Any]:
+def robust(name: str, weather: str, prefer: Prefer, resistance: float, constant: float) -> dict[str, Any]:
     """A day of a board that is other than it says, with a bad sensor."""
-    spec, sky = spoiled(SPECS[name], resistance, constant), SKIES[weather]
+    spec, sky = spoiled(SPECS[name], resistance, constant), WEATHER[weather]
     want, target = wanted(spec, prefer), aim(spec)
     board, idle = SimulatedBoard(spec, sky, **BAD), SimulatedBoard(spec, sky)
-    ours = lived(board, Governed(spec, want, target), want, target, idle=idle)
-    best = governor_optimum.optimum(spec, sky, want, target).utility
-    return {
-        "name": name,
-        "case": (resistance, constant, weather, prefer),
-        "over": ours.over,
-        "ours": ours.utility,
-        "optimum": best,
-        "hottest": ours.hottest,
-        "switches": len(ours.switches),
-    }
+    one = lived(board, Governed(spec, want, target), want, target, idle=idle)
+    return {"name": name, "case": (weather, prefer, resistance, constant), **_told("ours", one)}
 
 
-def _robust(days: list[dict[str, Any]]) -> dict[str, float]:
-    groups = defaultdict(list)
-    for one in days:
-        groups[one["name"]].append(one)
-    return {
-        "governor.robust_over_s": sum(one["over"] for one in days),
-        "governor.robust_ratio": min(_share(one) for one in groups.values()),
-    }
-
-
-def step(name: str, kind: str) -> float:
-    """°C over the target after the air got 15 °C warmer, or the sun came, at a board that worked at its
-    target.
+def step(name: str, kind: str) -> dict[str, Any]:
+    """The air gets 15 °C warmer, or the sun comes, at a board that works at its target: °C over it, and the
+    seconds until the die stays in its band for a minute (None: this board does not get so warm).
     """
     spec = SPECS[name]
     want, target = wanted(spec, "accuracy"), aim(spec)
     change = {"warmer": {"warmer": 15.0}, "sun": {"sun": 10.0}}[kind]
     # As warm before as leaves the idle board at most 2 °C under the target afterwards.
     room = target - 2.0 - 15.0 - spec.rise - spec.slow[0] * spec.idle
-    sky = stepped(min(30.0, room), 7200.0, **change)
+    sky = stepped(min(30.0, room), float(STEPPED), **change)
     board = SimulatedBoard(spec, sky)
-    return lived(board, Governed(spec, want, target), want, target, seconds=12_000).hottest - target
+    one = lived(board, Governed(spec, want, target), want, target, seconds=STEPPED + 4800, every=10)
+    late = [(at - STEPPED, -BAND <= mean - target <= 0.5) for at, mean, *_ in one.course if at > STEPPED]
+    minutes = (late[first : first + 6] for first in range(len(late) - 5))
+    back = next((minute[0][0] for minute in minutes if all(inside for _, inside in minute)), None)
+    return {"name": name, "kind": kind, "over": one.hottest - target, "back": back}
 
 
-def switches(name: str, air: float, prefer: Prefer) -> float:
+def switches(name: str, air: float, prefer: Prefer) -> int:
     """The most changes of rung within an hour of steady weather, after the first, with a noisy sensor."""
     spec, sky = SPECS[name], steady(air)
     want, target = wanted(spec, prefer), aim(spec)
@@ -167,17 +184,10 @@ def switches(name: str, air: float, prefer: Prefer) -> float:
     return max((sum(first <= one < first + 3600.0 for one in late) for first in late), default=0)
 
 
-def convergence() -> float:
-    """How far the optimum's grids are from twice as fine ones, at worst of a few days."""
-    cases = (
-        ("pi4-bare", "summer", "accuracy"),
-        ("pi5-cooler", "desert", "rate"),
-        ("pi3b+", "summer", "rate"),
-    )
-    return max(
-        governor_optimum.error(SPECS[name], SKIES[sky], wanted(SPECS[name], prefer), aim(SPECS[name]))
-        for name, sky, prefer in cases
-    )
+def convergence(name: str, weather: str, prefer: Prefer) -> float:
+    """How far the optimum is from that on finer grids."""
+    spec = SPECS[name]
+    return governor_optimum.error(spec, WEATHER[weather], wanted(spec, prefer), aim(spec))
 
 
 def cost(looks: int = 20_000) -> float:
@@ -195,9 +205,67 @@ def cost(looks: int = 20_000) -> float:
     return spent / looks * 1e-9
 
 
-def _drawn() -> dict[str, float]:
+def _days(days: list[dict[str, Any]]) -> dict[str, float]:
+    ratio = {name: _share(one for one in days if one["name"] == name) for name in SPECS}
+    hot = [one for one in days if one["firmware_throttled"] > HOT]
+    boards = sorted({one["name"] for one in hot})
+
+    def beside(other: str, *prefer: str) -> float:
+        asked = prefer or PREFERENCES
+        chosen = [[one for one in hot if one["name"] == name and one["case"][1] in asked] for name in boards]
+        return min(_share(some, other) for some in chosen if some)
+
+    return {
+        "governor.over_s": sum(one["ours_over"] for one in days),
+        "governor.hottest_over": max(one["ours_hottest"] - aim(SPECS[one["name"]]) for one in days),
+        "governor.utility_ratio": min(ratio.values()),
+        "governor.utility_worst_day": min(one["ours"] / one["optimum"] for one in days),
+        "governor.vs_firmware": beside("firmware"),
+        "governor.vs_firmware.accuracy": beside("firmware", "accuracy"),
+        "governor.vs_firmware_worst_day": min(one["ours"] / one["firmware"] for one in hot),
+        "governor.optimum_vs_firmware_worst_day": min(one["optimum"] / one["firmware"] for one in hot),
+        "governor.vs_hindsight": beside("hindsight"),
+        "governor.vs_thermostat": beside("thermostat"),
+        **{f"governor.utility.{name}": value for name, value in ratio.items()},
+    }
+
+
+def _share(days: Iterable[dict[str, Any]], of: str = "optimum") -> float:
+    """Our work in all of ``days``, as a share of another's."""
+    mine, other = 0.0, 0.0
+    for one in days:
+        mine, other = mine + one["ours"], other + one[of]
+    return mine / other
+
+
+def _robust(days: list[dict[str, Any]]) -> dict[str, float]:
+    return {
+        "governor.robust_over_s": sum(one["ours_over"] for one in days),
+        "governor.robust_excused_s": sum(one["ours_excused"] for one in days),
+        "governor.robust_ratio": min(_share(one for one in days if one["name"] == name) for name in SPECS),
+    }
+
+
+def _steps(steps: Sequence[dict[str, Any]]) -> dict[str, float]:
+    return {
+        "governor.step_overshoot": max(one["over"] for one in steps),
+        "governor.step_back_s": max(one["back"] for one in steps if one["back"] is not None),
+    }
+
+
+def _written(*groups: list[dict[str, Any]]) -> None:
+    """Without the courses, which are for the pictures."""
+    names = ("days", "robust", "steps")
+    plain = [
+        [{key: value for key, value in one.items() if "course" not in key} for one in rows] for rows in groups
+    ]
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(dict(zip(names, plain, strict=True)), indent=1))
+
+
+def _drawn(days: list[dict[str, Any]]) -> dict[str, float]:
     try:
         from benchmarks import governor_picture
     except ImportError:
         return {}
-    return governor_picture.draw()
+    return governor_picture.draw(days)

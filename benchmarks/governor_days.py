@@ -64,15 +64,14 @@ class Governed:
         return self._course.rung, self._course.rate
 
 
-def dearest(want: Want, threads: int) -> Controller:
-    """No control by us: the owner's dearest model at the rate that was asked for."""
-    rung = next(at for at, one in enumerate(want.rungs) if one.threads == threads)
-    return lambda vitals: (rung, want.rate)
+class Fixed:
+    """One rung and rate for the whole day, whatever the sensors say."""
 
+    def __init__(self, rung: int, rate: float) -> None:
+        self.choice = rung, rate
 
-def fixed(want: Want, rung: int, rate: float) -> Controller:
-    """One rung and rate for the whole day."""
-    return lambda vitals: (rung, rate)
+    def __call__(self, vitals: Vitals) -> tuple[int, float]:
+        return self.choice
 
 
 class BangBang:
@@ -99,16 +98,44 @@ def bearable(idle: SimulatedBoard, target: float) -> bool:
 
 @dataclass
 class Day:
-    """``utility`` is the day's mean; ``over`` seconds in which it was over the target and need not be;
-    ``throttled`` seconds at less than full clock; ``course`` is (time, °C, clock, utility).
+    """What a day was like, told second by second.
+
+    ``utility`` is its mean; ``over`` are the seconds over the target that need not be, ``excused`` those
+    that no governor could have kept; ``throttled`` those at less than full clock. ``course`` has one row
+    every ``every`` seconds: time, mean and largest °C of the die, mean clock, mean utility.
     """
 
-    utility: float = 0.0
+    every: int = 300
+    seconds: int = 0
+    total: float = 0.0
     over: int = 0
+    excused: int = 0
     hottest: float = 0.0
     throttled: int = 0
     switches: list[float] = field(default_factory=list)
-    course: list[tuple[float, float, float, float]] = field(default_factory=list)
+    course: list[tuple[float, ...]] = field(default_factory=list)
+    _part: list[float] = field(default_factory=lambda: [0.0] * 4)
+
+    @property
+    def utility(self) -> float:
+        """The mean of what was heard so far."""
+        return self.total / max(1, self.seconds)
+
+    def lived(self, time: float, hot: float, clock: float, worth: float) -> None:
+        """A second more."""
+        self.seconds += 1
+        self.total += worth
+        self.throttled += clock < 1.0
+        self.hottest = max(self.hottest, hot)
+        part = self._part
+        part[0] += hot
+        part[1] = max(part[1], hot)
+        part[2] += clock
+        part[3] += worth
+        if not self.seconds % self.every:
+            n = self.every
+            self.course.append((time - 0.5 * n, part[0] / n, part[1], part[2] / n, part[3] / n))
+            self._part = [0.0] * 4
 
 
 def lived(
@@ -118,28 +145,25 @@ def lived(
     target: float,
     *,
     seconds: int = DAY,
-    every: int = 0,
+    every: int = 300,
     idle: SimulatedBoard | None = None,
 ) -> Day:
     """A day of ``board``. ``idle`` is the same board without work, where that may be too hot by itself."""
-    day, limit, total = Day(), target + 0.5, 0.0
+    day, limit = Day(every), target + 0.5
     rungs, cores = want.rungs, board.spec.cores
-    for second in range(seconds):
-        rung, rate = controller(board.vitals())
+    always = controller.choice if isinstance(controller, Fixed) else None
+    for _ in range(seconds):
+        rung, rate = always or controller(board.vitals())
         one, clock = rungs[rung], board.clock
         rate = min(rate, ladder.SATURATION * clock / one.latency)
         board.advance(rate * one.cost / cores)
-        worth = ladder.utility(want, rung, rate) if rate > 0.0 else 0.0
-        total += worth
-        day.throttled += clock < 1.0
         hot = board.temperature
         if idle is not None:
             idle.advance(0.0)
-        if hot > limit and (idle is None or bearable(idle, target)):
-            day.over += 1
-        day.hottest = max(day.hottest, hot)
-        if every and not second % every:
-            day.course.append((board.time, hot, clock, worth))
-    day.utility = total / seconds
+        if hot > limit:
+            needless = idle is None or bearable(idle, target)
+            day.over += needless
+            day.excused += not needless
+        day.lived(board.time, hot, clock, ladder.utility(want, rung, rate) if rate > 0.0 else 0.0)
     day.switches = getattr(controller, "switches", [])
     return day

@@ -1,124 +1,133 @@
-"""docs/governor-*.png: a day of a board under no control, its firmware, a thermostat, ours and the optimum.
+"""docs/governor-*.png: a day of each board under no control, its firmware, a thermostat, ours and the
+optimum.
 
-What they do is the same job (benchmarks/governor_days.py); the 78 °C line is the default target, the 80 °C
-line where the firmware throttles. Work is the share of what was asked for, as the owner prefers it.
+What they do is the same job (benchmarks/governor_days.py). Lines are means over five minutes; work is the
+share of what was asked for, as the owner prefers it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import matplotlib
-import msgspec
 import numpy as np
 
-from benchmarks import governor_optimum
-from benchmarks.governor_days import BangBang, Controller, Governed, dearest, lived, wanted
-from edged.board.simulated import SKIES, SPECS, SimulatedBoard, Sky, Spec
-from edged.governor.ladder import Prefer, Want
+from edged.board.simulated import SKIES, SPECS, Sky, Spec
 from edged.governor.policy import BELOW_LIMIT
 
 matplotlib.use("agg")
 from matplotlib import pyplot
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 DOCS = Path(__file__).parents[1] / "docs"
-#: One file per weather, one column per board: the boards that its heat reaches.
-PAGES: tuple[tuple[str, Prefer, tuple[str, ...]], ...] = (
-    ("summer", "accuracy", ("pi3b+", "pi4-bare", "pi5-bare", "zero2w")),
-    ("desert", "rate", ("pi3b+", "pi4-bare", "pi4-heatsink", "pi5-bare")),
-)
-EVERY, SMOOTH = 60, 10  # seconds between two points, points of a running mean for work and clock
-STYLES = {
-    "no control, no firmware": ("#bbbbbb", ":", 1.2),
-    "firmware alone": ("#d55e00", "-", 1.0),
-    "thermostat": ("#e69f00", "-", 0.8),
-    "clairvoyant": ("#111111", "--", 1.1),
-    "edged": ("#0072b2", "-", 1.8),
+#: One file per weather: what its title says, and the preference that is drawn.
+PAGES = {
+    "summer": ("A summer's day of 17 to 33 °C, sun on the case from 13:00 to 15:30", "accuracy"),
+    "desert": ("A day of 30 to 45 °C in the shade", "rate"),
 }
+COLUMNS, EVERY = 3, 300  # boards side by side; seconds between two points
+#: Who, in what colour (Okabe and Ito's, for any eyes), line and width; later ones lie on top.
+STYLES = {
+    "free": ("no limit at all", "#999999", ":", 1.4),
+    "thermostat": ("thermostat", "#e69f00", "-", 1.0),
+    "firmware": ("firmware alone", "#d55e00", "-", 1.5),
+    "ours": ("edged", "#0072b2", "-", 2.4),
+    "optimum": ("clairvoyant optimum", "#000000", (0, (3, 2)), 1.2),
+}
+TARGET, LIMIT, AIR = "#009e73", "#cc3311", "#f0e442"
 
 
-def draw() -> dict[str, float]:
-    """Writes the pages; their largest size is a figure."""
+def draw(days: list[dict[str, Any]]) -> dict[str, float]:
+    """Writes the pages; the size of the largest is a figure. ``days`` are benchmarks/governor.py's."""
     sizes = []
-    for weather, prefer, boards in PAGES:
-        figure, rows = pyplot.subplots(3, len(boards), figsize=(13, 8.6), sharex=True, sharey="row")
-        for column, name in enumerate(boards):
-            _column([row[column] for row in rows], SPECS[name], SKIES[weather], prefer)
-        _labelled(figure, rows, f"{weather}, prefer = {prefer!r}")
+    for weather, (title, prefer) in PAGES.items():
+        seen = [one for one in days if tuple(one["case"]) == (weather, prefer)]
         path = DOCS / f"governor-{weather}.png"
-        figure.savefig(path, dpi=80)
-        pyplot.close(figure)
+        _page(seen, SKIES[weather], f"{title}; prefer = {prefer}", path)
         sizes.append(path.stat().st_size / 1e3)
     return {"governor.picture_kb": max(sizes)}
 
 
-def _column(axes: list[Any], spec: Spec, sky: Sky, prefer: Prefer) -> None:
-    want, target = wanted(spec, prefer), spec.soft - BELOW_LIMIT
-    for label, (board, controller) in _rivals(spec, sky, want, target).items():
-        day = lived(board, controller, want, target, every=EVERY)
-        _drawn(axes, label, np.array(day.course).T, day.utility)
-    best = governor_optimum.optimum(spec, sky, want, target)
-    time, hot, _, worth = best.course.T
-    clock = np.where(hot >= spec.cap[0], spec.cap[1], 1.0) if spec.cap else np.ones(len(time))
-    _drawn(axes, "clairvoyant", np.array([time, hot, clock, worth]), best.utility)
-    axes[0].axhline(target, color="#009e73", linewidth=0.8)
-    axes[0].axhline(spec.soft, color="#cc3311", linewidth=0.8, linestyle="--")
-    air = [sky(t).air + sky(t).sun for t in time]
-    axes[0].fill_between(time / 3600.0, 0.0, air, color="#f0e442", alpha=0.35, linewidth=0)
-    axes[0].set_title(f"{spec.name}", fontsize=11)
-    axes[2].legend(
-        fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.26), handlelength=1.6, labelspacing=0.25
+def _page(days: list[dict[str, Any]], sky: Sky, title: str, path: Path) -> None:
+    bands = -(-len(days) // COLUMNS)
+    figure = pyplot.figure(figsize=(12, 1.1 + 5.6 * bands))
+    outer = figure.add_gridspec(
+        bands, COLUMNS, left=0.06, right=0.985, top=0.905, bottom=0.05, wspace=0.1, hspace=0.17
     )
+    for at, day in enumerate(days):
+        inner = outer[at // COLUMNS, at % COLUMNS].subgridspec(3, 1, height_ratios=(5, 2.4, 4), hspace=0.2)
+        axes = [figure.add_subplot(cell) for cell in inner]
+        _board(axes, day, SPECS[day["name"]], sky)
+        _framed(axes, at % COLUMNS == 0)
+    figure.suptitle(title, fontsize=15, fontweight="bold", y=0.985)
+    figure.legend(handles=_keys(), loc="upper center", bbox_to_anchor=(0.5, 0.962), ncols=8, fontsize=10,
+                  frameon=False, columnspacing=1.3, handlelength=1.7, handletextpad=0.5)  # fmt: skip
+    figure.text(0.985, 0.006, "Coloured numbers: the day's mean of useful work", ha="right", fontsize=10)
+    figure.savefig(path, dpi=100)
+    pyplot.close(figure)
 
 
-def _rivals(
-    spec: Spec, sky: Sky, want: Want, target: float
-) -> dict[str, tuple[SimulatedBoard, Controller | Callable[..., Any]]]:
-    """Fresh boards and who controls them."""
-    tireless = msgspec.structs.replace(spec, soft=1e3, hard=1e3, cap=None)
-    alone = [(lived(SimulatedBoard(spec, sky), dearest(want, n), want, target).utility, n) for n in (1, 4)]
-    threads = max(alone)[1]
-    return {
-        "no control, no firmware": (SimulatedBoard(tireless, sky), dearest(want, threads)),
-        "firmware alone": (SimulatedBoard(spec, sky), dearest(want, threads)),
-        "thermostat": (SimulatedBoard(spec, sky), BangBang(want, target)),
-        "edged": (SimulatedBoard(spec, sky), Governed(spec, want, target)),
-    }
+def _keys() -> list[Any]:
+    rivals = [
+        Line2D([], [], color=colour, linestyle=line, linewidth=width, label=label)
+        for label, colour, line, width in STYLES.values()
+    ]
+    return [
+        *rivals,
+        Line2D([], [], color=TARGET, linewidth=1.0, label="target"),
+        Line2D([], [], color=LIMIT, linewidth=1.0, linestyle="--", label="firmware's limit"),
+        Patch(color=AIR, alpha=0.45, label="air and sun"),
+    ]
 
 
-def _drawn(axes: list[Any], label: str, course: Any, utility: float) -> None:
-    colour, style, width = STYLES[label]
-    time, hot, clock, worth = course
-    front = list(STYLES).index(label) + 2
-    look = {"color": colour, "linestyle": style, "linewidth": width, "zorder": front}
-    axes[0].plot(time / 3600.0, hot, **look)
-    axes[1].plot(time / 3600.0, _mean(clock), **look)
-    axes[2].plot(time / 3600.0, _mean(worth), **look, label=f"{label} {utility:.2f}")
+def _board(axes: list[Any], day: dict[str, Any], spec: Spec, sky: Sky) -> None:
+    hours = np.arange(0.5 * EVERY, 86_400, EVERY) / 3600.0
+    air = [sky(3600.0 * hour).air + sky(3600.0 * hour).sun for hour in hours]
+    axes[0].fill_between(hours, 0.0, air, color=AIR, alpha=0.45, linewidth=0)
+    axes[0].axhline(spec.soft - BELOW_LIMIT, color=TARGET, linewidth=1.0)
+    axes[0].axhline(spec.soft, color=LIMIT, linewidth=1.0, linestyle="--")
+    axes[0].set_title(spec.model.replace("Raspberry ", "").replace(" Model ", " ") + _case(spec), fontsize=12)
+    for front, (who, (_, colour, line, width)) in enumerate(STYLES.items(), 2):
+        hot, clock, worth = _course(day, who, spec)
+        for axis, values in zip(axes, (hot, clock, worth), strict=True):
+            axis.plot(hours, values, color=colour, linestyle=line, linewidth=width, zorder=front)
+        axes[2].text(
+            (front - 1.5) / len(STYLES), 1.03, f"{day[who]:.2f}", color=colour, fontsize=10.5,
+            fontweight="bold", ha="center", transform=axes[2].transAxes,
+        )  # fmt: skip
 
 
-def _mean(values: Any) -> Any:
-    """A running mean that is honest at both ends."""
-    window = np.ones(SMOOTH)
-    return np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
+def _case(spec: Spec) -> str:
+    _, _, case = spec.name.partition("-")
+    return {"bare": ", bare", "heatsink": ", heat sink", "cooler": ", active cooler"}.get(case, "")
 
 
-def _labelled(figure: Any, rows: Any, title: str) -> None:
-    words = ("die, °C (yellow: air and sun)", "clock, share of full", "useful work, 10 min mean")
-    for row, text in zip(rows, words, strict=True):
-        row[0].set_ylabel(text, fontsize=9)
-        for axis in row:
-            axis.grid(alpha=0.25)
-            axis.tick_params(labelsize=8)
-            axis.set_xlim(0, 24)
-    rows[0][0].set_ylim(10, 105)
-    rows[1][0].set_ylim(0.3, 1.05)
-    rows[2][0].set_ylim(0, 1.03)
-    for axis in rows[2]:
+def _course(day: dict[str, Any], who: str, spec: Spec) -> tuple[Any, Any, Any]:
+    """°C, clock and work every five minutes."""
+    course = np.array(day[f"{who}_course"])
+    if who != "optimum":
+        return course[:, 1], course[:, 3], course[:, 4]
+    step = 86_400 // len(course)
+    _, _, hot, _, worth = course.reshape(-1, EVERY // step, 5).mean(axis=1).T
+    clock = np.where(hot >= spec.cap[0], spec.cap[1], 1.0) if spec.cap else np.ones(len(hot))
+    return hot, clock, worth
+
+
+def _framed(axes: list[Any], first: bool) -> None:
+    for axis, text, bounds in zip(
+        axes, ("die, °C", "clock", "useful work"), ((15, 108), (0.3, 1.08), (0, 1.05)), strict=True
+    ):
+        axis.set_xlim(0, 24)
+        axis.set_ylim(*bounds)
         axis.set_xticks(range(0, 25, 6))
-        axis.set_xlabel("hour", fontsize=9)
-    figure.suptitle(
-        f"A day of {title}: green the target, red dashes where the firmware throttles", fontsize=11
-    )
-    figure.tight_layout()
+        axis.grid(alpha=0.3, linewidth=0.6)
+        axis.tick_params(labelsize=9.5, labelbottom=axis is axes[2], labelleft=first, length=2)
+        axis.spines[["top", "right"]].set_visible(False)
+        if first:
+            axis.set_ylabel(text, fontsize=11)
+    axes[0].set_yticks(range(20, 101, 20))
+    axes[1].set_yticks((0.4, 0.7, 1.0))
+    axes[2].set_xticks(range(0, 25, 6), ["0", "6", "12", "18", "24 h"])
+    axes[2].set_yticks((0.0, 0.25, 0.5, 0.75, 1.0))

@@ -231,7 +231,7 @@ class Daemon:
     def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
         """Count it."""
         self._tally.count(keeper, tick)
-        analysed = self._tally.analysed[keeper.name]
+        analysed = self._tally.covered[keeper.name].analysed
         self._journal.say("debug", f"tick {tick.number}: {analysed} frames by now", keeper.name)
         self._governor.ticked(keeper, tick)
 
@@ -302,6 +302,7 @@ class Daemon:
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(now - self._began, 1),
+            "memory": facts.resident(os.getpid()),
             "ready": self._herald.ready,
             "config": self._reloader.facts,
             "clock": {"good": reading.good, "why": reading.because},
@@ -315,7 +316,7 @@ class Daemon:
                 "pending_buckets": self._tally.pending,
             },
             "pipelines": [
-                facts.pipeline(one, self._tally.analysed.get(one.name, 0), now, self._governor.course(one))
+                facts.pipeline(one, self._tally.covered.get(one.name), now, self._governor.course(one))
                 for one in self._roster
             ],
         }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
 from edged.health import Condition, budget
-from edged.nouns import Entry, Series
+from edged.nouns import Coverage, Entry, Series
 from edged.supervise import Keeper
 from edged.tally import expected_rate
 from edged.wall import Tick
+
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")  # bytes
 
 Facts = dict[str, Any]
 
@@ -33,10 +37,11 @@ def condition(keeper: Keeper, share: float = 1.0, reason: str = "") -> Condition
     )
 
 
-def pipeline(keeper: Keeper, analysed: int, now: float, course: Facts | None = None) -> Facts:
-    """One pipeline. ``now`` is of ``CLOCK_MONOTONIC``, ``course`` what the governor says of it (None: nobody
-    governs).
+def pipeline(keeper: Keeper, covered: Coverage | None, now: float, course: Facts | None = None) -> Facts:
+    """One pipeline. ``covered`` is all that it saw (None: it has not begun), ``now`` of ``CLOCK_MONOTONIC``,
+    ``course`` what the governor says of it (None: nobody governs).
     """
+    covered = covered or Coverage()
     ready, tick = keeper.ready, keeper.tick
     judged = condition(keeper, course["share"], course["because"]) if course else condition(keeper)
     return {
@@ -56,10 +61,13 @@ def pipeline(keeper: Keeper, analysed: int, now: float, course: Facts | None = N
         "course": course,
         "fps": fps(tick),
         "expected_fps": expected_rate(keeper),
-        "analysed": analysed,
+        "analysed": covered.analysed,
+        "made": made(keeper, covered),
         "dropped": tick.dropped if tick else 0,
         "infer_ms": round(tick.infer * 1e3, 3) if tick else None,
         "prepare_ms": round(tick.prepare * 1e3, 3) if tick else None,
+        "cpu": cpu(keeper),
+        "memory": resident(keeper.pid),
         "last_tick_age_s": round(now - keeper.progress, 2) if tick else None,
         "restarts": keeper.restarts,
         "aside_s": None if keeper.aside is None else round(keeper.aside),
@@ -84,6 +92,42 @@ def _series(one: Series, entry: Entry | None) -> Facts:
         "min": entry.min if seen and entry else None,
         "max": entry.max if seen and entry else None,
     }
+
+
+def made(keeper: Keeper, covered: Coverage) -> Facts:
+    """How all that was seen came about, in seconds, as a report's rows say it of theirs."""
+    names = (keeper.pipeline.model, *keeper.pipeline.ladder)
+    return {
+        "observed_s": round(covered.observed, 1),
+        "throttled_s": round(covered.throttled, 1),
+        "paused_s": round(covered.paused, 1),
+        "blind_s": round(covered.blind, 1),
+        "models": [
+            {"rung": rung, "model": name, "observed_s": round(seconds, 1)}
+            for rung, (name, seconds) in enumerate(zip(names, covered.by_rung, strict=False))
+        ],
+    }
+
+
+def cpu(keeper: Keeper) -> float | None:
+    """The worker's share of one core over its last tick. None where a tick is no second: of a recording that
+    is read as fast as it goes.
+    """
+    tick = keeper.tick
+    if tick is None or not keeper.pid or keeper.recorded or tick.end <= tick.start:
+        return None
+    return round(tick.cpu / (tick.end - tick.start), 3)
+
+
+def resident(pid: int) -> int | None:
+    """Bytes of a process that lie in memory, what it shares with others included; None where there is
+    none. The kernel tells it of any process that is the same user's (proc(5), statm).
+    """
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) if pid else 0
+    except (OSError, ValueError, IndexError):
+        pages = 0
+    return pages * PAGE or None
 
 
 def fps(tick: Tick | None) -> float | None:

@@ -64,7 +64,8 @@ class Tally:
         self._since: dict[str, float] = {}
         self._recordings: dict[str, Reading] = {}
         self._unwritten: list[Batch] = []
-        self.analysed: dict[str, int] = {}
+        #: Of each pipeline, since it came.
+        self.covered: dict[str, Coverage] = {}
         self.frames = 0
         self.behind, self.written = False, 0.0
         self._stopped: dict[str, float] = {}
@@ -89,7 +90,7 @@ class Tally:
         if not keeper.recorded:
             self._since.setdefault(name, time.monotonic())
         self._sources[name] = source
-        self.analysed.setdefault(name, 0)
+        self.covered.setdefault(name, Coverage())
 
     def left(self, keeper: Keeper, successor: Keeper | None) -> None:
         """This one has told its last tick. What it counted is set aside if it was of other series, or by
@@ -101,7 +102,7 @@ class Tally:
             name = keeper.name
             self._forget_time(name)
             self._sources.pop(name, None)
-            self.analysed.pop(name, None)
+            self.covered.pop(name, None)
             self._series = {one: its for one, its in self._series.items() if one != name}
             self._ladders = {one: its for one, its in self._ladders.items() if one != name}
 
@@ -118,11 +119,12 @@ class Tally:
         name = keeper.name
         reading = self._reading_for(keeper)
         since = self._since.get(name, tick.start)
-        if tick.start > since:
+        gap, seen = max(0.0, tick.start - since), _coverage(keeper, tick)
+        if gap:
             self._aggregator.blind(name, since, tick.start, reading)
-        self._aggregator.add(name, tick, _coverage(keeper, tick), reading)
+        self._aggregator.add(name, tick, seen, reading)
         self._since[name] = max(since, tick.end)
-        self.analysed[name] += tick.analysed
+        self.covered[name] = self.covered[name].merged(seen).merged(Coverage(blind=gap))
         self.frames += tick.analysed
         if keeper.recorded and len(self._aggregator) > MOST_OPEN:
             self._commit(self._aggregator.due(self.reading))
@@ -147,6 +149,7 @@ class Tally:
         since = self._since.get(name, until)
         if until > since:
             self._aggregator.blind(name, since, until, self.reading)
+            self.covered[name] = self.covered[name].merged(Coverage(blind=until - since))
             self._since[name] = until
 
     # --- commits

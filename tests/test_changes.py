@@ -65,11 +65,7 @@ def test_it_is_told_in_a_sentence() -> None:
 
 def test_every_key_is_either_applied_or_waits() -> None:
     """A key that is new in the shape must be put on one side or the other."""
-    keys = {
-        (table, key)
-        for table in TABLES
-        for key in getattr(OLD, table).__struct_fields__
-    }
+    keys = {(table, key) for table in TABLES for key in getattr(OLD, table).__struct_fields__}
     live = {("daemon", "log_level"), ("store", "commit_every"), ("store", "keep")}
     live |= {("governor", key) for key in Governor.__struct_fields__ if key != "board"}
     assert keys == live | set(FIXED)

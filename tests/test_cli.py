@@ -72,6 +72,9 @@ def pipeline(**facts: Any) -> dict[str, Any]:
         "last_tick_age_s": 0.4,
         "restarts": 0,
         "settled": True,
+        "cpu": 0.12,
+        "memory": 58_000_000,
+        "made": {"observed_s": 100.0, "throttled_s": 0.0, "paused_s": 0.0, "blind_s": 0.0, "models": []},
         "course": None,
         "wall_bytes": 100,
         "series": [series("presence", 0.25, zone="door"), series("activity", 0.031, "fraction")],
@@ -89,6 +92,13 @@ def board(**facts: Any) -> dict[str, Any]:
         "budget": 1.0,
         "because": "",
         "clock": 1.0,
+        "case": None,
+        "busy": 0.35,
+        "own": 0.06,
+        "memory": 301_000_000,
+        "pressure": 0.0,
+        "memory_pressure": None,
+        "io_pressure": 0.004,
         "under_voltage": False,
         "watts": None,
         "battery": None,
@@ -102,6 +112,7 @@ def status(**facts: Any) -> dict[str, Any]:
         "version": __version__,
         "pid": 1,
         "uptime_s": 7500.0,
+        "memory": 20_000_000,
         "ready": True,
         "config": {
             "file": "/x/edged.toml",
@@ -327,19 +338,59 @@ def test_check_tells_everything(home: Path) -> None:
         "2 problems\n"
     )
     facts = json.loads(edged("check", "--json", str(home / "edged.toml")).stdout)
-    assert facts["good"] is False
+    assert (facts["good"], facts["governor"], facts["pipelines"]) == (False, None, [])
     assert [(one["line"], one["key"]) for one in facts["problems"]] == [(1, "daemn"), (3, "pipelines.a.rate")]
 
 
 def test_check_is_content(home: Path) -> None:
     done = edged("check", "edged.toml", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "edged.toml: good\n  street  synthetic -> activity -> presence\n"
-    assert json.loads(edged("check", "--json", cwd=home).stdout) == {
-        "file": "edged.toml",
-        "good": True,
-        "problems": [],
-    }
+    assert done.stdout == (
+        "edged.toml: good\n"
+        "  street    synthetic -> activity -> presence\n"
+        "  governor  stays 2 °C below where the board throttles\n"
+    )
+    told = json.loads(edged("check", "--json", cwd=home).stdout)
+    assert told.items() >= {"file": "edged.toml", "good": True, "problems": []}.items()
+    assert told["governor"].items() >= {"enabled": True, "board": "auto", "target": None, "quiet": []}.items()
+    (street,) = told["pipelines"]
+    assert (street["name"], street["ladder"], street["measures"]) == ("street", ["activity"], ["presence"])
+
+
+LADDER = """
+model = "big"
+ladder = ["small"]
+prefer = "rate"
+least_rate = 2
+[models.big]
+file = "big.tflite"
+[models.small]
+file = "small.tflite"
+[governor]
+target = 70
+quiet = ["22:00-06:00"]
+watt_hours = 40
+"""
+
+
+def test_check_tells_the_ladder_and_what_the_governor_keeps_to(home: Path) -> None:
+    (home / "edged.toml").write_text(CONFIG + LADDER)
+    assert edged("check", cwd=home).stdout == (
+        "edged.toml: good\n"
+        "  street    synthetic -> big -> presence\n"
+        "            ladder big -> small, 5 fps, at least 2; kept: the rate\n"
+        "  governor  stays under 70 °C; quiet 22:00-06:00; 40 Wh a day\n"
+    )
+    told = json.loads(edged("check", "--json", cwd=home).stdout)
+    assert (told["governor"]["target"], told["governor"]["watt_hours"]) == (70.0, 40.0)
+    (street,) = told["pipelines"]
+    assert (street["ladder"], street["prefer"], street["least_rate"]) == (["big", "small"], "rate", 2.0)
+
+
+def test_check_says_when_nothing_is_governed_or_the_board_is_not_there(home: Path) -> None:
+    (home / "edged.toml").write_text(CONFIG + '[governor]\nenabled = false\nboard = "simulated:zero2w"\n')
+    said = "  governor  on the board simulated:zero2w, which is not there; switched off: heat and weak power"
+    assert said in edged("check", cwd=home).stdout
 
 
 @pytest.mark.parametrize("content", [b"a = \xff", b"a = = 1", b"[a"])
@@ -420,13 +471,27 @@ def test_status_for_people(home: Path, daemon: Callable[..., None]) -> None:
         "  config /x/edged.toml, in force since 2 min\n"
         "  clock  right (the kernel says so)\n"
         "  board  51.2 °C (target 78)\n"
+        "  load   CPU 35 %, edged 6 %, 301 MB of memory free, edged 78 MB\n"
         "  store  /x/edged.db: 123 kB, written 5 s ago, 2 buckets waiting\n"
         "\n"
         "street  running  synthetic -> activity on cpu (litert)\n"
-        "  4.9 of 5 fps  0.1 + 1.2 ms a frame\n"
+        "  4.9 of 5 fps  0.1 + 1.2 ms a frame  CPU 12 %  58 MB\n"
         "  presence in door    25.0 %\n"
         "  activity             3.1 %\n"
     )
+
+
+def test_status_says_how_what_was_counted_was_made(home: Path, daemon: Callable[..., None]) -> None:
+    """By rung, slower, paused, blind, as reports say it."""
+    models = [
+        {"rung": 0, "model": "big", "observed_s": 70.0},
+        {"rung": 1, "model": "small", "observed_s": 30.0},
+    ]
+    made = {"observed_s": 100.0, "throttled_s": 50.0, "paused_s": 12.0, "blind_s": 5.0, "models": models}
+    daemon(status=lambda _: status(pipelines=[pipeline(made=made)]))
+    said = "since it began: 30 s on small, 20 s slower, 12 s paused, 5 s blind"
+    assert f"  {said}" in edged("status", cwd=home).stdout.splitlines()
+    assert said in edged("top", "--once", cwd=home, COLUMNS="100").stdout
 
 
 def test_status_for_programs(home: Path, daemon: Callable[..., None]) -> None:
@@ -440,6 +505,8 @@ def test_status_of_a_pipeline_in_trouble(home: Path, daemon: Callable[..., None]
         fps=None,
         infer_ms=None,
         delegate="",
+        cpu=None,
+        memory=None,
         restarts=3,
         series=[series("presence", None)],
         cpu_because="no Edge TPU is there",

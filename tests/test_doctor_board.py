@@ -13,11 +13,13 @@ from boards import PC, PI4, PI5, ROCK5, ROOT_ON_CARD, Files, Firmware, card, chi
 
 from edged.board.firmware import Mailbox
 from edged.board.host import Host
-from edged.doctor.case import Case
+from edged.doctor.case import Account, Case
 from edged.doctor.checks import card as card_check
-from edged.doctor.checks import clock, memory, temperature, voltage
+from edged.doctor.checks import clock, governor, memory, temperature, voltage
 from edged.doctor.finding import Finding
 from edged.doctor.service import Unit
+from edged.governor import profile
+from edged.governor.profile import Cost, Profile
 
 CONFIG = """
 [daemon]
@@ -162,7 +164,7 @@ def test_a_good_card(tmp_path: Path) -> None:
     assert found["writes"].facts["per_day"] == round(2000000 * 512 / 10)
 
 
-@pytest.mark.parametrize(("sectors", "verdict"), [(20_000_000, "ok"), (200_000_000, "warning")])
+@pytest.mark.parametrize(("sectors", "verdict"), [(30_000_000, "ok"), (200_000_000, "warning")])
 def test_a_card_that_is_written_to_death(tmp_path: Path, sectors: int, verdict: str) -> None:
     """1 GB and 10 GB a day, on 32 GB that are taken to bear 3.2 TB: 8.5 years and 10 months."""
     disk, links = card()
@@ -341,3 +343,137 @@ def test_processes_that_were_killed_for_memory(tmp_path: Path) -> None:
     case.unit = Unit({"LoadState": "loaded", "MemoryMax": "280000000", "MainPID": str(pid)})
     found = by_subject(memory.examine(case))["limit"]
     assert (found.verdict, found.facts["killed"]) == ("failed", 2)
+
+
+LADDER = """
+[models.big]
+file = "/models/big.tflite"
+[models.small]
+file = "/models/small.tflite"
+[pipelines.street]
+source = { kind = "synthetic" }
+model = "big"
+ladder = ["small"]
+"""
+
+
+def test_two_models_are_open_while_one_is_exchanged(tmp_path: Path) -> None:
+    """Of a ladder both files count, of a single model nothing is added."""
+    files: Files = {
+        "proc/meminfo": SMALL,
+        "models/big.tflite": b"x" * 40_000_000,
+        "models/small.tflite": b"x" * 30_000_000,
+    }
+    alone = CONFIG + LADDER.replace('ladder = ["small"]', "")
+    one = by_subject(memory.examine(case_of(tmp_path / "a", files, config=alone)))[""]
+    two = by_subject(memory.examine(case_of(tmp_path / "b", files, config=CONFIG + LADDER)))[""]
+    assert (one.facts["switching"], two.facts["switching"]) == (0, memory.ARENA * 30_000_000)
+    assert two.facts["needed"] == one.facts["needed"] + memory.ARENA * 30_000_000
+    assert (one.verdict, two.verdict) == ("ok", "warning") and "while it changes models" in two.found
+
+
+def test_a_daemon_on_a_cheap_rung_may_go_back_to_the_dear_one(tmp_path: Path) -> None:
+    files: Files = {
+        "proc/meminfo": SMALL,
+        "models/big.tflite": b"x" * 4000,
+        "models/small.tflite": b"x" * 100,
+    }
+    case = case_of(tmp_path, files, config=CONFIG + LADDER)
+    case.status = {"pipelines": [{"name": "street", "course": {"rung": 1, "model": "small"}}]}
+    assert memory.while_switching(case, True) == memory.ARENA * 4000
+    assert memory.while_switching(case, False) == memory.ARENA * 100
+
+
+# --- what the governor goes by
+
+
+def governs(root: Path, *files: Files, keys: str = "", config: str = CONFIG) -> dict[str, Finding]:
+    case = case_of(root, *files, config=f"{config}\n[governor]\n{keys}\n")
+    return by_subject(governor.examine(case, Mailbox(case.host.place("dev/vcio"), Firmware())))
+
+
+@pytest.mark.parametrize(
+    ("board", "limit", "target"),
+    [(PI4, 80.0, 78.0), (PI5, 80.0, 78.0), (ROCK5, 75.0, 73.0), (PC, 85.0, 83.0)],
+    ids=["Pi 4", "Pi 5", "Rock 5", "PC"],
+)
+def test_what_it_will_keep_to(tmp_path: Path, board: Files, limit: float, target: float) -> None:
+    files = board | ({"dev/vcio": ""} if board in (PI4, PI5) else {})
+    found = governs(tmp_path, files)[""]
+    assert (found.verdict, found.facts["limit"], found.facts["target"]) == ("ok", limit, target)
+    assert f"under {target:g} °C" in found.found
+
+
+def test_a_target_above_the_boards_limit_comes_too_late(tmp_path: Path) -> None:
+    found = governs(tmp_path, PI4, {"dev/vcio": ""}, keys="target = 85")[""]
+    assert (found.verdict, found.facts["target"]) == ("warning", 85.0)
+
+
+def test_without_a_sensor_nothing_is_promised(tmp_path: Path) -> None:
+    found = governs(tmp_path)[""]
+    assert (found.verdict, found.facts["target"]) == ("note", None)
+    assert "nothing is done against heat" in found.found
+
+
+def test_what_is_switched_off_is_told(tmp_path: Path) -> None:
+    found = governs(tmp_path, PI4, {"dev/vcio": ""}, keys="enabled = false")[""]
+    assert (found.verdict, found.fix) == ("note", "enabled = true in [governor]")
+
+
+def test_who_tells_of_a_weak_supply(tmp_path: Path) -> None:
+    told = governs(tmp_path / "a", PI4, {"dev/vcio": ""})["supply"]
+    assert (told.verdict, told.facts["witnesses"]) == ("ok", ["the firmware"])
+    alarm: Files = {
+        "sys/class/hwmon/hwmon1/name": "rpi_volt\n",
+        "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "0\n",
+    }
+    assert governs(tmp_path / "b", ROCK5, alarm)["supply"].facts["witnesses"] == ["the kernel's alarm"]
+    assert governs(tmp_path / "c", ROCK5)["supply"].facts["under_voltage"] is None
+
+
+def test_a_pi_whose_firmware_the_service_may_not_ask(tmp_path: Path) -> None:
+    case = case_of(tmp_path, PI4, {"dev/vcio": ""})
+    (tmp_path / "dev/vcio").chmod(0)
+    case.__dict__["account"] = Account("edged", 990, 990)
+    refusing = Mailbox(case.host.place("dev/nothing"), Firmware())
+    found = by_subject(governor.examine(case, refusing))["supply"]
+    assert found.verdict == "warning" and "sudo adduser edged video" in found.fix
+
+
+def test_who_waits_for_the_processor(tmp_path: Path) -> None:
+    waits: Files = {"proc/pressure/cpu": "some avg10=1.50 avg60=0 avg300=0 total=0\n"}
+    assert governs(tmp_path / "a", waits)["others"].facts["pressure"] == 0.015
+    without = governs(tmp_path / "b")["others"]
+    assert without.verdict == "note" and "psi=1" in without.fix
+
+
+def test_energy_and_battery_where_they_matter(tmp_path: Path) -> None:
+    plain = governs(tmp_path / "a", keys='board = "simulated:pi4-bare,hot"')
+    assert set(plain) == {"", "supply", "others", "profile"}
+    keys = 'board = "simulated:pi4-bare,battery,meter"\nwatt_hours = 40'
+    full = governs(tmp_path / "b", keys=keys)
+    assert set(full) == {"", "supply", "others", "energy", "battery", "profile"}
+    assert full["energy"].verdict == "ok" and full["energy"].facts["watts"] is not None
+    bare = governs(tmp_path / "c", keys='board = "simulated:pi4-bare"\nwatt_hours = 40')["energy"]
+    assert (bare.verdict, bare.facts["watts"]) == ("note", None)
+
+
+def measured(root: Path, board: str, *models: str) -> Finding:
+    costs = tuple(Cost(one, f"/models/{one}.tflite", 1, 0.1, 0.1) for one in models)
+    state = root / "var/lib/edged"
+    state.mkdir(parents=True)
+    profile.save(
+        state, Profile(edged="1", measured="2026-01-01T00:00:00Z", board=board, cores=4, costs=costs)
+    )
+    keys = 'board = "simulated:pi4-bare"'
+    return governs(root, config=CONFIG + LADDER, keys=keys)["profile"]
+
+
+def test_the_profile_is_of_this_board_and_of_these_models(tmp_path: Path) -> None:
+    here = "simulated:pi4-bare"
+    whole = measured(tmp_path / "a", here, "big", "small")
+    assert (whole.verdict, whole.facts["unmeasured"]) == ("ok", [])
+    part = measured(tmp_path / "b", here, "big")
+    assert (part.verdict, part.facts["unmeasured"]) == ("note", ["small"])
+    other = measured(tmp_path / "c", "Raspberry Pi 3 Model B Rev 1.2", "big", "small")
+    assert other.verdict == "warning" and 'this is "simulated:pi4-bare"' in other.found

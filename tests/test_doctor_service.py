@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from boards import Files, planted
 from command import edged
+from ladders import ladder
 
 from edged.board.host import Host
 from edged.doctor.case import Account, Case
@@ -382,6 +383,52 @@ def test_real_models(tmp_path: Path, shared: Path) -> None:
     assert "other bytes" in told["other"].found
 
 
+def rungs(folder: Path, *sizes: int, keys: str = "") -> str:
+    """A config's ladder of judges (tests/ladders.py), in the order of ``sizes``."""
+    names = [Path(one.file).stem for one in ladder(folder, *sizes)]
+    models = "".join(
+        f'[models.{one}]\nfile = "{one}.tflite"\ndecoder = "classifier"\nlabels = ["dark", "bright"]\n'
+        for one in names
+    )
+    first, *rest = names
+    return f'{models}[pipelines.street]\nsource = {{ kind = "synthetic" }}\nmodel = "{first}"\n' + (
+        f"ladder = {json.dumps(rest)}\n{keys}\n"
+    )
+
+
+def test_every_rung_of_a_ladder_is_tried(tmp_path: Path) -> None:
+    told = found(model, case_of(tmp_path, rungs(tmp_path, 512, 32)))
+    assert [told[one].verdict for one in ("judge512", "judge32", "street")] == ["ok"] * 3
+    assert list(told["street"].facts["ladder"]) == ["judge512", "judge32"]
+    (tmp_path / "judge32.tflite").write_bytes(b"no model")
+    told = found(
+        model, case_of(tmp_path, rungs(tmp_path, 512, 32).replace("judge32.tflite", "spoilt.tflite"))
+    )
+    assert told["judge32"].verdict == "failed" and "street" not in told
+
+
+def test_a_ladder_that_goes_up_is_told_of(tmp_path: Path) -> None:
+    told = found(model, case_of(tmp_path, rungs(tmp_path, 32, 1024)))["street"]
+    assert told.verdict == "warning" and "judge1024 is slower than judge32" in told.found
+
+
+@pytest.mark.parametrize(
+    ("keys", "slow"),
+    [
+        ("rate = 100.0", []),
+        ("rate = 240.0", ["last"]),
+        ("rate = 100.0\nleast_rate = 20.0", ["first"]),
+    ],
+    ids=["a cheaper one is quick enough", "none is quick enough", "the dear one cannot keep the least rate"],
+)
+def test_only_the_last_rung_must_keep_the_rate(tmp_path: Path, keys: str, slow: list[str]) -> None:
+    """Of 100 and 5 ms a frame."""
+    case = case_of(tmp_path, rungs(tmp_path, 64, 32, keys=keys))
+    seconds = {"first": 0.1, "last": 0.005}
+    names = {"first": "judge64", "last": "judge32"}
+    assert [one for one in seconds if model._slow(case, names[one], seconds[one])] == slow
+
+
 def test_a_model_that_ends_its_process_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crashing = tmp_path / "python"
     crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
@@ -415,6 +462,26 @@ def test_a_coral_that_is_wanted_and_not_there(tmp_path: Path) -> None:
     told = found(delegate, case_of(tmp_path, TPU, host=Host(tmp_path)))
     assert (told[""].verdict, told[""].facts["wanted"]) == ("warning", ["activity"])
     assert told["library"].verdict in ("ok", "warning")
+
+
+def test_a_coral_that_a_rung_wants(tmp_path: Path) -> None:
+    """A ladder's other models count too; on a rung for the CPU its Coral has nothing to do."""
+    two = '[models.plain]\nfile = "builtin:activity"\n' + TPU
+    street = '[pipelines.street]\nsource = { kind = "synthetic" }\nmodel = "plain"\nladder = ["activity"]\n'
+    case = case_of(tmp_path, two + street, host=Host(tmp_path))
+    case.config.pipelines.pop("scene")
+    asked: dict[str, Any] = {
+        "name": "street",
+        "delegate": "cpu",
+        "runtime": "litert",
+        "cpu_because": "it is hot",
+    }
+    case.status = {"pipelines": [{**asked, "course": {"model": "plain"}}]}
+    told = found(delegate, case)
+    assert told[""].facts["wanted"] == ["activity"]
+    assert (told["street"].verdict, told["street"].facts) == ("ok", {"model": "plain"})
+    case.status = {"pipelines": [{**asked, "course": {"model": "activity"}}]}
+    assert "it is hot" in found(delegate, case)["street"].found
 
 
 def test_a_pcie_coral_without_its_driver(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from edged.board.simulated.power import Battery as Cell
 from edged.board.simulated.sensor import Fault
 from edged.board.simulated.weather import SKIES, steady, stepped
 from edged.board.vitals import Vitals
-from edged.governor import heat, policy, supply
+from edged.governor import heat, observer, policy, supply
 from edged.governor.policy import Budget, Limits, State
 from edged.governor.supply import Energy
 
@@ -78,6 +78,36 @@ def test_any_garbage_gives_a_budget(looks, day, quiet, own) -> None:
         assert budget.temperature is None or math.isfinite(budget.temperature)
         assert math.isfinite(budget.rising)
         assert budget.load == 0.0 or not quiet
+        assert not budget.blind or budget.load <= Limits().floor
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(garbage(), max_size=20), anything)
+def test_any_garbage_rises_slowly(looks, own) -> None:
+    """Whatever is said: no faster than the time that has passed, unless the clock went back."""
+    before = policy.begun(0.0)
+    for vitals in looks:
+        after, budget = policy.decided(before, vitals, Limits(), own=own)
+        if after.time >= before.time:
+            assert budget.load <= before.load + policy.RISE * (after.time - before.time) + 1e-9
+        before = after
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.floats(60.0, 90.0), st.floats(1.0, 100.0))
+def test_what_is_allowed_is_forecast_to_stay_under_the_target(looks, target, more) -> None:
+    """At every horizon, by as much as the observer is unsure of; and the less it knows, the less."""
+    limits = Limits(target=target, floor=FLOOR)
+    known = played(looks, limits)[0].heat
+    belief = known.belief
+    if known.blind or belief is None:
+        return
+    load = heat.allowed(known, target, FLOOR, limits.prior)
+    warmest = max(observer.forecast(belief, load, seconds, limits.prior) for seconds in heat.HORIZONS)
+    assert load == 0.0 or warmest <= target - max(heat.LEAST_MARGIN, heat.SURE * belief.doubt) + 1e-6
+    vague = tuple(tuple(more * one for one in row) for row in belief.spread)
+    unsure = msgspec.structs.replace(known, belief=msgspec.structs.replace(belief, spread=vague))
+    assert heat.allowed(unsure, target, FLOOR, limits.prior) <= load + 1e-9
 
 
 @settings(max_examples=20, deadline=None)
@@ -92,7 +122,8 @@ def test_it_recovers_from_any_garbage(before, looks) -> None:
     ]
     for vitals in looks + wave:
         state, budget = policy.decided(state, vitals, Limits())
-    assert budget.load == 1.0 or state.supply.proven < 1.0
+    lost = state.battery.heard is not None and budget.load == Limits().floor
+    assert budget.load == 1.0 or state.supply.proven < 1.0 or lost
 
 
 @settings(max_examples=60, deadline=None)
@@ -154,6 +185,21 @@ def test_a_sensor_that_stands_still_while_the_load_changes_is_frozen_within_a_mi
     assert budgets[59].blind == ""
     assert budgets[90].blind == heat.STUCK
     assert budgets[90].load == Limits().floor
+
+
+@pytest.mark.parametrize(("busy", "asked"), [(0.1, ""), (0.9, heat.STUCK)])
+def test_a_coarse_sensor_is_asked_only_what_it_can_answer(busy: float, asked: str) -> None:
+    """Half an hour of one reading: at the floor a board that does little would read the same."""
+    looks = [Vitals(time=float(at), temperature=50.0, busy=busy) for at in range(int(heat.FROZEN) + 60)]
+    assert played(looks, Limits())[1][-1].blind == asked
+
+
+@pytest.mark.parametrize("charge", [0.0, 1.0])
+def test_a_battery_that_is_gone_leaves_the_floor(charge: float) -> None:
+    """Whatever it said last."""
+    looks = [Vitals(time=0.0, temperature=40.0, charge=charge, draining=True)]
+    looks += [Vitals(time=1.0 + at, temperature=40.0 + at % 2) for at in range(300)]
+    assert played(looks, Limits())[1][-1].load == Limits().floor
 
 
 def test_a_hole_of_some_seconds_is_bridged() -> None:
@@ -325,6 +371,17 @@ def test_clouds_do_not_show() -> None:
     loads = [one.load for one in played(looks, Limits())[1]]
     assert loads[0] == pytest.approx(0.5)
     assert all(after - before <= supply.RECOVERY + 1e-9 for before, after in itertools.pairwise(loads))
+
+
+def test_surprises_of_one_sign_make_the_base_doubtful() -> None:
+    """A lid is closed: what was learnt of the air is of little worth, within half a minute."""
+    prior = Limits().prior
+    belief, doubts = observer.begin(60.0, prior), []
+    for second in range(630):
+        belief = observer.after(belief, 0.5, 1.0, prior)
+        belief = observer.corrected(belief, 60.0 + 0.2 * (second % 2) + 0.3 * max(0, second - 600))
+        doubts.append(math.sqrt(belief.spread[0][0]))
+    assert max(doubts[600:]) > 2.0 * doubts[599]
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from edged.board.vitals import Vitals
-from edged.config.shape import Model, Pipeline, Synthetic, V4l2
-from edged.governor import policy, quiet, wants
+from edged.config.shape import Config, Model, Pipeline, Synthetic, V4l2
+from edged.governor import policy, profile, quiet, wants
 from edged.governor.costs import CONVINCED, Book, Cost, Way, guess, learnt, measured
+from edged.governor.governor import Governor
 from edged.governor.narrator import Deed, Narrator, because, turned
 from edged.governor.policy import Budget
+from edged.supervise import Keeper
 from edged.wall import Tick
 
 ONE, FOUR, CHEAP = Way(0, 1), Way(0, 4), Way(1, 1)
@@ -73,6 +75,19 @@ def test_what_never_ran_is_guessed_from_what_did() -> None:
 def test_a_profile_comes_before_a_guess() -> None:
     book = Book({ONE: False, CHEAP: False}, {CHEAP: Cost(0.03, 0.03)})
     assert book.cost(CHEAP) == Cost(0.03, 0.03) and book.cost(ONE) == guess(ONE)
+
+
+def test_what_tune_measured_reaches_the_ladder() -> None:
+    """By a rung's name and file: of another file by that name nothing is known."""
+    nobody: Any = None
+    costs = (profile.Cost("big", "a.tflite", 2, 0.8, 0.4), profile.Cost("small", "old.tflite", 1, 0.1, 0.1))
+    pipeline = Pipeline(source=Synthetic(), model="big", ladder=("small",))
+    models = Model(file="a.tflite", threads=2), Model(file="b.tflite")
+    keeper = Keeper(nobody, nobody, "street", pipeline, models, ())
+    governor = Governor(nobody, [keeper], nobody, Config(pipelines={"street": pipeline}))
+    assert governor._measured(keeper) == {}
+    governor._profile = profile.Profile(edged="1", measured="", board="x", cores=4, costs=costs)
+    assert governor._measured(keeper) == {Way(0, 2): Cost(0.8, 0.4)}
 
 
 def test_plans_stand_still_while_a_cost_wavers() -> None:
@@ -175,6 +190,15 @@ def test_each_turn_is_told_once_with_its_reason() -> None:
     ]
 
 
+def test_slower_than_was_thought_is_no_deed_of_the_governor() -> None:
+    told = Told()
+    narrator = Narrator("gate", "big", 10.0, told)
+    narrator.hear(100.0, deed(0.3), "")
+    assert told == []
+    narrator.hear(200.0, deed(0.3), "warm")
+    assert told == [("throttled", "warm: 10 fps -> 3 fps")]
+
+
 def test_a_rate_that_glides_for_a_day_is_told_seldom() -> None:
     told = Told()
     narrator = Narrator("gate", "big", 10.0, told)
@@ -201,10 +225,31 @@ def test_what_is_news(told: float, now: float, seconds: float, word: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("told", "now", "word"),
+    [
+        (Deed(0.9, 18.8, "big"), Deed(0.6, 18.8, "big"), ""),
+        (Deed(0.6, 18.8, "big"), Deed(0.9, 18.8, "big"), ""),
+        (Deed(0.9, 18.8, "big"), Deed(0.9, 9.0, "big"), "throttled"),
+        (Deed(0.9, 9.0, "big"), Deed(0.9, 18.8, "big"), "eased"),
+        (Deed(1.0, 30.0, "big"), Deed(0.9, 18.0, "big"), ""),
+        (Deed(1.0, 10.0, "big"), Deed(0.7, 21.0, "big"), ""),
+        (Deed(0.9, 18.8, "big", True), Deed(0.6, 18.8, "big", True), "throttled"),
+    ],
+)
+def test_news_is_what_a_rate_becomes_not_what_share_it_is(told: Deed, now: Deed, word: str) -> None:
+    """What a rung can do is learnt meanwhile: 18.8 -> 18.8 fps tells nobody anything."""
+    assert turned(told, now, 90.0) == word
+
+
+@pytest.mark.parametrize(
     ("budget", "said"),
     [
         (Budget(0.5, "heat", seconds=40.0, rising=3.0), "71.8 °C and rising, 40 s to 78 °C"),
-        (Budget(0.5, "heat", rising=-3.0), "71.8 °C and falling, close to 78 °C"),
+        (Budget(0.5, "heat", rising=-3.0), "71.8 °C and falling, kept under 78 °C"),
+        (
+            Budget(0.5, "heat", seconds=0.0, temperature=79.3),
+            "71.8 °C, far from the 79.3 °C that were expected",
+        ),
         (Budget(0.1, "blind", blind="the sensor is frozen"), "the sensor is frozen, and blind means hot"),
         (Budget(0.1, "battery"), "the battery is at 31 %"),
         (Budget(1.0), ""),

@@ -122,6 +122,16 @@ def test_what_a_model_cannot_give_is_refused(measure: Measure, gives: type, mess
         meter(line, series_of("p", line), gives, LABELS, 0.5)
 
 
+def test_who_asks_for_part_of_a_label_is_shown_the_whole() -> None:
+    """Label files have lines such as "tench, Tinca tinca": that is one label."""
+    labels = (*tuple(f"fish {number}" for number in range(1000)), "tench, Tinca tinca")
+    line = pipeline(Measure(kind="presence", labels=("Tench",)))
+    with pytest.raises(RefusedError) as told:
+        meter(line, series_of("p", line), Classes, labels, 0.5)
+    assert told.value.hint.startswith('it knows "tench, Tinca tinca", "fish 0", ')
+    assert told.value.hint.endswith('"fish 6" … (1001 in all)')
+
+
 @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99))
 def test_inside_a_triangle_is_what_geometry_says(x: float, y: float) -> None:
     expected = x + y < 1.0

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -151,7 +152,7 @@ def test_a_removed_pipeline_is_committed_and_one_that_comes_back_begins_anew() -
         one.come(one.keeper("gate", MEASURES[0]))
         one.tick("gate", 3)
         one.leave("gate")
-        assert "gate" not in one.tally.analysed
+        assert "gate" not in one.tally.covered
         one.now += 600.0
         one.come(one.keeper("gate", MEASURES[1]))
         one.tick("gate", 5)
@@ -193,6 +194,47 @@ def covered(
     health = {"blind": 0.0, "rung": 0} | health
     tick = Tick(1, start, end, 5, 0, observed, health["blind"], 0.01, 0.0, (), health["rung"])
     return tallying._coverage(keeper, tick)
+
+
+def test_what_another_ladder_saw_keeps_the_names_of_its_models() -> None:
+    """A reload gives the pipeline another ladder and the same series: rung 1 is another model then."""
+    with books() as one:
+        for ladder in (("big", "small"), ("big", "tiny")):
+            keeper = one.keeper("gate", MEASURES[0])
+            pipeline = msgspec.structs.replace(keeper.pipeline, model=ladder[0], ladder=ladder[1:])
+            heard: Any = None
+            one.come(Keeper(one.reactor, heard, "gate", pipeline, LADDER[:2], keeper.series))
+            for rung in (0, 1):
+                tick = Tick(
+                    1, one.now, one.now + 1.0, 5, 0, 1.0, 0.0, 0.01, 0.0, (Entry(1.0, 1, 1, 1, 1),), rung
+                )
+                one.now += 1.0
+                one.tally.count(one.keepers["gate"], tick)
+        one.tally.close()
+        ran: dict[str, float] = {}
+        for row in one.store.coverage(0.0, 4e9):
+            for its in row.ran:
+                ran[its.model] = ran.get(its.model, 0.0) + its.seconds
+        assert {name: round(seconds, 1) for name, seconds in ran.items()} == {
+            "big": 2.0,
+            "small": 1.0,
+            "tiny": 1.0,
+        }
+
+
+def test_what_a_pipeline_saw_is_summed_since_it_came() -> None:
+    """For `edged status`: frames and seconds, the time before its first tick blind."""
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[0]))
+        one.tick("gate", 3)
+        one.now += 2.0
+        one.tick("gate", 3)
+        total = one.tally.covered["gate"]
+        assert (total.analysed, total.observed) == (10, 2.0)
+        assert total.blind == pytest.approx(10.0 + 2.0, abs=0.2)
+        one.leave("gate")
+        one.come(one.keeper("gate", MEASURES[0]))
+        assert one.tally.covered["gate"] == Coverage()
 
 
 def test_what_was_asked_for_is_neither_throttled_nor_paused() -> None:

@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ladders import ladder
 
 from edged.board.simulated import SPECS
 from edged.config.loading import load
@@ -261,9 +264,9 @@ def test_ctrl_c_ends_all_that_it_started(running: subprocess.Popen[str], home: P
         time.sleep(0.1)
     running.send_signal(signal.SIGINT)
     out, said = running.communicate(timeout=30)
-    assert (running.returncode, out, said.strip()) == (130, "", "")
+    assert (running.returncode, out, said.strip()) == (130, "", "stopped: nothing was stored")
     assert not any(Path(f"/proc/{one}").exists() for one in workers)
-    assert not (home / "state" / "profile.json").exists()
+    assert not (home / "state").exists(), "nothing is left behind"
 
 
 # --- the command
@@ -323,6 +326,100 @@ def test_it_measures_stores_and_the_governor_reads_it(home: Path) -> None:
     assert kept.cores == len(os.sched_getaffinity(0))
     assert [one["model"] for one in told["recommended"]] == ["activity"]
     assert "quality" in told["dropped"]["frugal"]
+
+
+LADDER = """\
+[daemon]
+state_dir = "state"
+runtime_dir = "run"
+
+[models.big]
+file = "judge256.tflite"
+decoder = "classifier"
+labels = ["dark", "bright"]
+
+[models.small]
+file = "judge32.tflite"
+decoder = "classifier"
+labels = ["dark", "bright"]
+
+[models.lost]
+file = "nowhere.tflite"
+
+[pipelines.street]
+source = { kind = "synthetic" }
+model = "small"
+rate = 10
+measures = [{ kind = "presence", labels = ["bright"] }]
+"""
+
+
+@pytest.fixture
+def laddered(tmp_path: Path) -> Path:
+    (tmp_path / "edged.toml").write_text(LADDER)
+    ladder(tmp_path, 256, 32)
+    return tmp_path
+
+
+def merged(tables: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    for key, value in more.items():
+        tables[key] = merged(tables.get(key, {}), value) if isinstance(value, dict) else value
+    return tables
+
+
+RATED = LADDER.replace("[models.big]", "[models.big]\nquality = 2").replace(
+    "[models.small]", "[models.small]\nquality = 1"
+)
+
+
+def test_what_it_prints_is_what_it_writes_and_is_a_config(laddered: Path) -> None:
+    """Of a real ladder; a file that is not there is told of and spoils nothing."""
+    path = laddered / "edged.toml"
+    path.write_text(RATED)
+    done = edged(laddered, "tune", "--minutes", "0.5", "--apply")
+    if "warm already" in done.stderr:
+        pytest.skip("this machine is too hot")
+    assert done.returncode == 0, done.stderr
+    assert "without lost: " in done.stdout and "the ladder is in the config now" in done.stdout
+    block = done.stdout.partition("tables have now:")[2].partition("without")[0]
+    pasted = tomllib.loads("\n".join(line.strip() for line in block.splitlines()))
+    assert pasted["pipelines"]["street"] == {"model": "big", "ladder": ["small"]}
+    said, written = edged(laddered, "check"), load(path)
+    assert (said.returncode, said.stdout.splitlines()[2].strip()[:19]) == (0, "ladder big -> small")
+    path.write_bytes(tomli(merged(tomllib.loads(RATED), pasted)))
+    assert edged(laddered, "check").returncode == 0
+    assert load(path) == written
+
+
+def tomli(tables: dict[str, Any]) -> bytes:
+    """As TOML: an inline table of JSON's values is one, but for its colons."""
+
+    def plain(value: Any) -> str:
+        if isinstance(value, dict):
+            return "{ " + ", ".join(f"{key} = {plain(one)}" for key, one in value.items()) + " }"
+        if isinstance(value, list):
+            return "[" + ", ".join(map(plain, value)) + "]"
+        return json.dumps(value)
+
+    return "\n".join(f"{key} = {plain(value)}" for key, value in tables.items()).encode()
+
+
+def test_a_model_that_is_not_there_is_told_of_at_once(laddered: Path) -> None:
+    (laddered / "edged.toml").write_text(
+        LADDER.replace('model = "small"', 'model = "lost"').replace("judge", "no")
+    )
+    done = edged(laddered, "tune", "--minutes", "0.5")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no model of this pipeline runs: lost: " in done.stderr and "nowhere.tflite" in done.stderr
+    assert not (laddered / "state").exists()
+
+
+def test_without_a_config_it_says_so(tmp_path: Path) -> None:
+    if Path("/etc/edged/edged.toml").exists():
+        pytest.skip("edged is installed here, so there is a config")
+    done = edged(tmp_path, "tune")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "config" in done.stderr
 
 
 # --- into the config

@@ -178,7 +178,7 @@ def test_each_class_of_device_has_a_group_that_may_open_it() -> None:
     assert groups == {"video", "audio", "plugdev", "apex"}
     classes = {line.split("=")[1].split()[0] for line in lines(UNIT) if line.startswith("DeviceAllow=")}
     of_groups = {
-        "video": {"char-81", "char-video4linux", "char-media", "char-dma_heap", "char-vcio"},
+        "video": {"char-81", "char-video4linux", "char-media", "char-dma_heap", "/dev/vcio"},
         "audio": {"char-116", "char-alsa"},
         "plugdev": {"char-189", "char-usb_device"},
         "apex": {"char-apex"},

@@ -27,7 +27,7 @@ VERBS: Final = {
     "top": "The same, live and full-screen",
     "reload": "Have the running daemon read its config again",
     "doctor": "Look for what is wrong, and say how to mend it",
-    "tune": "Measure this board: what models cost on it, how it warms; recommend a ladder",
+    "tune": "Measure what models cost on this board, and recommend a ladder",
     "report": "What was counted: tables, plots, JSON, CSV, PNG",
     "models": "Get and look into models",
     "store": "The store's file: look for damage, save what is whole",

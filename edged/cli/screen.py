@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edged.cli import chart
-from edged.cli.status import board, config, config_troubles, course, engine, held_back, paces
-from edged.cli.words import age, series_name, size, value
+from edged.cli.status import board, config, config_troubles, course, engine, held_back, load, paces
+from edged.cli.words import age, made, series_name, size, value
 
 MEMORY: Final = 900  # seconds of history
 SPAN: Final = 120  # seconds that a line of history shows at least, or as many as it has room for
@@ -88,9 +88,11 @@ class Screen:
         """Which is in force, and what of its file is not."""
         lines = [Text(f"config {config(facts['config'])}", "dim", no_wrap=True, overflow="ellipsis")]
         if told := ", ".join(board(facts["board"])):
-            why = held_back(facts)
-            line = Text(f"board  {told}", no_wrap=True, overflow="ellipsis")
-            lines.append(line.append(f"  held back: {why}" if why else "", "yellow"))
+            lines.append(Text(f"board  {told}", no_wrap=True, overflow="ellipsis"))
+        if told := ", ".join(load(facts)):
+            lines.append(Text(f"load   {told}", no_wrap=True, overflow="ellipsis"))
+        if why := held_back(facts):
+            lines.append(Text(f"held back: {why}", "yellow", no_wrap=True, overflow="ellipsis"))
         return lines + [
             Text(f"{key}: {text}", "yellow", no_wrap=True, overflow="ellipsis")
             for key, text in config_troubles(facts["config"])
@@ -159,5 +161,6 @@ def _remarks(one: dict[str, Any]) -> list[Text]:
         one["why"],
         course(one["course"]),
         f"on the CPU: {one['cpu_because']}" if one["cpu_because"] else "",
+        f"since it began: {since}" if (since := made([one["made"]])) else "",
     ]
     return [Text(remark, "yellow", no_wrap=True, overflow="ellipsis") for remark in remarks if remark]

@@ -10,7 +10,9 @@ import click
 
 from edged.cli.options import command as make
 from edged.cli.options import config_option, json_option, print_json
-from edged.cli.words import age, series_name, size, value
+from edged.cli.words import age, made, series_name, size, value
+
+WAITS = 0.01  # of the time, from which on it is told that something waits
 
 COLOURS = {"running": "green", "starting": "cyan", "ended": "cyan", "paused": "yellow", "backoff": "yellow"}
 
@@ -47,6 +49,8 @@ def lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"  clock  {clock(facts['clock'])}"
     if told := ", ".join(board(facts["board"])):
         yield f"  board  {told}"
+    if told := ", ".join(load(facts)):
+        yield f"  load   {told}"
     if why := held_back(facts):
         yield f"         {click.style(f'held back: {why}', fg='yellow')}"
     yield f"  store  {facts['store']['file']}: {store(facts['store'])}"
@@ -87,6 +91,10 @@ def board(facts: dict[str, Any]) -> Iterator[str]:
         yield f"{facts['celsius']:.1f} °C{aim}"
     if facts["blind"]:
         yield facts["blind"]
+    elif facts["celsius"] is None and facts["governed"]:
+        yield "no temperature sensor"
+    if facts["case"] is not None:
+        yield f"case {facts['case']:.1f} °C"
     if facts["budget"] is not None and facts["budget"] < 1.0:
         yield f"budget {facts['budget'] * 100:.2g} %"
     elif not facts["governed"]:
@@ -100,6 +108,24 @@ def board(facts: dict[str, Any]) -> Iterator[str]:
     if facts["battery"] is not None:
         draining = {True: " and draining", False: " and charging", None: ""}[facts["draining"]]
         yield f"battery {facts['battery'] * 100:.0f} %{draining}"
+
+
+def load(facts: dict[str, Any]) -> Iterator[str]:
+    """How busy the machine is and how much of that is edged; memory; whether anything waits. As far as it is
+    known.
+    """
+    told = facts["board"]
+    if told["busy"] is not None:
+        own = "" if told["own"] is None else f", edged {told['own'] * 100:.0f} %"
+        yield f"CPU {told['busy'] * 100:.0f} %{own}"
+    taken = [one for one in (facts["memory"], *(one["memory"] for one in facts["pipelines"])) if one]
+    if told["memory"] is not None:
+        own = f", edged {size(sum(taken))}" if taken else ""
+        yield f"{size(told['memory'])} of memory free{own}"
+    named = {"pressure": "CPU", "memory_pressure": "memory", "io_pressure": "I/O"}
+    waits = [f"{name} {told[key] * 100:.0f} %" for key, name in named.items() if (told[key] or 0.0) >= WAITS]
+    if waits:
+        yield f"waiting for {', '.join(waits)}"
 
 
 def course(one: dict[str, Any] | None) -> str:
@@ -141,6 +167,8 @@ def pipeline_lines(one: dict[str, Any]) -> Iterator[str]:
         yield f"  {pace}"
     if held := course(one["course"]):
         yield f"  {click.style(held, fg='yellow')}"
+    if since := made([one["made"]]):
+        yield f"  since it began: {since}"
     if one["cpu_because"]:
         yield f"  on the CPU: {one['cpu_because']}"
     if lacks := one.get("sandbox_lacks"):
@@ -162,8 +190,12 @@ def paces(one: dict[str, Any]) -> Iterator[str]:
     if one["fps"] is not None:
         wanted = f" of {one['expected_fps']:g}" if one["expected_fps"] else ""
         yield f"{one['fps']:g}{wanted} fps"
-    if one["infer_ms"] is not None:
+    if one["infer_ms"]:
         yield f"{one['prepare_ms']:.2g} + {one['infer_ms']:.2g} ms a frame"
+    if one["cpu"] is not None:
+        yield f"CPU {one['cpu'] * 100:.0f} %"
+    if one["memory"]:
+        yield size(one["memory"])
     if one["dropped"]:
         yield f"{one['dropped']} dropped"
     if one["restarts"]:

@@ -7,6 +7,7 @@ import signal
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,6 +81,10 @@ def command(
     page.heed()
     try:
         outcome = Course(bench, candidates, minutes, page.watch).run()
+    except KeyboardInterrupt:
+        page.clear()
+        click.echo("stopped: nothing was stored", err=True)
+        raise
     finally:
         page.clear()
         bench.close()
@@ -145,12 +150,9 @@ def candidates(config: Config, name: str) -> tuple[Candidate, ...]:
 
 
 def _writable(state: Path) -> None:
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        allowed = os.access(state, os.W_OK | os.X_OK)
-    except OSError:
-        allowed = False
-    if not allowed:
+    """The state directory, or where it is going to be made: nothing is made before there is a profile."""
+    there = next(one for one in (state, *state.absolute().parents) if one.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise UnavailableError(
             f"{state}: you may not write there, where the profile is to be stored", "sudo edged tune"
         )
@@ -171,6 +173,8 @@ def _daemon_runs(config: Config) -> bool:
 def _stored(config: Config, outcome: Outcome) -> Path:
     from edged.governor import profile
 
+    with suppress(OSError):  # saving tells why
+        Path(config.daemon.state_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
     return profile.save(config.daemon.state_dir, outcome.profile)
 
 
@@ -244,13 +248,14 @@ def _costs(outcome: Outcome, found: Advice) -> Iterator[str]:
     wide = max(map(len, (one.model for one in costs)))
     longest = max(one.latency for one in costs)
     chosen = {(one.model, one.threads) for one in found.rungs}
-    yield click.style(f"  {'model':{wide}}  threads  {'ms a frame':>10}  core-ms  at most", bold=True)
+    yield click.style(f"  {'model':{wide}}  threads  {'ms a frame':>10}  core-ms     at most", bold=True)
     before = ""
     for one in costs:
         model, before = ("" if one.model == before else one.model), one.model
         bar = "█" * max(1, round(BAR * one.latency / longest))
         colour = "green" if (one.model, one.threads) in chosen else "cyan"
-        numbers = f"{one.latency * 1e3:10.4g}  {one.cost * 1e3:7.4g}  {1 / one.latency:5.3g} fps"
+        most = f"{1 / one.latency:.0f}" if one.latency < 0.01 else f"{1 / one.latency:.3g}"
+        numbers = f"{one.latency * 1e3:10.4g}  {one.cost * 1e3:7.4g}  {most:>6} fps"
         yield f"  {model:{wide}}  {one.threads:7}  {numbers}  {click.style(bar, fg=colour)}"
 
 
@@ -287,7 +292,7 @@ def _recommended(name: str, found: Advice) -> Iterator[str]:
     from edged.tune import advice
 
     if found.rungs:
-        yield click.style("recommended:", bold=True)
+        yield click.style("recommended, in place of what these tables have now:", bold=True)
         yield ""
         yield from (f"  {line}".rstrip() for line in advice.toml(name, found.rungs))
     for model, why in found.dropped:

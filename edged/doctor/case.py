@@ -90,8 +90,8 @@ class Case:
         return {name: one for name, one in self.config.pipelines.items() if one.enabled}
 
     def models(self) -> dict[str, Model]:
-        """Those that a pipeline runs, by name."""
-        wanted = dict.fromkeys(one.model for one in self.pipelines().values())
+        """Those that a pipeline runs or may step down to, by name."""
+        wanted = dict.fromkeys(name for one in self.pipelines().values() for name in ladder(one))
         return {name: self.config.models.get(name, Model(file=f"builtin:{name}")) for name in wanted}
 
     def wants_libcamera(self) -> bool:
@@ -216,6 +216,11 @@ class Case:
         """Shows what this caller cannot see."""
         named = self.config_path if self.config_path != INSTALLED_CONFIG else None
         return "sudo edged doctor" + (f" --config {named}" if named else "")
+
+
+def ladder(pipeline: Pipeline) -> tuple[str, ...]:
+    """The names of a pipeline's models, dearest first."""
+    return pipeline.model, *pipeline.ladder
 
 
 def _defaults() -> Config:

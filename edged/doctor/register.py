@@ -35,6 +35,7 @@ CHECKS: Final = (
     Check("card", "Keeping", 20.0, "what does the state lie on, is it worn, is there room?"),
     Check("temperature", "Board", 10.0, "can it be read, and how far is it from the limit?"),
     Check("voltage", "Board", 10.0, "is there enough of it, now and since boot?"),
+    Check("governor", "Board", 20.0, "what does it go by here, and what will it keep to?"),
     Check("clock", "Board", 10.0, "is the time right, and who says so?"),
     Check("memory", "Board", 20.0, "is there enough for the models?"),
 )

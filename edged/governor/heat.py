@@ -26,6 +26,7 @@ PLAUSIBLE: Final = (-40.0, 125.0)  # °C; what these chips' sensors can say
 LEAP: Final = 25.0  # °C between two readings: no board does that
 SETTLED: Final = 10.0  # seconds without another leap until the sensor is believed again
 FROZEN: Final = 1800.0  # seconds of one and the same reading: it is asked by going to the floor
+FROZEN_WARM: Final = 1.5  # °C that its load must warm the die by, or going to the floor would ask nothing
 FROZEN_MOVED: Final = 3.0  # °C that the die must have moved by, by its load, while the reading stood still
 LOST: Final = 5.0  # seconds without a reading
 LONG: Final = 60.0  # seconds between two looks (a suspended board): begin anew
@@ -111,7 +112,8 @@ def _watched(heat: Heat, measured: float) -> Heat:
             heat, reading=measured, since=heat.time, low=warmth, high=warmth, blind=""
         )
     low, high = min(heat.low, warmth), max(heat.high, warmth)
-    stuck = high - low > FROZEN_MOVED or heat.time - heat.since > FROZEN
+    asked = heat.time - heat.since > FROZEN and warmth > FROZEN_WARM
+    stuck = high - low > FROZEN_MOVED or asked
     # Neither a gap nor a leap is over because the sensor repeats itself; a frozen one repeats itself too.
     blind = STUCK if stuck else "" if heat.blind != STUCK else heat.blind
     return msgspec.structs.replace(heat, low=low, high=high, blind=blind)

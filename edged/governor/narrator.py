@@ -17,6 +17,7 @@ AGAIN: Final = 60.0  # seconds between two words on one and the same recovery
 HOLD: Final = 10.0  # seconds between two words on one and the same descent
 FULL: Final = 0.999
 RISING: Final = 0.5  # °C a minute
+UNEXPECTED: Final = 5.0  # °C between what is read and what is believed
 FAR: Final = 600.0  # seconds: what is further away is no forecast that anybody asked for
 
 
@@ -54,6 +55,8 @@ class Narrator:
             self._note("rung-changed", text, self._name, model=deed.model, reason=reason or "there is room")
             self._told = told = msgspec.structs.replace(told, model=deed.model)
         turn = turned(told, deed, now - self._at)
+        if turn == "throttled" and not reason:  # it is only slower than it was thought to be
+            return
         if turn:
             self._tell(turn, deed, reason)
             self._told, self._at = deed, now
@@ -76,12 +79,24 @@ def turned(told: Deed, now: Deed, seconds: float) -> Literal["", "paused", "resu
     """Which word is due, ``seconds`` after the last. A step that nobody would notice is none."""
     if not now.share or not told.share:
         return "" if now.share == told.share else "resumed" if now.share else "paused"
-    if now.share * BIG <= told.share:
-        return "throttled" if told.share >= FULL or seconds >= HOLD else ""
-    if told.share >= FULL or now.share <= told.share:
+    before, after = _compared(told, now)
+    full = told.share >= FULL
+    if now.share < FULL and after * BIG <= before:
+        news = now.share * BIG <= told.share if full else seconds >= HOLD
+        return "throttled" if news else ""
+    if full or after <= before:
         return ""
     done = now.share >= FULL
-    return "eased" if done or (now.share >= told.share * BIG and seconds >= AGAIN) else ""
+    return "eased" if done or (after >= before * BIG and seconds >= AGAIN) else ""
+
+
+def _compared(told: Deed, now: Deed) -> tuple[float, float]:
+    """What people see of both: frames per second; their shares where a rate is not known or not meant. What
+    a rung can is learnt while it works, so that one rate may be another share a minute later.
+    """
+    if told.rate and now.rate and not now.recorded:
+        return told.rate, now.rate
+    return told.share, now.share
 
 
 def _pace(deed: Deed) -> str:
@@ -109,5 +124,8 @@ def _heat(celsius: float | None, budget: Budget, target: float) -> str:
     course = " and rising" if budget.rising > RISING else " and falling" if budget.rising < -RISING else ""
     if celsius >= target:
         return f"{celsius:.1f} °C{course}, the target is {target:g} °C"
-    near = f"{budget.seconds:.0f} s to {target:g} °C" if budget.seconds < FAR else f"close to {target:g} °C"
+    believed = celsius if budget.temperature is None else budget.temperature
+    if abs(celsius - believed) > UNEXPECTED:
+        return f"{celsius:.1f} °C, far from the {believed:.1f} °C that were expected"
+    near = f"{budget.seconds:.0f} s to {target:g} °C" if budget.seconds < FAR else f"kept under {target:g} °C"
     return f"{celsius:.1f} °C{course}, {near}"

@@ -119,7 +119,7 @@ def gauged(
     if battery.heard is None:
         return Battery(time) if charge is None else Battery(time, floor)
     lost = time - battery.heard > GAUGE_LOST
-    return Battery(time, min(battery.allowed, floor) if lost else battery.allowed, battery.heard)
+    return Battery(time, min(risen, floor) if lost else battery.allowed, battery.heard)
 
 
 def drained(energy: Energy, charge: float, draining: bool | None) -> float:

@@ -81,8 +81,9 @@ class Ward:
         course = steering.steered(before, self.want, cores, time) if before else None
         self._course = course or steering.begun(self.want, cores, time)
         share = self.share
-        same = share >= FULL and self._way.place == 0
-        self.reason = "" if same else reason or self.reason or "a dearer model would be too slow"
+        dearest = self._way.place == 0
+        slower = "" if dearest else "a dearer model would be too slow"
+        self.reason = "" if dearest and share >= FULL else reason or self.reason or slower
         self._direct(self._directive())
         model = self._names[self._way.place]
         self._narrator.hear(time, Deed(share, self._rate, model, self.keeper.recorded), self.reason)

@@ -98,7 +98,8 @@ class Course:
             )
         others = max(one.load for one in self._samples[1:])
         if others > OTHERS:
-            self._notes.append(f"something else takes {others:.0%} of the processor: latencies are too long")
+            taken = f"{others * 100:.0f} % of the processor"
+            self._notes.append(f"something else takes {taken}: latencies are too long")
 
     def _cost(self, one: Candidate, threads: int, seconds: float) -> None:
         text = f"{one.name}, {threads} thread{'s' if threads > 1 else ''}"

@@ -64,6 +64,8 @@ KINDS: Mapping[type, tuple[str, ...]] = {
     Classes: ("presence",),
     Values: ("level",),
 }
+#: Labels that are named to who asked for one that is not there.
+FEW = 8
 _PLAIN = {Detections: "detections", Grid: "an activity grid", Classes: "classes", Values: "plain values"}
 
 
@@ -92,8 +94,18 @@ def _check_labels(number: int, one: Measure, gives: type, labels: tuple[str, ...
         if label not in labels:
             raise RefusedError(
                 f'measure {number} asks for "{label}", which the model does not know',
-                f"it knows {len(labels)} labels: {', '.join(labels[:12])}{' …' if len(labels) > 12 else ''}",
+                f"it knows {_several(labels, label)}",
             )
+
+
+def _several(labels: tuple[str, ...], wanted: str) -> str:
+    """A few of the labels, those that hold the ``wanted`` one first: a line of a label file is one label,
+    whatever commas are in it.
+    """
+    near = [one for one in labels if wanted.lower() in one.lower()]
+    first = list(dict.fromkeys((*near, *labels)))[:FEW]
+    more = f" … ({len(labels)} in all)" if len(labels) > len(first) else ""
+    return ", ".join(f'"{one}"' for one in first) + more
 
 
 def _indices(labels: tuple[str, ...], label: str) -> frozenset[int]:

@@ -66,8 +66,9 @@ class Bench:
         subprocess.run(["udevadm", "settle"], check=True)
         bench = cls()
         bench.restore()
-        for name in CHIPS:
-            bench.plug(name)
+        for name, (_, address) in CHIPS.items():
+            if not (DEVICES / f"{bench._bus.name.removeprefix('i2c-')}-{address:04x}").exists():
+                bench.plug(name)
         return bench
 
     def restore(self) -> None:

@@ -321,6 +321,41 @@ def looking_for_devices_and_sensors() -> None:
     assert any(Path("/dev").iterdir())
 
 
+SENSORS = (
+    "class/thermal/thermal_zone*/*",
+    "class/hwmon/hwmon*/*",
+    "class/power_supply/*/*",
+    "class/apex/apex_*/temp",
+    "bus/iio/devices/iio:device*/*",
+    "devices/system/cpu/cpu[0-9]*/cpufreq/*",
+)
+
+
+@let
+def reading_what_the_governor_goes_by() -> None:
+    """Whatever anybody may read: temperatures, fans, meters, batteries, clocks, and its own group's CPU."""
+    for pattern in SENSORS:
+        for path in Path("/sys").glob(pattern):
+            if not path.is_file() or not path.stat().st_mode & 0o004:
+                continue
+            try:
+                path.read_bytes()
+            except PermissionError as error:
+                raise AssertionError(f"{path}: {error}") from error
+            except OSError:  # a driver may have nothing to say
+                continue
+    group = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip()
+    if group != "/":
+        assert "usage_usec" in Path(f"/sys/fs/cgroup{group}/cpu.stat").read_text()
+
+
+if Path("/dev/vcio").exists():  # a Raspberry Pi
+
+    @let
+    def asking_the_firmware() -> None:
+        os.close(os.open("/dev/vcio", os.O_RDWR))
+
+
 @let
 def ending_a_worker_by_its_descriptor() -> None:
     with other_process() as worker:

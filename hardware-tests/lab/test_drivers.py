@@ -7,18 +7,22 @@ Times are told as the number of looks: one a second, as the governor looks.
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import select
+import shutil
+import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from drivers import Bench
+from drivers import Bench, within
 from stove import Aborted, Stove
 
 from edged.board import opened
@@ -176,12 +180,19 @@ def test_the_watch_wakes_by_a_file_of_the_kernels_own_file_system(tmp_path: Path
 # --- in the service's sandbox
 
 LOOK = """
-import json, sys, time, msgspec
+import json, os, sys, time, msgspec
 from edged.board import opened
+def opens(device):
+    try:
+        os.close(os.open(device, os.O_RDWR))
+    except OSError as error:
+        return error.strerror
+    return "open"
 board = opened("auto")
 board.look(time.monotonic())
 time.sleep(1.0)
-json.dump(msgspec.structs.asdict(board.look(time.monotonic())), sys.stdout)
+seen = msgspec.structs.asdict(board.look(time.monotonic()))
+json.dump(seen | {"mailbox": opens("/dev/vcio"), "beside": opens("/dev/vcio-beside")}, sys.stdout)
 """
 #: What only a whole installation has, or what a look is not.
 LEFT_OUT = (
@@ -198,21 +209,14 @@ LEFT_OUT = (
 
 
 def test_the_units_sandbox_hides_none_of_it(board: Telemetry) -> None:
-    """The shipped unit's own lines around one look: what it sees is what root sees outside."""
-    unit = [
-        one
-        for one in (ROOT / "systemd/edged.service").read_text().splitlines()
-        if not one.startswith(LEFT_OUT)
-    ]
-    program = Path("/opt/look.py")
-    program.write_text(LOOK)
-    unit += ["[Service]", "Type=oneshot", "Environment=PYTHONPATH=/project"]
-    unit += [f"ExecStart={sys.executable} -B {program}", "StandardOutput=append:/opt/look.json"]
-    Path("/run/systemd/system/edged-look.service").write_text("\n".join(unit) + "\n")
+    """The shipped unit's own lines around one look: what it sees is what root sees outside. Of the kernel's
+    many little devices it may open the firmware's mailbox alone, and by its path alone.
+    """
     subprocess.run(["systemd-sysusers", str(ROOT / "systemd/sysusers.d/edged.conf")], check=True)
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
-    subprocess.run(["systemctl", "start", "edged-look.service"], check=True)
-    seen = json.loads(Path("/opt/look.json").read_text())
+    stand_in("vcio", "cpu_dma_latency")
+    stand_in("vcio-beside", "vga_arbiter")
+    unit = (ROOT / "systemd/edged.service").read_text()
+    seen = seen_inside(unit)
     outside = follows(board, lambda one: one.busy is not None)
     missing = {
         name
@@ -222,6 +226,37 @@ def test_the_units_sandbox_hides_none_of_it(board: Telemetry) -> None:
     assert missing == set()
     assert (seen["temperature"], seen["charge"]) == (outside.temperature, outside.charge)
     assert seen["own"] is not None
+    refused = "Operation not permitted"
+    assert (seen["mailbox"], seen["beside"]) == ("open", refused)
+    by_class = unit.replace("DeviceAllow=/dev/vcio ", "DeviceAllow=char-vcio ")
+    assert by_class != unit
+    assert seen_inside(by_class)["mailbox"] == refused
+
+
+def seen_inside(unit: str) -> dict[str, Any]:
+    """What ``LOOK`` tells when it is started by such a unit."""
+    program, told = Path("/opt/look.py"), Path("/opt/look.json")
+    program.write_text(LOOK)
+    lines = [one for one in unit.splitlines() if not one.startswith(LEFT_OUT)]
+    lines += ["[Service]", "Type=oneshot", "Environment=PYTHONPATH=/project"]
+    lines += [f"ExecStart={sys.executable} -B {program}", f"StandardOutput=truncate:{told}"]
+    Path("/run/systemd/system/edged-look.service").write_text("\n".join(lines) + "\n")
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    subprocess.run(["systemctl", "start", "edged-look.service"], check=True)
+    seen: dict[str, Any] = json.loads(told.read_text())
+    return seen
+
+
+def stand_in(name: str, of: str) -> None:
+    """A device node that is called ``name`` and opens another driver of the kernel's class "misc", which a
+    Raspberry Pi's mailbox is of as well: whoever is in the group video may open it, if the unit lets him.
+    """
+    found = dict(line.split()[::-1] for line in Path("/proc/misc").read_text().splitlines())
+    node = Path("/dev", name)
+    node.unlink(missing_ok=True)
+    os.mknod(node, stat.S_IFCHR | 0o660, os.makedev(10, int(found[of])))
+    shutil.chown(node, "root", "video")
+    node.chmod(0o660)
 
 
 # --- the stove that heats a real board (../heat) keeps to its cap
@@ -283,6 +318,43 @@ def test_a_stove_is_put_out_when_it_is_blind(bench: Bench) -> None:
         with pytest.raises(Aborted, match="nothing tells"):
             stove.heat(30.0)
         assert stove.burning == 0
+
+
+def test_a_stove_is_put_out_when_its_sensor_says_no_number() -> None:
+    said = iter([50.0])
+    with Stove(lambda: next(said, math.nan), 60.0, 75.0, 1) as stove:
+        with pytest.raises(Aborted, match="nothing tells"):
+            stove.heat(30.0)
+        assert stove.burning == 0
+
+
+def test_a_stove_goes_out_by_itself_while_nobody_looks() -> None:
+    """A sensor that hangs: whoever would put it out waits for it."""
+    said: list[float] = []
+
+    def hangs() -> float:
+        said.append(50.0)
+        if len(said) == 3:
+            within(120.0, lambda: stove.burning == 0)
+        return 50.0
+
+    with Stove(hangs, 60.0, 75.0, 1) as stove:
+        with pytest.raises(Aborted, match="not looked at"):
+            stove.heat(300.0)
+        assert stove.burning == 0
+
+
+def test_a_stove_goes_out_when_whoever_heats_is_killed_even_while_it_pauses() -> None:
+    """By a signal that leaves nobody the time to clean up."""
+    heats = "from stove import Stove\nwith Stove(lambda: 60.5, 60.0, 75.0, 1) as one:"
+    heats += "\n    print(one._burners[0].pid, flush=True)\n    one.heat(300.0)"
+    whoever = subprocess.Popen([sys.executable, "-c", heats], stdout=subprocess.PIPE, text=True)
+    assert whoever.stdout
+    burner = Path("/proc", whoever.stdout.readline().strip())
+    assert within(30.0, lambda: "(python" in (stat := (burner / "stat").read_text()) and ") T" in stat)
+    whoever.kill()
+    whoever.wait()
+    assert within(30.0, lambda: not burner.exists())
 
 
 def test_what_a_look_costs(board: Telemetry, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ def test_entries_have_fields(box: Box) -> None:
         assert one["EDGED_EVENT"] in ("upgraded", "rolled-back") or one["EDGED_VERSION"]
     for one in events:
         if one["EDGED_EVENT"] in ("started", "replaced", "refused"):
-            assert one["EDGED_PIPELINE"] in ("camera", "street", "yard"), one
+            assert one["EDGED_PIPELINE"] in ("busy", "camera", "street", "yard"), one
     box.figure("journal: entries of edged, of them events", f"{len(entries)}, {len(events)}")
 
 

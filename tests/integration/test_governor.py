@@ -7,12 +7,16 @@ make its heat matter within seconds. Nothing here asserts how long anything take
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+
+from edged.governor.profile import Profile
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_service import SCENE, Managed, pipeline
@@ -26,6 +30,7 @@ TIGHT, AMPLE = 57.6, 95.0
 
 #: A board whose sensors a file spoils while it runs: "gone", "weak" or nothing.
 SPOILT = """
+import re
 import sys
 from pathlib import Path
 import msgspec
@@ -150,6 +155,8 @@ def test_a_board_without_a_sensor_is_told_of_once_and_works(service: Managed) ->
     service.ready()
     service.until(lambda: any("there is no temperature sensor" in one for one in service.told), 120.0)
     assert free(service) and service.status()["board"]["target"] is None
+    assert not service.status()["board"]["blind"]
+    assert "no temperature sensor" in service.edged("status").stdout
     assert service.stop().count("sensor-absent: ") == 1
 
 
@@ -203,3 +210,80 @@ def test_a_pipeline_goes_down_its_ladder_and_loses_no_worker(service: Managed) -
     assert "street: rung-changed: " in said and "big -> small" in said
     models_told = [row["models"] for one in service.rows()["coverage"] for row in one["rows"]]
     assert any("small" in str(one) for one in models_told)
+
+
+#: Drawn beforehand and more than a core can look at, so that whatever is allowed is used.
+MUCH = '{ kind = "synthetic", width = 96, height = 96, fps = 240, held = 10 }'
+
+
+def test_two_pipelines_share_by_weight_and_everybody_is_told(service: Managed) -> None:
+    """Status, top, report and journal say the same of one heat: rate, reason, seconds."""
+    pair = pipeline("street", "rate = 240\nweight = 4", MUCH), pipeline("yard", "rate = 240", MUCH)
+    service.start(governor(target=59.0), *pair)
+    service.ready()
+    service.until(lambda: all(0.0 < course(service, one)["share"] < 0.8 for one in ("street", "yard")), 120.0)
+    service.until(lambda: course(service)["rate"] > 2.0 * course(service, "yard")["rate"], 120.0)
+    service.until(lambda: all(one["made"]["throttled_s"] > 2.0 for one in service.status()["pipelines"]))
+    status, top = service.edged("status").stdout, service.edged("top", "--once").stdout
+    for shown in (status, top):
+        assert " fps allowed: " in shown and "since it began: " in shown and " slower" in shown
+        assert "held back: " in shown and "budget " in shown
+    said = service.stop()
+    assert re.search(r"street: throttled: \d+\.\d °C.* 59 °C: [\d.]+ fps -> [\d.]+ fps\n", said)
+    for told in (service.edged("report", "--all").stdout, service.edged("report", "--all", "--table").stdout):
+        assert "slower" in told
+    for name in ("street", "yard"):
+        assert covered(service, "throttled_s", name) > 0.0
+
+
+def documented(page: str, first: str) -> set[str]:
+    """The keys in the first column of the table whose first cell is ``first``."""
+    table = page[page.index(f"| {first}") :].partition("\n\n")[0]
+    return {
+        key.removesuffix("[]")
+        for row in table.splitlines()
+        for key in re.findall(r"`(\S+?)`", row.split("|")[1])
+    }
+
+
+def test_the_page_names_every_key_of_status(service: Managed) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
+    service.start(governor(target=AMPLE), STREET)
+    service.ready()
+    service.until(lambda: service.counted("street") > 0)
+    told = service.status()
+    (street,) = told["pipelines"]
+    assert set(told) == documented(page, "`version`")
+    assert set(told["board"]) == documented(page, "`name`, `governed`")
+    assert set(street) == documented(page, "`name`, `source`")
+    for key, found in (
+        ("config", told),
+        ("clock", told),
+        ("store", told),
+        ("course", street),
+        ("made", street),
+    ):
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{key}` |")]
+        assert set(found[key]) <= set(re.findall(r"`([a-z_]+)(?:\[\])?`", row)), key
+    assert street["cpu"] is not None and street["memory"] > 0 and told["memory"] > 0
+
+
+MEASURED = Profile(edged="1", measured="2026-01-01T00:00:00Z", board="simulated:zero2w,hot", cores=4)
+
+
+def test_what_tune_measured_is_gone_by(service: Managed) -> None:
+    """It is in force from the start; of another board it is told of and not believed."""
+    place = service.folder / "state" / "profile.json"
+    place.write_bytes(msgspec.json.encode(MEASURED))
+    service.start(governor(target=AMPLE), STREET)
+    line = service.ready()
+    assert service.status()["board"]["profile"] == MEASURED.measured and "no profile" not in line
+    service.stop()
+    place.write_bytes(msgspec.json.encode(msgspec.structs.replace(MEASURED, board="simulated:pi4-bare")))
+    service.told.clear()
+    service.start(governor(target=AMPLE), STREET)
+    line = service.ready()
+    assert service.status()["board"]["profile"] is None
+    service.until(
+        lambda: any("no profile: " in one and 'this is "simulated:zero2w,hot"' in one for one in service.told)
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edged.board.attribute import text
-from edged.doctor.case import Case
+from edged.doctor.case import Case, ladder
 from edged.doctor.finding import Finding, Progress
 from edged.doctor.trial import ask
 
@@ -140,7 +140,11 @@ def _at_work(case: Case, wanted: list[str]) -> Iterator[Finding]:
     """What the daemon says: the only one that may try, as a second user disturbs the first."""
     for name, pipeline in case.pipelines().items():
         status = case.pipeline_status(name)
-        if pipeline.model not in wanted or not status.get("delegate"):
+        now = (status.get("course") or {}).get("model", pipeline.model)
+        if not set(wanted).intersection(ladder(pipeline)) or not status.get("delegate"):
+            continue
+        if now not in wanted:
+            yield Finding("ok", f"is on {now} now, which is for the CPU", name, facts={"model": now})
             continue
         facts = {"delegate": status["delegate"], "cpu_because": status["cpu_because"]}
         if status["delegate"] == "edgetpu":

@@ -8,7 +8,8 @@ from typing import Final
 
 from edged.board import memory
 from edged.board.attribute import text
-from edged.doctor.case import Case
+from edged.config.shape import Pipeline
+from edged.doctor.case import Case, ladder
 from edged.doctor.finding import Finding
 from edged.doctor.words import size
 
@@ -27,22 +28,28 @@ CGROUP: Final = (
 def examine(case: Case) -> Iterator[Finding]:
     """What is needed against what there is; the limit; what was killed for lack of it."""
     here = memory.memory(case.host.proc)
-    needed, measured = need(case)
+    now, measured = need(case)
+    switching = while_switching(case, measured)
+    needed = now + switching
     running = bool(case.daemon)
     zram = memory.compressed(case.host.sys)
     facts = {
         "total": here.total, "available": here.available, "swap": here.swap, "zram": zram,
-        "needed": needed, "measured": measured,
+        "needed": needed, "measured": measured, "switching": switching,
     }  # fmt: skip
     if not here.total:
         yield Finding("cannot tell", "the kernel does not tell how much memory there is", facts=facts)
         return
-    is_needed = f"edged {'takes' if measured else 'needs about'} {size(needed)}"
+    is_needed = f"edged {'takes' if measured else 'needs about'} {size(now)}"
+    if switching:
+        is_needed += f", and {size(switching)} more while it changes models"
     swap = f", {size(zram)} of zram" if zram else f", {size(here.swap)} of swap" if here.swap else ""
     found = f"{size(here.available)} of {size(here.total)} free{swap}; {is_needed}"
     if not running and needed > here.available:
         verdict = "failed" if needed > here.total else "warning"
         yield Finding("failed" if verdict == "failed" else "warning", found, fix=SMALLER, facts=facts)
+    elif running and switching > here.available:
+        yield Finding("warning", found, fix=SMALLER, facts=facts)
     elif here.available < 0.05 * here.total:
         yield Finding("warning", f"{found}: nearly none is left", fix=SMALLER, facts=facts)
     else:
@@ -56,9 +63,30 @@ def need(case: Case) -> tuple[int, bool]:
         shares = [memory.resident(case.host.proc, one.pid) for one in (case.daemon, *case.workers)]
         if all(one is not None for one in shares):
             return sum(one or 0 for one in shares), True
+    every = [max(_sizes(case, one)) for one in case.pipelines().values()]
+    return DAEMON + sum(WORKER + ARENA * one for one in every), False
+
+
+def while_switching(case: Case, measured: bool) -> int:
+    """Bytes more while each pipeline changes to another model of its ladder: two are open then. Of a daemon
+    that was ``measured`` one of the two may be more than what is open now.
+    """
+    more = 0
+    for name, pipeline in case.pipelines().items():
+        if not pipeline.ladder:
+            continue
+        sizes = _sizes(case, pipeline)
+        now = (case.pipeline_status(name).get("course") or {}).get("rung", 0) if measured else None
+        most = sorted(sizes)[-2:]
+        open_now = sizes[now] if now is not None and now < len(sizes) else most[-1]
+        more += ARENA * (sum(most) - open_now)
+    return more
+
+
+def _sizes(case: Case, pipeline: Pipeline) -> list[int]:
+    """Bytes of each model's file, dearest first."""
     models = case.models()
-    every = [models[one.model].file for one in case.pipelines().values()]
-    return DAEMON + sum(WORKER + ARENA * _file_size(case, one) for one in every), False
+    return [_file_size(case, models[one].file) for one in ladder(pipeline)]
 
 
 def _file_size(case: Case, file: str) -> int:

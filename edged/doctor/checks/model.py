@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from edged.config.shape import Model
-from edged.doctor.case import Case
+from edged.doctor.case import Case, ladder
 from edged.doctor.finding import Finding, Progress, Verdict
 from edged.doctor.trial import ask, whose
 from edged.doctor.unconfigured import unconfigured
@@ -17,16 +18,42 @@ from edged.doctor.visibility import MOVE, hidden
 from edged.doctor.words import size
 
 PATIENCE: Final = 60.0  # seconds for one model; the catalogue's largest needs six on a Pi 3
+DEARER: Final = 1.1  # times as slow as the rung above: no timing error any more
 DECODERS: Final = {"Detections": "detector", "Classes": "classifier", "Values": "values", "Grid": "activity"}
 
 
 def examine(case: Case) -> Iterator[Finding | Progress]:
-    """One finding for each model that an enabled pipeline uses."""
+    """One finding for each model that an enabled pipeline uses or may step down to, and one for each ladder
+    that is in the wrong order.
+    """
     if not case.models():
         yield unconfigured(case, "no model is tried")
+    times: dict[str, float] = {}
     for name, model in case.models().items():
         yield Progress(f"model {name}")
-        yield _model(case, name, model)
+        found = _model(case, name, model)
+        if "seconds" in found.facts:
+            times[name] = found.facts["seconds"]
+        yield found
+    for name, pipeline in case.pipelines().items():
+        if pipeline.ladder:
+            yield from _ordered(name, ladder(pipeline), times)
+
+
+def _ordered(name: str, names: tuple[str, ...], times: dict[str, float]) -> Iterator[Finding]:
+    """A rung that is slower than the one above it brings nothing and costs quality."""
+    known = [one for one in names if one in times]
+    wrong = [
+        f"{below} is slower than {above}: {times[below] * 1e3:.3g} and {times[above] * 1e3:.3g} ms a frame"
+        for above, below in itertools.pairwise(known)
+        if times[below] > DEARER * times[above]
+    ]
+    facts = {"ladder": {one: times.get(one) for one in names}}
+    if wrong:
+        said = f"its ladder is not dearest first: {'; '.join(wrong)}"
+        yield Finding("warning", said, name, fix=f"edged tune --pipeline {name}", facts=facts)
+    elif len(known) == len(names):
+        yield Finding("ok", f"ladder {' -> '.join(names)}, each faster", name, facts=facts, minor=True)
 
 
 def _model(case: Case, name: str, model: Model) -> Finding:
@@ -98,9 +125,13 @@ def _changed(file: str, facts: dict[str, Any]) -> str:
 
 
 def _slow(case: Case, name: str, seconds: float) -> str:
-    """Whether a pipeline asks for more than this board can do."""
+    """Whether a pipeline asks for more than this board can do. A model that has cheaper ones below it on a
+    ladder may be slower than the rate, but not than the least rate: it would never be used.
+    """
     asked = [
-        (one.rate, pipeline) for pipeline, one in case.pipelines().items() if one.model == name and one.rate
+        (one.rate if ladder(one)[-1] == name else one.least_rate, pipeline)
+        for pipeline, one in case.pipelines().items()
+        if name in ladder(one)
     ]
     rate, pipeline = max(asked, default=(0.0, ""))
     if rate * seconds < 0.9:
