@@ -28,6 +28,7 @@ from edged.worker.source import Want
 from edged.worker.source.rate import Due
 
 UNKNOWN_FPS: Final = 25.0  # FFmpeg's own assumption for streams that carry no times
+MOST_FPS: Final = 1000.0  # a header that says more is damaged; the wall lets no more pass
 GIVE_UP: Final = 100  # packets in a row that hold nothing decodable: the rest is no video any more
 REORDERED: Final = (
     32  # packets to look back for a frame's predecessor; H.264 and HEVC reorder over 16 at most
@@ -48,7 +49,7 @@ class Movie:
         self._reformatter = VideoReformatter()
         self._container, self._stream = self._opened()
         own = self._stream.average_rate or self._stream.base_rate
-        self.fps = fps or (float(own) if own else UNKNOWN_FPS)
+        self.fps = fps or (float(own) if own and own <= MOST_FPS else UNKNOWN_FPS)
         self.still = self._container.format.name.endswith("_pipe")  # FFmpeg's names for one picture alone
         self._fresh = True
 
