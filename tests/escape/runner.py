@@ -127,9 +127,11 @@ def free(name: str, given: attempts.Given) -> Outcome:
 class Locked:
     """Keepers whose workers are the attacker's, a few at a time."""
 
-    def __init__(self, real: bool = False) -> None:
-        """``real``: in the whole worker, with its source, its model and its threads."""
-        self.stage, self.outcomes, self._real = Stage(), dict[str, Outcome](), real
+    def __init__(self, how: str = "") -> None:
+        """``how`` "--real": in the whole worker, with its source, its model and its threads; "--narrow":
+        before the lock.
+        """
+        self.stage, self.outcomes, self._how = Stage(), dict[str, Outcome](), how
         self._at_work: list[tuple[str, Any]] = []
 
     def play(self, given: dict[str, attempts.Given]) -> None:
@@ -151,7 +153,7 @@ class Locked:
         self.stage.end()
 
     def _begin(self, name: str, given: dict[str, attempts.Given]) -> None:
-        mode = ("--real",) if self._real else ()
+        mode = (self._how,) if self._how else ()
         supervise.COMMAND = (sys.executable, str(WORKER), *mode, name, json.dumps(given[name]._asdict()))
         self._at_work.append((name, self.stage.keep(f"attempt-{len(self.stage.keepers)}")))
 

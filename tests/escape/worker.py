@@ -1,6 +1,7 @@
 """A worker of an attacker's: ``worker.py ATTEMPT GIVEN FD`` takes the task over the wall as any worker,
 locks itself by the worker's own ``lock``, says that it is ready, and tries. ``--real ATTEMPT GIVEN FD``
-is the whole worker, taken over later; ``--free ATTEMPT GIVEN FD`` tries unlocked.
+is the whole worker, taken over later; ``--narrow`` the same is taken over while it opens its model;
+``--free ATTEMPT GIVEN FD`` tries unlocked.
 
 Its end tells what came of it: ``SUCCEEDED``, or ``REFUSED`` + errno; a call that the daemon kills for ends
 it by SIGKILL.
@@ -31,10 +32,11 @@ def tried(name: str, given: attempts.Given) -> int:
     try:
         return SUCCEEDED if attempts.ATTEMPTS[name](given) is not None else OTHERWISE
     except OSError as error:
-        return REFUSED + (error.errno or 0)
+        # urllib wraps what it got.
+        return REFUSED + (error.errno or getattr(getattr(error, "reason", None), "errno", None) or errno.EIO)
     except MemoryError:
         return REFUSED + 12
-    except ImportError:
+    except (ImportError, LookupError):
         return BEFORE
     except Exception:
         return OTHERWISE
@@ -72,6 +74,20 @@ def locked(name: str, given: attempts.Given, descriptor: int) -> int:
     channel.send(wall.Ready(10.0, 96, 96, "an attacker's", "cpu", "", found.lacking))
     # At once: a socket that goes out of use asks for its own name.
     os._exit(insisted(name, given))
+
+
+def narrowed(name: str, given: attempts.Given, descriptor: int) -> int:
+    """Taken over by its model while that is opened: before the lock, after what stands before it."""
+    from edged import wall
+    from edged.worker.sandbox import narrow
+
+    channel = wall.Channel(socket.socket(fileno=descriptor), wall.Down)
+    task = channel.receive()
+    assert isinstance(task, wall.Assignment)
+    attempts.prepare(given)
+    narrow(task)
+    attempts.Kept.elder = attempts.Elder()  # no thread was there before
+    os._exit(tried(name, given))
 
 
 def flood(descriptor: int) -> int:
@@ -115,6 +131,8 @@ def main(words: list[str]) -> int:
         attempts.prepare(given)
         become_nobody(words[1])
         return tried(words[1], given)
+    if words[0] == "--narrow":
+        return narrowed(words[1], attempts.Given(**json.loads(words[2])), int(words[3]))
     if words[0] == "--flood":
         return flood(int(words[1]))
     if words[0] == "--real":
