@@ -130,11 +130,11 @@ def of_folder(folder: Path, since: float, but: Iterable[Path] = ()) -> Iterator[
     for top, folders, files in os.walk(folder):
         folders[:] = [one for one in folders if f"{top}/{one}" not in left_out]
         for name in (*files, *folders):
-            path = Path(top, name)
             with suppress(OSError):
-                found = path.lstat()
-                if str(path) in left_out or found.st_ctime < since:
+                # Hundreds of thousands may lie there that are older: nothing is made for those.
+                if os.lstat(f"{top}/{name}").st_ctime < since or f"{top}/{name}" in left_out:
                     continue
+                path = Path(top, name)
                 yield path, iter((os.fsencode(path.name).ljust(FOUND, b"\0"),))
                 if path.is_symlink():
                     yield path, iter((os.fsencode(path.readlink()),))
