@@ -270,12 +270,15 @@ def test_whoever_has_read_enough_is_not_complained_to() -> None:
 # --- help
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "keys init", "models list", "models get", "models show"])
+MODELS = ("models list", "models get", "models show")
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "keys init", "store check", "store salvage", *MODELS])
 def test_every_command_has_help_with_examples(verb: str) -> None:
     done = edged(*verb.split(), "--help")
     assert done.returncode == 0
     assert "Usage: edged " in done.stdout
-    if verb not in ("keys", "models"):  # groups: their commands have them
+    if verb not in ("keys", "models", "store"):  # groups: their commands have them
         assert f"edged {verb}" in done.stdout.split("Examples:")[1]
 
 
