@@ -48,8 +48,8 @@ bench() {
 
 run_tests() {
 	local status=0
-	# A test compiles a stand-in for a delegate's library. ShellCheck's wheel exists for x86 only.
-	begin 5 python3 python3-venv ca-certificates tzdata gcc libc6-dev shellcheck -- --test "$@"
+	# Tests trace what is written, and compile a stand-in for a delegate's library. ShellCheck's wheel exists for x86 only.
+	begin 5 python3 python3-venv ca-certificates tzdata gcc libc6-dev shellcheck strace -- --test "$@"
 	set_up "[test,bench,png]"
 	set_up_tflite
 	unlock
