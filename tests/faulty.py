@@ -49,7 +49,7 @@ DEEDS: dict[str, Callable[[], object]] = {
     "segv": lambda: ctypes.string_at(0),
     "abort": lambda: ctypes.CDLL(None).abort(),
     "exit": lambda: os._exit(0),
-    "spin": lambda: [None for _ in iter(int, 1)],
+    "spin": lambda: all(not one for one in iter(int, 1)),
     "sleep": lambda: time.sleep(1e6),
     "hold": lambda: ctypes.PyDLL(None).sleep(1000),  # nothing else of Python runs meanwhile
     "leak": leak,
