@@ -66,14 +66,14 @@ run_tests() {
 	step "Tests"
 	# Most tests wait for real processes most of the time.
 	if [ $# -eq 0 ] && has_room; then
-		.venv/bin/python -m pytest -n 3 --dist loadfile || status=$?
+		.venv/bin/python -m pytest -n 2 --dist loadfile || status=$?
 	else
 		.venv/bin/python -m pytest "$@" || status=$?
 	fi
 	exit "$status"
 }
 
-has_room() { # for three tests at once: two processors and 2 GB
+has_room() { # for two tests at once: as many processors, and 2 GB
 	[ "$(nproc)" -gt 1 ] && [ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -gt 2000000 ]
 }
 
