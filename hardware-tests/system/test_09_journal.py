@@ -7,6 +7,9 @@ import re
 import pytest
 from box import UNITS, Box
 
+#: All that the story has had by now.
+PIPELINES = ("busy", "camera", "film", "photos", "prints", "street", "yard")
+
 
 def test_no_traceback_ever(box: Box) -> None:
     assert box.tracebacks() == []
@@ -33,7 +36,7 @@ def test_entries_have_fields(box: Box) -> None:
         assert one["EDGED_EVENT"] in ("upgraded", "rolled-back") or one["EDGED_VERSION"]
     for one in events:
         if one["EDGED_EVENT"] in ("started", "replaced", "refused"):
-            assert one["EDGED_PIPELINE"] in ("busy", "camera", "street", "yard"), one
+            assert one["EDGED_PIPELINE"] in PIPELINES, one
     box.figure("journal: entries of edged, of them events", f"{len(entries)}, {len(events)}")
 
 
