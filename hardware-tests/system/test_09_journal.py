@@ -8,7 +8,7 @@ import pytest
 from box import UNITS, Box
 
 #: All that the story has had by now.
-PIPELINES = ("busy", "camera", "film", "photos", "prints", "street", "yard")
+PIPELINES = ("busy", "camera", "clip", "film", "photos", "prints", "street", "yard")
 
 
 def test_no_traceback_ever(box: Box) -> None:
