@@ -9,7 +9,7 @@ import soak
 
 
 def test_half_an_hour_of_trouble_loses_no_row_and_leaks_nothing(tmp_path: Path) -> None:
-    wanted = soak.parsed(["--hours", "0.5", "--segment", "0.25", "--crashes", "2", "--growth", "8192"])
+    wanted = soak.parsed(["--hours", "0.5", "--segment", "0.25", "--crashes", "2"])
     one = soak.Soak(tmp_path, wanted)
     one.run()
     assert soak.verdict(one, wanted.growth) == []
