@@ -319,7 +319,8 @@ class Box:
 LISTING = r"""
 tell='for f; do echo "$(stat -c %a:%u:%g "$f"):$(md5sum <"$f" | cut -c1-12) $f"; done'
 find /etc /opt /usr /var /root /home /srv \( -path /var/log/journal -o -path /var/tmp -o -name __pycache__ \
-  -o -path /var/cache/apt -o -path /var/lib/apt -o -path /var/backups \
+  -o -path /var/cache/apt -o -path /var/lib/apt \
+  -o -path '/var/backups/dpkg.*' -o -path '/var/backups/alternatives.tar.*' \
   -o -path '/var/lib/systemd/time*' \) -prune \
   -o -type f -path '/etc/*' -exec sh -c "$tell" sh {} + -o -printf '%y%m:%U:%G %p\n' | sort
 """
