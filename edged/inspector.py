@@ -15,6 +15,7 @@ from typing import Final
 from edged import rounding
 from edged.errors import WallError
 from edged.nouns import Entry, Series
+from edged.series import valued
 from edged.vocabulary import Vocabulary
 from edged.wall import (
     BURST,
@@ -113,7 +114,7 @@ class Inspector:
         rate: float = 0.0,
         vocabulary: Vocabulary | None = None,
     ) -> None:
-        self._units = tuple(one.unit for one in series)
+        self._units = tuple(series[one].unit for one in valued(series))
         self._recorded = recorded
         self._threads, self._rung = threads, rung
         self._at_work = 0  # threads of its ticks, 0 before the first

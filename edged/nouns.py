@@ -97,10 +97,24 @@ def _added(mine: tuple[float, ...], its: tuple[float, ...]) -> tuple[float, ...]
     return tuple(a + b for a, b in zip_longest(mine, its, fillvalue=0.0))
 
 
+class Amount(msgspec.Struct, frozen=True, array_like=True):
+    """How often something happened to one series: ``series`` is its index in the pipeline's.
+
+    ``bin`` tells events apart that are one series': 0 where there is nothing to tell, else the logarithmic
+    bin of a duration or a speed, or ``MISSED`` and ``DOUBTFUL`` (see ``edged.amounts``), whose counts are
+    16ths.
+    """
+
+    series: int
+    count: int
+    bin: int = 0
+
+
 class Bucket(msgspec.Struct, frozen=True):
     """What is stored of one pipeline over ``[start, start + width)``: epoch seconds (UTC), whole numbers.
 
-    ``entries`` follows the order of the pipeline's series, or is empty when nothing was observed. A bucket
+    ``entries`` follows the order of the pipeline's valued series, or is empty when nothing was observed;
+    ``amounts`` are what happened. A bucket
     whose time is not known yet has the ``boot``'s id and counts ``start`` from there (``CLOCK_BOOTTIME``).
     """
 
@@ -110,3 +124,4 @@ class Bucket(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
     coverage: Coverage
     boot: str = ""
+    amounts: tuple[Amount, ...] = ()

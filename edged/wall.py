@@ -14,16 +14,16 @@ import os
 import select
 import socket
 import struct
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from edged.config.shape import Model, Pipeline
 from edged.errors import WallError
-from edged.nouns import Entry, Series
+from edged.nouns import Amount, Entry, Series
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 LARGEST: Final = 16 * 1024  # bytes; 20 series need about 1 KiB a tick
 TICK: Final = 1.0  # seconds
 MOST_SERIES: Final = 256
@@ -39,6 +39,8 @@ RECORDED_RATE: Final = (
 WITNESSED: Final = ("openat", "socket", "execve", "kill")
 
 Text = Annotated[str, Meta(max_length=400)]
+#: What a sensor suffers from that cannot see, or what stands before it.
+Sight = Literal["", "dark", "covered", "blurred", "moved"]
 Word = Annotated[str, Meta(max_length=64)]
 Lacking = Annotated[tuple[Annotated[str, Meta(pattern="^[a-z][a-z-]{0,15}$")], ...], Meta(max_length=8)]
 
@@ -95,11 +97,13 @@ class Watched(msgspec.Struct, frozen=True, tag="watched", array_like=True):
 
 
 class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):
-    """A second's worth of a pipeline, since the last tick. ``entries`` follows ``Assignment.series``.
+    """A second's worth of a pipeline, since the last tick. ``entries`` follows the valued ones of
+    ``Assignment.series``; ``amounts`` are what happened, by index of all of them.
 
     ``start`` and ``end`` are times of the source's clock (see ``nouns``). ``infer`` and ``prepare`` are
     mean seconds per frame. All of it was made on one ``rung`` with so many ``threads``; ``cpu`` is what the
-    whole process took of the CPUs since the last tick, in seconds of one core.
+    whole process took of the CPUs since the last tick, in seconds of one core. ``sight`` says why frames
+    that came were not counted ("" if none were left out): then that time is blind.
     """
 
     number: int
@@ -115,6 +119,8 @@ class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):
     rung: int = 0
     threads: int = 1
     cpu: float = 0.0
+    amounts: tuple[Amount, ...] = ()
+    sight: Sight = ""
 
 
 class Switched(msgspec.Struct, frozen=True, tag="switched", array_like=True):

@@ -174,9 +174,9 @@ class Marker:
         )
         try:
             while (frame := source.read(1.0)) is not None:
-                small = prepare._sized(frame.picture)
-                tensor = prepare(frame.picture)
-                self._add(f"{name}: picture", frame.picture.tobytes())
+                small = prepare._sized(frame.data)
+                tensor = prepare(frame.data)
+                self._add(f"{name}: picture", frame.data.tobytes())
                 self._add(f"{name}: small, {what}", small.tobytes())
                 self._add(f"{name}: grey or coloured, {what}", prepare._coloured(small).tobytes())
                 self._add(f"{name}: tensor, {what}", tensor.tobytes())

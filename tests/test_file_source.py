@@ -29,7 +29,7 @@ def frames(path: Path, want: Want = WANT, **keys: object) -> list[Frame]:
         while True:
             frame = source.read(1.0)
             assert frame is not None
-            read.append(Frame(frame.picture.copy(), frame.time))
+            read.append(Frame(frame.data.copy(), frame.time))
     except EndOfSource:
         return read
     finally:
@@ -37,7 +37,7 @@ def frames(path: Path, want: Want = WANT, **keys: object) -> list[Frame]:
 
 
 def numbers(read: list[Frame]) -> list[int]:
-    return [media.number_of(frame.picture) for frame in read]
+    return [media.number_of(frame.data) for frame in read]
 
 
 def at_rate(rate: float) -> Want:
@@ -125,13 +125,13 @@ def test_a_loop_goes_on_where_the_end_meets_the_beginning(tmp_path):
     source = opened(shape.File(path=str(path), pace="fast", loop=True), WANT)
     read = [source.read(1.0) for _ in range(12)]
     assert [frame.time for frame in read] == pytest.approx(np.arange(12) / 10)
-    assert media.number_of(read[11].picture) == 1
+    assert media.number_of(read[11].data) == 1
     source.close()
 
 
 def test_a_smaller_movie_keeps_its_size_for_the_workers_exact_resize(tmp_path):
     path = media.movie(tmp_path / "a.mp4", "libx264")
-    assert frames(path, Want(300, 300, 3, 1.0))[0].picture.shape == (48, 64, 3)
+    assert frames(path, Want(300, 300, 3, 1.0))[0].data.shape == (48, 64, 3)
 
 
 def test_grey_is_averaged_and_of_the_full_range(tmp_path):
@@ -144,7 +144,7 @@ def test_grey_is_averaged_and_of_the_full_range(tmp_path):
         checks[:32] = 255
         container.mux(stream.encode(av.VideoFrame.from_ndarray(checks, format="rgb24")))
         container.mux(stream.encode(None))
-    picture = frames(path, Want(16, 16, 1, 0.0))[0].picture[..., 0]
+    picture = frames(path, Want(16, 16, 1, 0.0))[0].data[..., 0]
     assert picture[:7].min() >= 253
     assert np.abs(picture[9:].astype(int) - 128).max() <= 2  # a resize that does not average sees checks
 
@@ -179,7 +179,7 @@ def test_a_picture_at_rest_comes_in_full_size_and_to_the_bit(tmp_path, suffix):
     codec = {"png": "png", "bmp": "bmp", "tiff": "tiff", "ppm": "ppm"}[suffix]
     path = media.still(tmp_path / f"a.{suffix}", shown, codec)
     (frame,) = frames(path)
-    assert np.array_equal(frame.picture, shown)
+    assert np.array_equal(frame.data, shown)
 
 
 def test_jpeg_has_the_colours_that_libjpeg_gives(shared):
@@ -188,8 +188,8 @@ def test_jpeg_has_the_colours_that_libjpeg_gives(shared):
 
     path = shared / "media" / "burger.jpg"
     (frame,) = frames(path)
-    assert np.array_equal(frame.picture, simplejpeg.decode_jpeg(path.read_bytes()))
-    assert (frame.picture.min(), frame.picture.max()) == (0, 255)
+    assert np.array_equal(frame.data, simplejpeg.decode_jpeg(path.read_bytes()))
+    assert (frame.data.min(), frame.data.max()) == (0, 255)
 
 
 def test_jpeg_is_turned_as_its_exif_says():
@@ -218,8 +218,8 @@ def test_a_grey_model_gets_an_averaged_picture(tmp_path):
     (tmp_path / "a.jpg").write_bytes(simplejpeg.encode_jpeg(checks, 100))
     media.still(tmp_path / "b.png", checks)
     for frame in frames(tmp_path, Want(16, 16, 1, 0.0)):
-        assert frame.picture.shape == (16, 16, 1)
-        assert np.abs(frame.picture.astype(int) - 128).max() <= 3
+        assert frame.data.shape == (16, 16, 1)
+        assert np.abs(frame.data.astype(int) - 128).max() <= 3
 
 
 def test_a_folder_is_read_as_people_count(tmp_path):
@@ -328,7 +328,7 @@ def test_damage_in_the_middle_is_passed_over(tmp_path):
     path.write_bytes(whole)
     read = frames(path)
     assert 20 <= len(read) < 31
-    assert media.number_of(read[-1].picture) == 29
+    assert media.number_of(read[-1].data) == 29
 
 
 def test_a_playlist_cannot_open_other_files(tmp_path):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from edged.config.shape import Measure, Pipeline, Synthetic
 from edged.errors import RefusedError
 from edged.series import series_of
-from edged.worker.measure import Sums, cells_inside, inside, meter
+from edged.worker.measure import Sums, meter
+from edged.worker.measure.geometry import cells_inside, inside
 from edged.worker.observation import Classes, Detections, Grid, Values
 
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
@@ -25,7 +26,7 @@ def pipeline(*measures: Measure) -> Pipeline:
 def values(line: Pipeline, observation: object, labels: tuple[str, ...] = LABELS) -> dict[str, float]:
     series = series_of("p", line)
     out = np.full(len(series), np.nan)
-    meter(line, series, type(observation), labels, 0.5)(observation, out)  # type: ignore[arg-type]
+    meter(line, series, type(observation), labels, 0.5)(observation, out, 0.0)  # type: ignore[arg-type]
     return {
         f"{one.measure}/{one.label}/{one.zone}": float(value) for one, value in zip(series, out, strict=True)
     }
@@ -64,7 +65,7 @@ def test_a_measure_may_have_a_threshold_of_its_own() -> None:
 def test_values_of_the_frame_before_do_not_stay() -> None:
     line = pipeline(Measure(kind="occupancy"))
     out = np.array([5.0])
-    meter(line, series_of("p", line), Detections, LABELS, 0.5)(detections(), out)
+    meter(line, series_of("p", line), Detections, LABELS, 0.5)(detections(), out, 0.0)
     assert out[0] == 0.0
 
 

@@ -188,7 +188,7 @@ def looked(clip: File, network: Any, prepare: Preparation) -> Iterable[tuple[flo
                 continue
             yield (
                 frame.time,
-                network.infer(prepare(frame.picture), frame.time - last if last is not None else 0.0),
+                network.infer(prepare(frame.data), frame.time - last if last is not None else 0.0),
             )
             last = frame.time
     except EndOfSource:

@@ -164,11 +164,11 @@ def test_no_grey_level_is_so_near_the_ends_that_noise_would_wrap():
 
 def test_held_frames_come_round_again():
     source = opened(config(held=5, width=32, height=32, people=20), Want(16, 16, 3, 0.0))
-    pictures = [source.read(1.0).picture for _ in range(12)]
+    pictures = [source.read(1.0).data for _ in range(12)]
     assert pictures[0] is pictures[5]
     assert len({picture.tobytes() for picture in pictures}) == 5
 
 
 def test_the_config_names_another_size_than_the_model():
     source = opened(config(width=50, height=40), Want(96, 96, 1, 0.0))
-    assert source.read(1.0).picture.shape == (40, 50, 1)
+    assert source.read(1.0).data.shape == (40, 50, 1)

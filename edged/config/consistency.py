@@ -182,7 +182,7 @@ def _source(source: shape.Source, path: Path) -> Iterator[Problem]:
             shown(source.start),
             'only with pace = "fast"; at the pace "real" the time is now',
         )
-    if not isinstance(source, shape.Camera | shape.File) and bool(source.width) != bool(source.height):
+    if isinstance(source, shape.Synthetic | shape.V4l2) and bool(source.width) != bool(source.height):
         missing = "height" if source.width else "width"
         yield Problem(
             (*path, missing), "0 beside the other, which is set", "both width and height, or neither"

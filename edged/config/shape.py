@@ -36,6 +36,17 @@ Label = Annotated[str, Meta(min_length=1, max_length=64)]
 Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Meta(min_length=3, max_length=64)]
 
 
+Point = tuple[Fraction, Fraction]
+#: What a sensor calls one of its numbers.
+ChannelName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\Z",
+        description="a name of 1 to 32 of A-Z, a-z, 0-9, _, . and -, a letter or digit first",
+    ),
+]
+
+
 class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Common ground: frozen, keywords only, unknown keys are errors."""
 
@@ -101,7 +112,8 @@ class Governor(Shape, frozen=True):
 
 
 class Model(Shape, frozen=True):
-    """A ``.tflite`` file (or ``builtin:activity``) and what its own metadata does not say.
+    """A ``.tflite`` file (or ``builtin:activity``, or ``builtin:none``: the source's numbers as they are) and
+    what its own metadata does not say.
 
     ``threads`` is how many one inference may have at most. ``quality`` compares the models of a ladder, on
     any scale; 0: by their places.
@@ -114,7 +126,7 @@ class Model(Shape, frozen=True):
     delegate_library: str = ""
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     quality: Annotated[float, Meta(ge=0, le=1000)] = 0.0
-    decoder: Literal["auto", "detector", "classifier", "values", "activity"] = "auto"
+    decoder: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z")] = "auto"
     labels_file: PathText = ""
     labels: tuple[Label, ...] = ()
     min_score: Fraction = 0.5
@@ -147,7 +159,8 @@ class Synthetic(Shape, frozen=True, tag_field="kind", tag="synthetic"):
 
 
 class File(Shape, frozen=True, tag_field="kind", tag="file"):
-    """A video, an animated picture, a picture, or a folder of pictures.
+    """A video, an animated picture, a picture, a folder of pictures, or a recording of sound: what the model
+    takes of it.
 
     ``fps`` 0: as the file says (pictures: one a second); else frames are that far apart whatever the file
     says. ``start`` labels the time of pace "fast" (RFC 3339).
@@ -187,7 +200,89 @@ class Camera(Shape, frozen=True, tag_field="kind", tag="camera"):
     timeout: Timeout = 5.0
 
 
-Source = Synthetic | File | V4l2 | Camera
+class Microphone(Shape, frozen=True, tag_field="kind", tag="microphone"):
+    """Sound, through ALSA. ``device`` is ALSA's name; ``channel`` counts from 1, 0 mixes all of them.
+
+    ``timeout``: so long without a sample and the microphone is lost.
+    """
+
+    device: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
+    channel: Annotated[int, Meta(ge=0, le=32)] = 0
+    timeout: Timeout = 5.0
+
+
+class Channel(Shape, frozen=True):
+    """One number of a sensor: value = raw x ``scale`` + ``offset``, in ``unit``. ``path`` is for sysfs."""
+
+    path: PathText = ""
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: Annotated[str, Meta(max_length=16)] = ""
+
+
+Channels = Annotated[tuple[ChannelName, ...], Meta(max_length=32)]
+#: Samples per second.
+SampleRate = Annotated[float, Meta(ge=0, le=100_000)]
+
+
+class Iio(Shape, frozen=True, tag_field="kind", tag="iio"):
+    """A sensor of the kernel's industrial I/O: accelerometers, air, light. ``device`` is its name or
+    "iio:deviceN". No ``channels``: all that it has. ``sample_rate`` 0: the device's own.
+    """
+
+    device: Annotated[str, Meta(min_length=1, max_length=64)]
+    channels: Channels = ()
+    mode: Literal["auto", "polled", "buffered"] = "auto"
+    sample_rate: SampleRate = 0.0
+    timeout: Timeout = 5.0
+
+
+class Hwmon(Shape, frozen=True, tag_field="kind", tag="hwmon"):
+    """A chip of the kernel's hardware monitoring, by its name; ``channels`` such as "temp1", "in0"."""
+
+    device: Annotated[str, Meta(min_length=1, max_length=64)]
+    channels: Channels = ()
+    sample_rate: SampleRate = 1.0
+    timeout: Timeout = 5.0
+
+
+class OneWire(Shape, frozen=True, tag_field="kind", tag="onewire"):
+    """Thermometers on a 1-wire bus, by their numbers ("28-0316a2795e5f"). No ``channels``: all there are."""
+
+    channels: Channels = ()
+    sample_rate: SampleRate = 0.2
+    timeout: Timeout = 30.0
+
+
+class Sysfs(Shape, frozen=True, tag_field="kind", tag="sysfs"):
+    """Any files that hold a number each, by the name that the owner gives each."""
+
+    channels: Annotated[dict[ChannelName, Channel], Meta(min_length=1, max_length=32)]
+    sample_rate: SampleRate = 1.0
+    timeout: Timeout = 5.0
+
+
+class Serial(Shape, frozen=True, tag_field="kind", tag="serial"):
+    """Lines of numbers on a serial line, such as an Arduino prints them; ``channels`` in their order."""
+
+    device: Annotated[str, Meta(min_length=1, max_length=128)]
+    channels: Annotated[dict[ChannelName, Channel], Meta(min_length=1, max_length=32)]
+    baud: Annotated[int, Meta(ge=50, le=4_000_000)] = 9600
+    sample_rate: SampleRate = 0.0
+    timeout: Timeout = 10.0
+
+
+class Feed(Shape, frozen=True, tag_field="kind", tag="feed"):
+    """Numbers that any local program writes to a socket, one line each (see docs/sensors.md)."""
+
+    channels: Annotated[dict[ChannelName, Channel], Meta(min_length=1, max_length=32)]
+    sample_rate: SampleRate = 0.0
+    timeout: Timeout = 60.0
+
+
+Pictures = Synthetic | File | V4l2 | Camera
+Sensor = Iio | Hwmon | OneWire | Sysfs | Serial | Feed
+Source = Pictures | Microphone | Sensor
 
 
 def recorded(source: Source) -> bool:
@@ -195,13 +290,35 @@ def recorded(source: Source) -> bool:
     return isinstance(source, File | Synthetic) and source.pace == "fast"
 
 
-class Measure(Shape, frozen=True):
-    """What the owner asked to know. No ``labels``: any of them as one; no ``zones``: the whole picture."""
+class Line(Shape, frozen=True):
+    """A line through the picture, from its first point to its last. Who crosses it from its left to its right
+    side, looking along it, goes ``forward``; who comes back goes ``backward``.
+    """
 
-    kind: Literal["occupancy", "presence", "activity", "level"]
+    points: Annotated[tuple[Point, ...], Meta(min_length=2, max_length=16)]
+    forward: Name = "in"
+    backward: Name = "out"
+
+
+class Measure(Shape, frozen=True):
+    """What the owner asked to know. No ``labels``: any of them as one; no ``zones``: the whole picture (for
+    "flow": all of them).
+
+    ``lines`` are for "crossings" (none: all of them) and "speed" (two, ``distance`` metres apart).
+    ``least_dwell`` is how long somebody must be in a zone to count as a visit, and how long stand still to
+    be in a queue.
+    """
+
+    kind: Literal[
+        "occupancy", "presence", "activity", "level", "crossings", "visits", "dwell", "flow", "queue",
+        "speed", "events", "area",
+    ]  # fmt: skip
     labels: tuple[Label, ...] = ()
     zones: tuple[Name, ...] = ()
+    lines: tuple[Name, ...] = ()
     min_score: Fraction | None = None
+    least_dwell: Duration | None = None
+    distance: Annotated[float, Meta(gt=0, le=10_000)] | None = None
     unit: Annotated[str, Meta(max_length=16)] = ""
 
 
@@ -223,6 +340,7 @@ class Pipeline(Shape, frozen=True):
     least_rate: Rate = 0.0
     weight: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
     zones: dict[Name, Polygon] = {}
+    lines: dict[Name, Line] = {}
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1, max_length=32)] = (Measure(kind="presence"),)
 
 

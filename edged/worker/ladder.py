@@ -22,12 +22,15 @@ import numpy as np
 from edged.config.shape import Model
 from edged.errors import EdgedError, RefusedError, UnavailableError, fault
 from edged.wall import Assignment, Declined
-from edged.worker.intake import Picture
+from edged.worker.intake import Intake, Picture
 from edged.worker.measure import Meter, meter
 from edged.worker.prepare import Preparation
+from edged.worker.reader import Prepare
 from edged.worker.runtime import Network, interpreter, kind_of, open_network
 from edged.worker.runtime.plan import planned, resolved
 from edged.worker.shelf import shelf
+from edged.worker.source import Want, WantWindow
+from edged.worker.window import WindowPreparation, layout
 
 Shape = tuple[int, ...]
 
@@ -39,7 +42,7 @@ class Footing(NamedTuple):
     threads: int
     network: Network
     meter: Meter
-    prepare: Preparation
+    prepare: Prepare
     took: float
 
 
@@ -67,7 +70,7 @@ class Ladder:
             self._cpu_because = network.cpu_because  # a locked worker cannot try again
         count = self._meter(rung, network)
         return Footing(
-            rung, threads, network, count, Preparation(network.picture), time.perf_counter() - began
+            rung, threads, network, count, preparation(network.intake), time.perf_counter() - began
         )
 
     def examined(self) -> Iterator[Declined]:
@@ -100,7 +103,6 @@ class Ladder:
     def _meter(self, rung: int, network: Network) -> Meter:
         task, model = self._task, self._task.models[rung]
         try:
-            network.picture  # noqa: B018 - refuses what takes no picture
             return meter(task.pipeline, task.series, network.gives, network.labels, model.min_score)
         except RefusedError as error:
             if not rung:
@@ -117,15 +119,27 @@ class Ladder:
         model = self._task.models[rung]
         return bool(model.edgetpu_file) and model.delegate != "cpu" and not self._cpu_because
 
-    def picture(self, footing: Footing) -> tuple[int, int, int]:
-        """Width, height and channels that the source is asked for: the dearest model's size, whichever works
-        now, and colours if any of the models takes them. ``footing`` is what works now.
+    def want(self, footing: Footing, rate: float) -> Want | WantWindow:
+        """What the source is asked for. ``footing`` is what works now."""
+        intake = footing.network.intake
+        if isinstance(intake, Picture):
+            return Want(*self._picture(footing), rate)
+        return WantWindow(*layout(intake), intake.rate, rate)
+
+    def _picture(self, footing: Footing) -> tuple[int, int, int]:
+        """Width, height and channels: the dearest model's size, whichever works now, and colours if any of
+        the models takes them.
         """
         all_of_them = [*map(_picture, self._task.models)] if len(self._task.models) > 1 else []
         known = [one for one in all_of_them if one is not None]
         dearest = (all_of_them[0] if all_of_them else None) or footing.network.picture
         channels = max(one.channels for one in (footing.network.picture, *known))
         return dearest.width, dearest.height, channels
+
+
+def preparation(intake: Intake) -> Prepare:
+    """What makes an input's tensors."""
+    return Preparation(intake) if isinstance(intake, Picture) else WindowPreparation(intake)
 
 
 def _picture(model: Model) -> Picture | None:
@@ -195,7 +209,7 @@ class Opener:
         try:
             made = self._ladder.footing(rung, threads)
             if shape:
-                made.prepare(np.zeros(shape, np.uint8))
+                made.prepare(np.zeros(shape, np.uint8 if len(shape) == 3 else np.float32))
             return made
         except EdgedError as error:
             return declined(rung, self._ladder.threads(rung, threads), error)

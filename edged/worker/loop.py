@@ -22,10 +22,14 @@ import numpy as np
 from edged import rounding, wall
 from edged.config import shape
 from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError, WallError, fault
+from edged.series import valued
+from edged.worker.intake import Intake, Picture
 from edged.worker.measure import Left, Sums
+from edged.worker.measure.amounts import Amounts
 from edged.worker.reader import Prepared, Reader
 from edged.worker.sandbox import Locked, Wanted, lock, narrow
 from edged.worker.shelf import AfreshError
+from edged.worker.window import layout
 
 if TYPE_CHECKING:
     from edged.worker.ladder import Footing, Ladder
@@ -82,15 +86,14 @@ def _outcome(channel: wall.Channel, assignment: wall.Assignment) -> EdgedError |
 def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
     narrowed = narrow(assignment)
     from edged.worker.ladder import Ladder
-    from edged.worker.source import Want, opened
+    from edged.worker.source import opened
 
     with ExitStack() as stack:
         ladder = Ladder(assignment)
         lacking = list(ladder.examined()) if assignment.examine else []
         footing = ladder.footing(assignment.rung, assignment.threads)
         config, rate = assignment.pipeline.source, assignment.pipeline.rate
-        want = Want(*ladder.picture(footing), rate)
-        reader = Reader(opened(config, want), footing.prepare)
+        reader = Reader(opened(config, ladder.want(footing, rate)), footing.prepare)
         ladder.hold()
         stack.callback(reader.close)
         looker = Looker(channel, assignment, ladder, footing, reader)
@@ -119,8 +122,11 @@ class Looker:
             (type(assignment.pipeline.source).__name__.lower(), footing.network.delegate)
         )
         self._climb = Climb(ladder, footing, reader)
-        self._units = tuple(one.unit for one in assignment.series)
-        self._values = np.zeros(len(self._units))
+        places = valued(assignment.series)
+        self._units = tuple(assignment.series[one].unit for one in places)
+        self._all_values = np.zeros(len(assignment.series))
+        self._valued = np.array(places, np.intp)
+        self._amounts = Amounts()
         self._recorded = shape.recorded(assignment.pipeline.source)
         self._hung = HUNG_RECORDING if isinstance(assignment.pipeline.source, shape.File) else HUNG
         self._rate, self._paused, self._stop = assignment.pipeline.rate, False, False
@@ -174,8 +180,7 @@ class Looker:
         network = self._climb.footing.network
         return wall.Ready(
             rounding.rate(self._reader.fps),
-            network.picture.width,
-            network.picture.height,
+            *_size(network.intake),
             network.runtime[:64],
             network.delegate[:64],
             network.cpu_because[:400],
@@ -204,10 +209,11 @@ class Looker:
             self._stand_on(footing, at)
         elapsed = 0.0 if self._last_time is None else max(0.0, at - self._last_time)
         observation = self._climb.footing.network.infer(frame.tensor, elapsed)
-        self._climb.footing.meter(observation, self._values)
+        happened = self._climb.footing.meter(observation, self._all_values, at)
         took = time.perf_counter() - start
         self._tick_recorded(at)
-        self._sums.add(at, self._values)
+        self._sums.add(at, self._all_values[self._valued])
+        self._amounts.add(happened)
         self._last_time = at
         self._analysed += 1
         self._infer += took
@@ -297,6 +303,7 @@ class Looker:
                 entries,
                 *self._climb.stands,
                 self._work.told(cpu - self._cpu),
+                self._amounts.taken(),
             )
         )
         self._all += analysed
@@ -333,6 +340,8 @@ class Looker:
 
     def _pause(self, paused: bool) -> None:
         """Look at nothing from now on, or go on. A recording loses no frame by it: its time stands still."""
+        if paused:
+            self._amounts.add(self._climb.footing.meter.interrupt(self._now()))
         if not self._recorded:
             self._sums.advance(time.monotonic(), self._paused)
             self._sums.forget()
@@ -350,9 +359,15 @@ class Looker:
         rate = min(filter(None, (self._rate, self._reader.fps)), default=1.0)
         began = self._sums.until if self._last_time is None else self._last_time
         last = began + 1.0 / rate if self._recorded else time.monotonic()
+        self._amounts.add(self._climb.footing.meter.interrupt(last))
         self._tick_recorded(last)
         self._tick(last)
         self._channel.send(wall.Ended(self._all))
+
+
+def _size(intake: Intake) -> tuple[int, int]:
+    """Width and height of a picture; of a window its samples and channels."""
+    return (intake.width, intake.height) if isinstance(intake, Picture) else layout(intake)
 
 
 def _switched(footing: Footing) -> wall.Switched:

@@ -16,14 +16,14 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edged.worker.source import Resting, Source
 
-Prepare = Callable[[NDArray[np.uint8]], NDArray[np.generic]]
+Prepare = Callable[[NDArray[Any]], NDArray[np.generic]]
 
 
 #: Frames of a recording that are prepared ahead: with one, a small model waits for the reader to wake up.
@@ -202,7 +202,7 @@ class Reader:
                 self._forgiven += self._source.dropped - self._at_pause
                 self._since = None
             start = time.perf_counter()
-            self.shape, prepare = frame.picture.shape, self.prepare
-            tensor = prepare(frame.picture)
+            self.shape, prepare = frame.data.shape, self.prepare
+            tensor = prepare(frame.data)
             self._ready.put(Prepared(tensor, frame.time, time.perf_counter() - start, prepare))
             return

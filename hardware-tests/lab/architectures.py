@@ -110,7 +110,7 @@ def looks(config: shape.Source, want: source.Want, number: int) -> Iterator[NDAr
         for _ in range(number):
             frame = one.read(60.0)
             assert frame is not None
-            yield frame.picture.copy()
+            yield frame.data.copy()
     except EndOfSource:
         return
     finally:

@@ -60,13 +60,13 @@ def bars(picture: np.ndarray) -> np.ndarray:
 
 def test_colours_are_red_green_blue_and_rows_without_padding(source):
     frame = following(source)
-    assert frame.picture.shape == (80, 100, 3)  # 300 bytes a row, padded to 320 in memory
+    assert frame.data.shape == (80, 100, 3)  # 300 bytes a row, padded to 320 in memory
     white, yellow, cyan, green, magenta, red, blue, black = (
         255 * np.array(c)
         for c in ((1, 1, 1), (1, 1, 0), (0, 1, 1), (0, 1, 0), (1, 0, 1), (1, 0, 0), (0, 0, 1), (0, 0, 0))
     )
-    assert np.abs(bars(frame.picture) - [white, yellow, cyan, green, magenta, red, blue, black]).max() <= 80
-    strong = bars(frame.picture) > 127
+    assert np.abs(bars(frame.data) - [white, yellow, cyan, green, magenta, red, blue, black]).max() <= 80
+    strong = bars(frame.data) > 127
     assert strong.tolist() == [
         [bool(v) for v in c] for c in (white, yellow, cyan, green, magenta, red, blue, black)
     ]
@@ -74,7 +74,7 @@ def test_colours_are_red_green_blue_and_rows_without_padding(source):
 
 def test_grey_is_the_luma_plane_without_padding():
     source = start(channels=1)
-    picture = following(source).picture
+    picture = following(source).data
     source.close()
     assert picture.shape == (80, 100, 1)
     levels = bars(picture)[:, 0]

@@ -59,7 +59,7 @@ def test_colour_bars_have_their_colours(form):
     control("test_pattern", 1)  # 100 % colour bars
     source = start(format=form)
     try:
-        picture = following(source).picture
+        picture = following(source).data
     finally:
         source.close()
         control("test_pattern", 0)
@@ -78,7 +78,7 @@ def test_grey_is_the_luma_of_the_full_range():
     control("test_pattern", 1)
     source = start(channels=1, format="YUYV")
     try:
-        picture = following(source).picture
+        picture = following(source).data
     finally:
         source.close()
         control("test_pattern", 0)
@@ -87,7 +87,7 @@ def test_grey_is_the_luma_of_the_full_range():
 
 
 def test_it_takes_the_nearest_size_that_is_not_smaller(source):
-    height, width, _ = following(source).picture.shape
+    height, width, _ = following(source).data.shape
     assert width >= 300
     assert height >= 200
     assert (source._mode.width, source._mode.height) == (640, 360)  # 320x180 is too low

@@ -105,14 +105,14 @@ def following(source: Source) -> Frame:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_is_contiguous_bytes_of_the_channels_wanted(start, kind, channels):
-    picture = following(start(channels)).picture
+    picture = following(start(channels)).data
     assert picture.dtype == np.uint8
     assert picture.flags.c_contiguous
     assert picture.shape[2] == (kind.own_channels or channels)
 
 
 def test_a_picture_has_the_wanted_size_or_the_nearest_above(start, kind):
-    height, width, _ = following(start(width=32, height=24)).picture.shape
+    height, width, _ = following(start(width=32, height=24)).data.shape
     if kind.own_size:
         assert (width, height) == kind.own_size
     assert width >= 32
@@ -120,7 +120,7 @@ def test_a_picture_has_the_wanted_size_or_the_nearest_above(start, kind):
 
 
 def test_a_picture_shows_something(start):
-    assert np.ptp(following(start()).picture) > 20
+    assert np.ptp(following(start()).data) > 20
 
 
 def test_it_says_how_fast_it_can_be_and_whether_it_is_a_recording(start, kind):

@@ -42,6 +42,7 @@ def _source(case: Case, name: str, pipeline: Pipeline) -> Finding:
             return _device(case, name, source)
         case Camera():
             return _camera(case, name, source)
+    return Finding("ok", f"{_kind(pipeline)}: the daemon opens it", name, facts={"kind": _kind(pipeline)})
 
 
 def _kind(pipeline: Pipeline) -> str:

@@ -6,24 +6,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
-import numpy as np
 from numpy.typing import NDArray
 
 from edged.config import shape
+from edged.errors import RefusedError
 
 
 class Frame(NamedTuple):
-    """One picture. ``picture`` is uint8 [H, W, C], C = 3 (R, G, B) or 1 (grey), C-contiguous, and valid until
-    the next ``read``.
+    """One picture or one window of samples, C-contiguous, and valid until the next ``read``. ``data`` of a
+    picture is uint8 [H, W, C], C = 3 (R, G, B) or 1 (grey); of a window float32 [samples, channels].
 
     ``time`` is in seconds: ``CLOCK_MONOTONIC`` of the exposure (or its arrival) when live, seconds from the
     beginning of the recording for one that is read as fast as it goes.
     """
 
-    picture: NDArray[np.uint8]
+    data: NDArray[Any]
     time: float
 
 
@@ -38,6 +38,18 @@ class Want(msgspec.Struct, frozen=True):
     width: int
     height: int
     channels: int
+    rate: float
+
+
+class WantWindow(msgspec.Struct, frozen=True):
+    """What a model of samples takes: windows of ``length`` samples of ``channels`` numbers each (0: as many
+    as the source has), ``sample_rate`` of them a second (0: the source's own), at most ``rate`` windows a
+    second (0: as many as there are). Windows may overlap; the last sample of a window is the newest.
+    """
+
+    length: int
+    channels: int
+    sample_rate: float
     rate: float
 
 
@@ -71,8 +83,20 @@ class Resting(Protocol):
         """Go on. Raises ``UnavailableError`` when the device has gone meanwhile."""
 
 
-def opened(config: shape.Source, want: Want) -> Source:
+def opened(config: shape.Source, want: Want | WantWindow) -> Source:
     """The source that ``config`` names, open. Raises ``UnavailableError``, ``RefusedError``."""
+    return _of_pictures(config, want) if isinstance(want, Want) else _of_samples(config, want)
+
+
+def _of_samples(config: shape.Source, want: WantWindow) -> Source:
+    raise RefusedError(
+        f"the model takes {want.length} samples at a time, and a source of kind "
+        f"{type(config).__name__.lower()} gives pictures",
+        "take a model of pictures, or a source of samples",
+    )
+
+
+def _of_pictures(config: shape.Source, want: Want) -> Source:
     match config:
         case shape.Synthetic():
             from edged.worker.source.synthetic import SyntheticSource
@@ -90,3 +114,7 @@ def opened(config: shape.Source, want: Want) -> Source:
             from edged.worker.source.camera import CameraSource
 
             return CameraSource(config, want)
+    raise RefusedError(
+        f"the model takes pictures, and a source of kind {type(config).__name__.lower()} gives none",
+        'take a model of sound or of samples, or model = "none"',
+    )
