@@ -1,9 +1,9 @@
 """How a number that belongs to an event is told: by its logarithmic bin. Values only.
 
 A bin is an eighth of an octave wide, so that a number is told to within 4.4 % whatever its size, and counts
-per bin of two stretches of time are those of both together by adding them up. This is the sketch of C. Masson,
-J. Rim, H. Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees", PVLDB
-12 (2019), with a fixed range.
+per bin of two stretches of time are those of both together by adding them up. This is the sketch of C.
+Masson, J. Rim, H. Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees",
+PVLDB 12 (2019), with a fixed range.
 """
 
 from __future__ import annotations
