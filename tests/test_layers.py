@@ -49,7 +49,7 @@ SIDES = {
         "warden",
     },
     # Values and the wire: both may use these.
-    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "syscalls", "config.shape"},
+    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "amounts", "syscalls", "config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.
     "models": {"models"},
 }
