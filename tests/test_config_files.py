@@ -95,7 +95,7 @@ def says(reference: str, path: tuple[Any, ...], struct: Any, key: str, value: An
     if key in required(struct):
         return "equired" in comment
     stated = DEFAULT.search(comment)
-    if stated and stated[1] == "the model's":
+    if stated and stated[1] in ("the model's", "none"):
         return default(struct, key) is None
     if not stated:
         return False
@@ -107,6 +107,7 @@ def says(reference: str, path: tuple[Any, ...], struct: Any, key: str, value: An
 
 def needed(struct: Any) -> dict[str, Any]:
     some = {"file": "x", "path": "x", "kind": "presence", "source": {"kind": "v4l2"}, "pipelines": {}}
+    some |= {"device": "x", "channels": {"a": {}}, "points": [[0, 0], [1, 1]]}
     return {key: some[key] for key in required(struct)}
 
 
@@ -196,7 +197,7 @@ BAD = [
     ("pipelines.camera.zones.door", [[0, 0], [1, 1]]),
     ("pipelines.camera.zones.door", [[0, 0], [1, 1], [0, 2]]),
     ("pipelines.camera.measures", []),
-    ("pipelines.camera.measures", [{"kind": "visits"}]),
+    ("pipelines.camera.measures", [{"kind": "visit"}]),
     ("pipelines.camera.colour", "blue"),
 ]
 

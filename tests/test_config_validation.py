@@ -164,7 +164,8 @@ def test_every_wrong_key_is_told_at_once() -> None:
     assert found["pipelines.A.source.pase"][2] == 'did you mean "pace"?'
     assert found["pipelines.b.source.kind"] == (
         '"cam"',
-        '"synthetic", "file", "v4l2" or "camera"',
+        '"synthetic", "file", "v4l2", "camera", "microphone", "iio", "hwmon", "onewire", "sysfs", "serial" '
+        'or "feed"',
         'did you mean "camera"?',
     )
     assert found["pipelines.A.rate"] == ('"5"', "a number from 0 to 240", "")

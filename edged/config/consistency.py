@@ -21,8 +21,15 @@ from edged.series import series_of
 from edged.wall import MOST_SERIES
 
 BUILTIN: Final = "builtin:activity"
-#: The model that is there without being defined.
-PREDEFINED: Final = "activity"
+#: No model at all: the source's numbers as they are.
+NO_MODEL: Final = "builtin:none"
+#: The models that are there without being defined.
+PREDEFINED: Final[Mapping[str, shape.Model]] = {
+    "activity": shape.Model(file=BUILTIN),
+    "none": shape.Model(file=NO_MODEL),
+}
+#: What our own models' outputs mean.
+OWN: Final = {BUILTIN: "activity", NO_MODEL: "values"}
 #: What a model can be asked for where its decoder is known before it is opened; a test holds this equal to
 #: the worker's.
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -144,12 +151,13 @@ def _board(name: str) -> Iterator[Problem]:
 
 def _model(model: shape.Model, path: Path) -> Iterator[Problem]:
     builtin = model.file.startswith("builtin:")
-    if builtin and model.file != BUILTIN:
-        yield Problem((*path, "file"), shown(model.file), f'a path, or "{BUILTIN}"')
+    if builtin and model.file not in OWN:
+        yield Problem((*path, "file"), shown(model.file), f"a path, or {listed(tuple(OWN))}")
     if builtin and model.delegate == "edgetpu":
-        yield Problem((*path, "delegate"), '"edgetpu"', f'"auto" or "cpu": {BUILTIN} runs on the CPU')
-    if builtin and model.decoder not in ("auto", "activity"):
-        yield Problem((*path, "decoder"), shown(model.decoder), f'"auto" or "activity" for {BUILTIN}')
+        yield Problem((*path, "delegate"), '"edgetpu"', f'"auto" or "cpu": {model.file} runs on the CPU')
+    if model.file in OWN and model.decoder not in ("auto", OWN[model.file]):
+        allowed = f'"auto" or "{OWN[model.file]}" for {model.file}'
+        yield Problem((*path, "decoder"), shown(model.decoder), allowed)
     if model.labels and model.labels_file:
         yield Problem((*path, "labels_file"), "a second list of labels", "either labels or labels_file")
     yield from _doubles(model.labels, (*path, "labels"))
@@ -200,7 +208,7 @@ def _zones(pipeline: shape.Pipeline, path: Path) -> Iterator[Problem]:
 
 
 def _references(pipeline: shape.Pipeline, path: Path, raw: Mapping[str, Any]) -> Iterator[Problem]:
-    models = (*_names(raw, "models"), PREDEFINED)
+    models = (*_names(raw, "models"), *PREDEFINED)
     if pipeline.model not in models:
         yield Problem(
             (*path, "model"),
@@ -214,7 +222,7 @@ def _ladder(
     pipeline: shape.Pipeline, path: Path, raw: Mapping[str, Any], models: Mapping[str, shape.Model]
 ) -> Iterator[Problem]:
     """The models to step down to: there, each once, and able to do the whole job."""
-    known = (*_names(raw, "models"), PREDEFINED)
+    known = (*_names(raw, "models"), *PREDEFINED)
     for at, name in enumerate(pipeline.ladder):
         place: Path = (*path, "ladder", at)
         if name not in known:
@@ -224,8 +232,7 @@ def _ladder(
             yield Problem(place, f"{shown(name)}, which is the pipeline's model", "cheaper models than that")
         elif name in pipeline.ladder[:at]:
             yield Problem(place, f"{shown(name)} a second time", "each once")
-        elif name in models or name == PREDEFINED:
-            model = models.get(name, shape.Model(file=BUILTIN))
+        elif model := models.get(name, PREDEFINED.get(name)):
             yield from _every_measure(pipeline, name, model, place)
     if pipeline.rate and pipeline.least_rate > pipeline.rate:
         found = f"{pipeline.least_rate:g}, above the rate of {pipeline.rate:g}"
@@ -265,7 +272,7 @@ def _measures(
     name: str, pipeline: shape.Pipeline, models: Mapping[str, shape.Model], paths: Mapping[int, Path]
 ) -> Iterator[Problem]:
     """The rules that hold between a measure, its model and the measures before it."""
-    model = models.get(pipeline.model, shape.Model(file=BUILTIN) if pipeline.model == PREDEFINED else None)
+    model = models.get(pipeline.model, PREDEFINED.get(pipeline.model))
     seen: set[tuple[str, str, str]] = set()
     for measure in pipeline.measures:
         path = paths.get(id(measure), ("pipelines", name))
@@ -300,7 +307,7 @@ def _known_zones(
 
 def _possible(measure: shape.Measure, model: shape.Model, path: Path) -> Iterator[Problem]:
     """What can be told before the model is opened; the worker judges the rest."""
-    decoder = "activity" if model.file == BUILTIN else model.decoder
+    decoder = OWN.get(model.file, model.decoder)
     kinds = KINDS.get(decoder, ())
     if kinds and measure.kind not in kinds:
         yield Problem(

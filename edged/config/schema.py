@@ -46,7 +46,8 @@ def _finish_key(prop: dict[str, Any], hint: Any) -> None:
             key: prop.pop(key) for key in ("minimum", "maximum", "exclusiveMinimum", "type") if key in prop
         }
         prop["anyOf"] = [limits, {"type": "string", "pattern": duration.PATTERN}]
-        prop["default"] = _duration(prop["default"])
+        if prop.get("default") is not None:
+            prop["default"] = _duration(prop["default"])
     if "$ref" in prop:
         prop.pop("default", None)  # that of a table is its keys' own
 
