@@ -328,7 +328,8 @@ class Pipeline(Shape, frozen=True):
 
     ``ladder`` names the models that may do the job when ``model`` is too dear, dearest first. ``prefer`` is
     what the governor gives up last, ``least_rate`` the least frames per second before it rather pauses;
-    several pipelines share by ``weight``.
+    several pipelines share by ``weight``. ``blind_when`` names the states of a camera in which it counts as
+    blind, whatever its model finds.
     """
 
     source: Source
@@ -339,6 +340,12 @@ class Pipeline(Shape, frozen=True):
     rate: Rate = 5.0
     least_rate: Rate = 0.0
     weight: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
+    blind_when: tuple[Literal["dark", "covered", "blurred", "moved"], ...] = (
+        "dark",
+        "covered",
+        "blurred",
+        "moved",
+    )
     zones: dict[Name, Polygon] = {}
     lines: dict[Name, Line] = {}
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1, max_length=32)] = (Measure(kind="presence"),)

@@ -15,6 +15,7 @@ import math
 import socket
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,14 +87,17 @@ def _outcome(channel: wall.Channel, assignment: wall.Assignment) -> EdgedError |
 def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
     narrowed = narrow(assignment)
     from edged.worker.ladder import Ladder
-    from edged.worker.source import opened
+    from edged.worker.sight import Watch
+    from edged.worker.source import Want, opened
 
     with ExitStack() as stack:
         ladder = Ladder(assignment)
         lacking = list(ladder.examined()) if assignment.examine else []
         footing = ladder.footing(assignment.rung, assignment.threads)
         config, rate = assignment.pipeline.source, assignment.pipeline.rate
-        reader = Reader(opened(config, ladder.want(footing, rate)), footing.prepare)
+        want = ladder.want(footing, rate)
+        watch = Watch(assignment.pipeline.blind_when) if isinstance(want, Want) and _films(config) else None
+        reader = Reader(opened(config, want), footing.prepare, watch)
         ladder.hold()
         stack.callback(reader.close)
         looker = Looker(channel, assignment, ladder, footing, reader)
@@ -134,6 +138,7 @@ class Looker:
         self._infer = self._prepare = self._lead = 0.0
         self._drops, self._work = Left(rounding.coarse_drops), Left(rounding.coarse_work)
         self._last_time: float | None = None
+        self._sight: wall.Sight = ""
         self._listened = 0.0
 
     def close(self) -> None:
@@ -207,6 +212,10 @@ class Looker:
         at = self._stamp(frame)
         if (footing := self._climb.next_for(frame)) is not None:
             self._stand_on(footing, at)
+        if frame.sight:
+            self._overlook(frame.sight, at)
+            return
+        self._sight = ""
         elapsed = 0.0 if self._last_time is None else max(0.0, at - self._last_time)
         observation = self._climb.footing.network.infer(frame.tensor, elapsed)
         happened = self._climb.footing.meter(observation, self._all_values, at)
@@ -220,6 +229,15 @@ class Looker:
         self._prepare += frame.cost
         # With a model of 50 ms and more, read late enough that the frame is fresh when its turn comes.
         self._lead = 0.0 if self._recorded or took < 0.05 else max(0.0, 0.8 * took - frame.cost)
+
+    def _overlook(self, why: wall.Sight, at: float) -> None:
+        """The camera does not see: the model is not asked, nothing is counted, the time is blind."""
+        if not self._sight:
+            self._amounts.add(self._climb.footing.meter.interrupt(at))
+        self._sight = why
+        self._tick_recorded(at)
+        self._sums.advance(at)
+        self._sums.forget()
 
     def _follow(self) -> None:
         """A step towards the rung that is wanted."""
@@ -304,6 +322,7 @@ class Looker:
                 *self._climb.stands,
                 self._work.told(cpu - self._cpu),
                 self._amounts.taken(),
+                self._sight,
             )
         )
         self._all += analysed
@@ -363,6 +382,11 @@ class Looker:
         self._tick_recorded(last)
         self._tick(last)
         self._channel.send(wall.Ended(self._all))
+
+
+def _films(source: shape.Source) -> bool:
+    """Whether its pictures follow each other: those of a folder need not."""
+    return not (isinstance(source, shape.File) and Path(source.path).is_dir())
 
 
 def _size(intake: Intake) -> tuple[int, int]:

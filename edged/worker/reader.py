@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edged.wall import Sight
+from edged.worker.sight import Watch
 from edged.worker.source import Resting, Source
 
 Prepare = Callable[[NDArray[Any]], NDArray[np.generic]]
@@ -37,28 +39,29 @@ SIFTED = 2.0  # seconds for which old ones are left out: a clock that is not our
 
 class Prepared(NamedTuple):
     """A frame as the model wants it: its time (see ``Frame``), what making it so cost in seconds, and who
-    made it so.
+    made it so. ``sight`` says why it is not to be counted, "" if it is.
     """
 
     tensor: NDArray[np.generic]
     time: float
     cost: float
     by: Prepare
+    sight: Sight = ""
 
 
 class Reader:
     """Frames, prepared ahead by ``prepare``, which may be exchanged at any time: frames that are under way
     still come from the one before. All methods are for the main thread.
 
-    A source that can rest does so in a long pause.
+    A source that can rest does so in a long pause. ``watch`` judges whether pictures can be believed.
     """
 
     #: Wait this long for a frame before looking whether to stop: it costs a wake-up a second while nothing
     #: comes.
     PATIENCE = 1.0
 
-    def __init__(self, source: Source, prepare: Prepare) -> None:
-        self.prepare, self._source = prepare, source
+    def __init__(self, source: Source, prepare: Prepare, watch: Watch | None = None) -> None:
+        self.prepare, self._source, self._watch = prepare, source, watch
         self._resting = source if isinstance(source, Resting) else None
         self._ready: SimpleQueue[Prepared | Exception] = SimpleQueue()
         self._wanted: SimpleQueue[float] = SimpleQueue()
@@ -154,6 +157,8 @@ class Reader:
         self._thread.join(0.0 if self.silent > 2.0 * self.PATIENCE else 2.0)
         if not self._thread.is_alive():
             self._source.close()
+            if self._watch is not None:
+                self._watch.wipe()
             while not self._ready.empty():
                 if isinstance(left := self._ready.get(), Prepared):
                     left.tensor.fill(0)
@@ -204,5 +209,6 @@ class Reader:
             start = time.perf_counter()
             self.shape, prepare = frame.data.shape, self.prepare
             tensor = prepare(frame.data)
-            self._ready.put(Prepared(tensor, frame.time, time.perf_counter() - start, prepare))
+            sight = self._watch(frame.data, frame.time) if self._watch is not None else ""
+            self._ready.put(Prepared(tensor, frame.time, time.perf_counter() - start, prepare, sight))
             return
