@@ -1,0 +1,109 @@
+"""How tracks move: a Kalman filter for each, all of them at once, in seconds.
+
+The middle of a box has a position and a velocity that changes at random (white noise acceleration:
+Bar-Shalom, Li and Kirubarajan, Estimation with Applications to Tracking and Navigation, 2001, section 6.2),
+its width and height change at random. All axes are independent. Every scale is the thing's own size: who is
+near is larger in the picture and faster by the same factor.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+#: A velocity that nothing is known of yet, and how it changes: sizes a second, sizes per second^1.5.
+SPEED, SWERVE = 0.9, 0.6
+#: How a width or height changes by itself: shares of it per square root of a second.
+GROWTH = 0.12
+#: What a detector's boxes are off by: shares of the box, and of the picture.
+JITTER, GRAIN = 0.06, 0.004
+#: A thing that came in over the picture's edge may be so much larger than what was seen of it.
+CUT = 0.5  # shares of its size
+#: A residual beyond so many standard deviations is a manoeuvre: the velocity is learnt anew.
+MANOEUVRE = 2.0
+LEAST = 0.002  # of the picture: no box is smaller
+
+#: Columns of the state: middle, size, velocity; variances; 2 of each: x and y.
+MIDDLE, SIZE, SPEEDS = slice(0, 2), slice(2, 4), slice(4, 6)
+POSITION_VAR, SIZE_VAR, SPEED_VAR, COVARIANCE = slice(6, 8), slice(8, 10), slice(10, 12), slice(12, 14)
+COLUMNS = 14
+
+
+def begun(middles: Floats, sizes: Floats, cut: NDArray[np.bool_]) -> Floats:
+    """States [m, COLUMNS] of boxes seen for the first time; ``cut`` [m, 2] by the picture's edge, x and y."""
+    state = np.zeros((len(middles), COLUMNS))
+    state[:, MIDDLE], state[:, SIZE] = middles, sizes
+    noise = _noise(sizes)
+    state[:, POSITION_VAR] = noise
+    state[:, SIZE_VAR] = np.where(cut, (CUT * sizes.max(axis=1, keepdims=True)) ** 2, 2.0 * noise)
+    state[:, SPEED_VAR] = (SPEED * sizes.mean(axis=1, keepdims=True)) ** 2
+    return state
+
+
+def advance(state: Floats, seconds: float) -> None:
+    """Move all of them on by so much time, in place."""
+    if not len(state) or seconds <= 0.0:
+        return
+    size = state[:, SIZE].mean(axis=1, keepdims=True)
+    drift = (SWERVE * size) ** 2 * seconds
+    variance, both = state[:, SPEED_VAR], state[:, COVARIANCE]
+    state[:, MIDDLE] += state[:, SPEEDS] * seconds
+    state[:, POSITION_VAR] += seconds * (2.0 * both + seconds * (variance + drift / 3.0))
+    both += seconds * (variance + drift / 2.0)
+    variance += drift
+    # A velocity is never less certain than before anything was known of it.
+    excess = np.minimum(1.0, (SPEED * size) ** 2 / variance)
+    variance *= excess
+    both *= np.sqrt(excess)
+    state[:, SIZE_VAR] += (GROWTH * state[:, SIZE]) ** 2 * seconds
+
+
+def spread(state: Floats) -> Floats:
+    """[n, 4]: variances of the residuals: of the middle in x and y, of width and height."""
+    noise = _noise(state[:, SIZE])
+    made = np.empty((len(state), 4))
+    made[:, :2] = state[:, POSITION_VAR] + noise
+    made[:, 2:] = state[:, SIZE_VAR] + 2.0 * noise
+    return made
+
+
+def correct(state: Floats, residual: Floats, spread: Floats, seconds: float) -> Floats:
+    """What these states [k, COLUMNS] are after residuals [k, 4] of spreads [k, 4]. ``seconds`` since they
+    were advanced last.
+    """
+    state, here, grown = state.copy(), residual[:, :2], residual[:, 2:]
+    variance = spread[:, :2].copy()
+    if seconds > 0.0:
+        # What is too far off to be chance was a turn or a stop: position and velocity are doubted by as much.
+        beyond = np.maximum(here**2 - MANOEUVRE**2 * variance, 0.0)
+        most = (SPEED * state[:, SIZE].mean(axis=1, keepdims=True)) ** 2
+        beyond = np.minimum(beyond, most * seconds**2)
+        state[:, POSITION_VAR] += beyond
+        state[:, COVARIANCE] += beyond / seconds
+        state[:, SPEED_VAR] += beyond / seconds**2
+        variance += beyond
+    gain, speed_gain = state[:, POSITION_VAR] / variance, state[:, COVARIANCE] / variance
+    state[:, MIDDLE] += gain * here
+    state[:, SPEEDS] += speed_gain * here
+    state[:, SPEED_VAR] -= speed_gain * state[:, COVARIANCE]
+    state[:, COVARIANCE] *= 1.0 - gain
+    state[:, POSITION_VAR] *= 1.0 - gain
+    size_gain = state[:, SIZE_VAR] / spread[:, 2:]
+    state[:, SIZE] = np.maximum(state[:, SIZE] + size_gain * grown, LEAST)
+    state[:, SIZE_VAR] *= 1.0 - size_gain
+    return state
+
+
+def edges(state: Floats) -> Floats:
+    """[n, 4]: top, left, bottom, right, also where that is out of the picture."""
+    half = 0.5 * state[:, SIZE]
+    low, high = state[:, MIDDLE] - half, state[:, MIDDLE] + half
+    return np.concatenate((low[:, ::-1], high[:, ::-1]), axis=1)
+
+
+def _noise(sizes: Floats) -> Floats:
+    """The variance of a box's middle, of boxes of these ``sizes`` [n, 2]."""
+    made: Floats = (JITTER * sizes + GRAIN) ** 2
+    return made

@@ -1,0 +1,76 @@
+"""How likely it is that a box is a track's: the log of the likelihood that it is, over that of it being
+something new or nothing.
+
+The residual's density is a Student t with few degrees of freedom, not a normal one: people stop and turn,
+and a box that is cut by who stands in front leaps. So a far pair is unlikely, not impossible, and is taken
+where nothing else explains the box.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edged.worker.track.motion import Floats
+
+TAIL = 4.0  # degrees of freedom
+#: New things and false boxes in a frame, over all places (1) and sizes (1/4) that there are.
+CLUTTER = 0.4
+#: A score says that much, in nats for 1, and nothing at the middle of 0..1.
+TRUST = 3.0
+#: Taken for another kind: this much less likely, in nats.
+OTHER_KIND = 4.0
+#: A detector's box that is no farther from the picture's edge ends there.
+BORDER = 0.006
+
+#: ln of the t density at 0, less half the log of the variances.
+_PEAK = (
+    math.lgamma((TAIL + 4) / 2) - math.lgamma(TAIL / 2) - 2.0 * math.log(TAIL * math.pi) - math.log(CLUTTER)
+)
+
+
+def touching(boxes: Floats) -> NDArray[np.bool_]:
+    """[m, 4]: which sides of boxes (top, left, bottom, right) end at the picture's edge."""
+    found = np.empty(boxes.shape, np.bool_)
+    np.less_equal(boxes[:, :2], BORDER, out=found[:, :2])
+    np.greater_equal(boxes[:, 2:], 1.0 - BORDER, out=found[:, 2:])
+    return found
+
+
+def residuals(edges: Floats, boxes: Floats, cut: NDArray[np.bool_]) -> Floats:
+    """[n, m, 4]: how far each box [m, 4] is from each track's predicted ``edges`` [n, 4]: the middle in x and
+    y, width and height.
+
+    Of a box that is ``cut`` by the picture's edge only the other side is known, and that it reaches as far
+    as the edge at least: its middle is judged by the free side alone.
+    """
+    off = boxes[None] - edges[:, None]
+    low, high = off[..., 1::-1], off[..., 3:1:-1]
+    if not cut.any():
+        return np.concatenate(((low + high) * 0.5, high - low), axis=2)
+    cut_low, cut_high = cut[:, 1::-1], cut[:, 3:1:-1]
+    reach_low, reach_high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    low_known, high_known = np.where(cut_low, high, low), np.where(cut_high, low, high)
+    middle = np.where(cut_low & cut_high, 0.0, (low_known + high_known) * 0.5)
+    size = np.where(
+        cut_low | cut_high,
+        np.where(cut_high, reach_high, 0.0) - np.where(cut_low, reach_low, 0.0),
+        high - low,
+    )
+    return np.concatenate((middle, size), axis=2)
+
+
+def gains(
+    residual: Floats,
+    spread: Floats,
+    same_kind: NDArray[np.bool_],
+    scores: Floats,
+) -> Floats:
+    """[n, m]: what each pair is worth, in nats; above 0 it is more likely than not."""
+    distance = np.einsum("nmk,nk->nm", residual * residual, 1.0 / spread)
+    near = -0.5 * (TAIL + 4.0) * np.log1p(distance / TAIL)
+    worth: Floats = near + (_PEAK - 0.5 * np.log(spread).sum(axis=1))[:, None]
+    worth += TRUST * (scores - 0.5)[None]
+    return np.where(same_kind, worth, worth - OTHER_KIND)

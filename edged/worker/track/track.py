@@ -1,0 +1,80 @@
+"""What a track tells of itself."""
+
+from __future__ import annotations
+
+
+Box = tuple[float, float, float, float]  # top, left, bottom, right in fractions of the picture
+
+
+class Track(NamedTuple):
+    """One thing, followed, at the moment of the last update.
+
+    ``box`` is smoothed, and predicted where the thing was not ``seen`` in this frame; it is cut at the
+    picture's edges. ``velocity`` is (x, y) in pictures per second. ``began`` and ``last`` are when it was
+    first and last seen, in the seconds of ``update``'s ``at``. ``hits`` of ``chances`` frames since it began
+    have shown it, with ``score`` on average; ``peak`` is the best of them. ``sure``: seen often enough not to
+    be a passing error of the detector. ``kind`` is what it was taken for with the most weight.
+    """
+
+    number: int
+    kind: str
+    box: Box
+    velocity: tuple[float, float]
+    seen: bool
+    began: float
+    last: float
+    hits: int
+    chances: int
+    score: float
+    peak: float
+    sure: bool
+
+    @property
+    def foot(self) -> tuple[float, float]:
+        """(x, y) of the middle of the box's lower edge: where it touches the ground."""
+        _, left, bottom, right = self.box
+        return (left + right) / 2, bottom
+
+
+class Record:
+    """What is remembered of a track besides its motion."""
+
+    __slots__ = ("began", "chances", "hits", "last", "misses", "number", "peak", "total", "votes")
+
+    def __init__(self, number: int, at: float) -> None:
+        self.number = number
+        self.began: float = at
+        self.last: float = at
+        self.hits = self.chances = 0
+        self.misses = 0  # in a row, up to now
+        self.total: float = 0.0
+        self.peak: float = 0.0
+        self.votes: dict[str, float] = {}
+
+    def hit(self, at: float, kind: str, score: float) -> None:
+        """It was seen."""
+        self.last, self.misses = at, 0
+        self.hits += 1
+        self.chances += 1
+        self.total += score
+        self.peak = max(self.peak, score)
+        self.votes[kind] = self.votes.get(kind, 0.0) + score
+
+    def miss(self) -> None:
+        """It was not."""
+        self.chances += 1
+        self.misses += 1
+
+    @property
+    def kind(self) -> str:
+        """What it was taken for with the most weight."""
+        return max(self.votes, key=self.votes.__getitem__)
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is more than a flicker: three hits, or two that lie apart."""
+        return self.hits >= 3 or (self.hits == 2 and self.last - self.began >= SURE_APART)
+
+
+#: Two hits that lie so far apart are no flicker of neighbouring frames.
+SURE_APART = 0.3  # seconds
