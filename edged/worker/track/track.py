@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 
 Box = tuple[float, float, float, float]  # top, left, bottom, right in fractions of the picture
 
