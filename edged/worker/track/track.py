@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 Box = tuple[float, float, float, float]  # top, left, bottom, right in fractions of the picture
 
 
