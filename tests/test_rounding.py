@@ -170,7 +170,7 @@ def values_of(shared: Path) -> dict[str, list[tuple[float, float]]]:
             if name == "detector" and time > LOOKED:
                 break
             values = np.zeros(len(series))
-            count(observation, values)
+            count(observation, values, time)
             for one, value in zip(series, values.tolist(), strict=True):
                 found.setdefault(f"{name} {one.measure} {one.unit}", []).append((time, value))
     return found
