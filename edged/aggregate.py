@@ -14,7 +14,8 @@ What is counted, and where:
 - Every second of a pipeline is counted once. What a tick tells of a time that is counted already (a
   duplicate, an overlap) is left out, in proportion; a gap may be filled out of order. What is more than
   ``HORIZON`` older than the newest is left out.
-- A tick over the edge of a bucket is divided in proportion to time; both parts have its extremes.
+- A tick over the edge of a bucket is divided in proportion to time; both parts have its extremes. What
+  happened is divided into whole events, which add up.
 - The label of a second is decided by the clock reading of its tick and never changed. While that reading is
   not good, buckets are counted from boot and wait (``Bucket.boot``); the store dates them when the same boot
   knows the time.
@@ -29,7 +30,7 @@ from typing import Final, Literal
 
 from edged.clock import Reading
 from edged.errors import WallError
-from edged.nouns import Bucket, Coverage, Entry
+from edged.nouns import Amount, Bucket, Coverage, Entry
 from edged.wall import Tick
 
 HORIZON: Final = 300.0  # seconds that a tick may be late: far beyond what a worker's packets wait in a socket
@@ -72,13 +73,13 @@ class Aggregator:
         self._check(tick, reading)
         start, end = reading.moment(tick.start), reading.moment(tick.end)
         for piece in self._uncounted(pipeline, start, end, reading.live):
-            self._spread(pipeline, (start, end), piece, tick.entries, coverage, reading)
+            self._spread(pipeline, (start, end), piece, tick, coverage, reading)
 
     def blind(self, pipeline: str, start: float, end: float, reading: Reading) -> None:
         """Nobody looked from ``start`` to ``end`` (stamps of the same clock as the ticks')."""
         start, end = reading.moment(start), reading.moment(end)
         for a, b in self._uncounted(pipeline, start, end, reading.live):
-            self._spread(pipeline, (a, b), (a, b), (), Coverage(blind=b - a), reading)
+            self._spread(pipeline, (a, b), (a, b), None, Coverage(blind=b - a), reading)
 
     def due(self, reading: Reading) -> list[Bucket]:
         """What a commit writes, oldest first, forgotten here: all but the buckets that have only just begun.
@@ -138,12 +139,12 @@ class Aggregator:
         pipeline: str,
         whole: tuple[float, float],
         piece: tuple[float, float],
-        entries: tuple[Entry, ...],
+        tick: Tick | None,
         coverage: Coverage,
         reading: Reading,
     ) -> None:
         """Add the ``piece`` of what was observed over the ``whole`` to the buckets that it touches, in
-        proportion.
+        proportion. ``tick`` is what was told of it, if anything was.
         """
         offset, boot = (reading.offset, "") if reading.good else (0.0, reading.boot)
         (start, end), (at, stop) = whole, piece
@@ -156,7 +157,9 @@ class Aggregator:
             bucket = self._open.get((pipeline, slot, boot))
             if bucket is None:
                 bucket = self._open[pipeline, slot, boot] = _Open(at, until)
-            bucket.add(_share(entries, high - low), _part(coverage, low, high), until)
+            bucket.add(_part(coverage, low, high), until)
+            if tick is not None:
+                bucket.count(_share(tick.entries, high - low), tick.amounts, low, high)
             at = cut
 
 
@@ -209,24 +212,37 @@ class _Counted:
 class _Open:
     """A bucket that is being filled. ``began`` and ``end`` are seconds that never jump, not labels."""
 
-    __slots__ = ("began", "coverage", "end", "entries")
+    __slots__ = ("amounts", "began", "coverage", "end", "entries")
 
     def __init__(self, began: float, end: float) -> None:
         self.began, self.end = began, end
         self.entries: tuple[Entry, ...] = ()
+        self.amounts: dict[tuple[int, int], int] = {}
         self.coverage = Coverage()
 
-    def add(self, entries: tuple[Entry, ...], coverage: Coverage, end: float) -> None:
+    def add(self, coverage: Coverage, end: float) -> None:
+        """How some more of it was observed."""
+        self.coverage = self.coverage.merged(coverage)
+        self.end = max(self.end, end)
+
+    def count(self, entries: tuple[Entry, ...], amounts: tuple[Amount, ...], low: float, high: float) -> None:
+        """What was told of that: its entries, and of the amounts of a whole tick those from ``low`` to
+        ``high`` (fractions of its time). Events stay whole and add up.
+        """
         if not self.entries:
             self.entries = entries
         elif entries:
             self.entries = tuple(map(Entry.merged, self.entries, entries))
-        self.coverage = self.coverage.merged(coverage)
-        self.end = max(self.end, end)
+        for one in amounts:
+            if count := round(one.count * high) - round(one.count * low):
+                place = (one.series, one.bin)
+                self.amounts[place] = self.amounts.get(place, 0) + count
 
     def bucket(self, key: tuple[str, int, str], width: int) -> Bucket:
+        """As it is handed out."""
         pipeline, start, boot = key
-        return Bucket(pipeline, start, width, self.entries, self.coverage, boot)
+        amounts = tuple(Amount(series, count, bin) for (series, bin), count in sorted(self.amounts.items()))
+        return Bucket(pipeline, start, width, self.entries, self.coverage, boot, amounts)
 
 
 def _share(entries: tuple[Entry, ...], part: float) -> tuple[Entry, ...]:

@@ -12,6 +12,9 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from edged.nouns import Series
+from edged.series import DISTRIBUTED, counted
+
 SMALLEST: Final = 0.125  # s or km/h; what is less is in the first bin
 STEPS: Final = 8  # bins an octave
 BINS: Final = 168  # up to 2^18 times that, three days; what is more is in the last
@@ -19,6 +22,31 @@ BINS: Final = 168  # up to 2^18 times that, three days; what is more is in the l
 MISSED: Final = 254
 DOUBTFUL: Final = 255
 PARTS: Final = 16
+
+#: What a tick may tell of one series at most; the worker tells the rest with the next ones.
+MOST_EVENTS: Final = 8  # that have no number
+MOST_NUMBERS: Final = 2  # that have one: each can be any of ``BINS``, so they say much more
+MOST_PARTS: Final = 1 << 10  # 16ths: 64 things at once, all of them overlooked for a second
+MOST_TOLD: Final = 128  # amounts of all series
+
+
+def estimate(bin: int) -> bool:
+    """Whether its counts are 16ths of what is thought to be missing, or too many."""
+    return bin in (MISSED, DOUBTFUL)
+
+
+def fits(series: Series, bin: int) -> bool:
+    """Whether amounts of this series can have this bin: the estimates any, an event its number's or none."""
+    if estimate(bin):
+        return True
+    return 1 <= bin <= BINS if series.measure in DISTRIBUTED else counted(series) and bin == 0
+
+
+def coarse(sixteenths: int) -> int:
+    """The largest power of two that is not above it, nor above ``MOST_PARTS``: an estimate is told no finer,
+    and what is left is told later.
+    """
+    return 1 << (min(sixteenths, MOST_PARTS).bit_length() - 1) if sixteenths > 0 else 0
 
 
 def bin_of(number: float) -> int:

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from edged import rounding
+from edged import amounts, rounding
 from edged.errors import WallError
-from edged.nouns import Entry, Series
+from edged.nouns import Amount, Entry, Series
 from edged.series import valued
 from edged.vocabulary import Vocabulary
 from edged.wall import (
@@ -114,6 +114,7 @@ class Inspector:
         rate: float = 0.0,
         vocabulary: Vocabulary | None = None,
     ) -> None:
+        self._series = series
         self._units = tuple(series[one].unit for one in valued(series))
         self._recorded = recorded
         self._threads, self._rung = threads, rung
@@ -197,6 +198,7 @@ class Inspector:
         self._check_stamps(tick, now)
         self._check_health(tick)
         self._check_entries(tick)
+        self._check_amounts(tick)
         self._check_way(tick)
         self._check_cpu(tick.cpu, now)
         # Stamps of a live tick are of our clock; a recording's rate may have been asked for at any time.
@@ -286,6 +288,15 @@ class Inspector:
         for entry, unit in zip(tick.entries, self._units, strict=True):
             check_entry(entry, tick.observed, unit)
 
+    def _check_amounts(self, tick: Tick) -> None:
+        if tick.amounts and tick.end == tick.start:
+            raise WallError("it told of what happened in no time")
+        if len(tick.amounts) > amounts.MOST_TOLD:
+            raise WallError(f"it told of {len(tick.amounts)} amounts; {amounts.MOST_TOLD} are the most")
+        check_amounts(tick.amounts, self._series)
+        if tick.sight and not tick.blind:
+            raise WallError("it said why it was blind, and was not")
+
 
 def _plain(numbers: Iterable[float]) -> bool:
     """Finite, and written in the one way that there is."""
@@ -332,3 +343,30 @@ def _check_belonging(entry: Entry, unit: str) -> None:
     between = rounding.squares(low, high, seconds, entry.sum, unit)
     if entry.sumsq != rounding.placed(entry.sumsq, *between, rounding.SQUARE_PLACES):
         raise WallError("it sent squares that cannot be its sum's, or are too fine")
+
+
+def check_amounts(told: tuple[Amount, ...], series: tuple[Series, ...]) -> None:
+    """Raise ``WallError`` unless they are in order, each of a bin that its series can have, and no more than
+    a tick may tell.
+    """
+    before, at, events = (-1, -1), -1, 0
+    for one in told:
+        if (one.series, one.bin) <= before:
+            raise WallError("it told of what happened twice, or not in order")
+        if not (one.series < len(series) and amounts.fits(series[one.series], one.bin)):
+            raise WallError("it told of something that cannot happen to that series")
+        events = events if one.series == at else 0
+        before, at = (one.series, one.bin), one.series
+        events = _check_amount(one, events)
+
+
+def _check_amount(one: Amount, events: int) -> int:
+    """How many events of its series were told by now; ``events`` before this one."""
+    if amounts.estimate(one.bin):
+        if one.count < 1 or one.count != amounts.coarse(one.count):
+            raise WallError("it sent an estimate that is finer than the wall lets pass, or too large")
+        return events
+    most = amounts.MOST_NUMBERS if one.bin else amounts.MOST_EVENTS
+    if one.count < 1 or events + one.count > most:
+        raise WallError(f"it told of {events + one.count} events of a series at once; {most} are the most")
+    return events + one.count

@@ -45,6 +45,8 @@ HUNG, HUNG_RECORDING = 2.5, 30.0  # seconds
 STALE = 3.0  # seconds; a live frame that is older was stamped by a clock that is not ours
 #: No gap in a recording is longer: each of its seconds is told as blind.
 LONGEST_LEAP = 86_400.0  # seconds
+#: So many ticks at the end tell what happened at once and is too much for one; the wall takes some at a time.
+LAST_TICKS = 10
 #: Between frames the wall is listened to at most so often: it costs 2 µs each time.
 LISTEN = 0.05  # seconds
 #: Whoever was stopped for a while, reader and all, has read again by then: that is no hanging driver.
@@ -166,7 +168,8 @@ class Looker:
         except EndOfSource:
             self._end()
             return
-        self._tick(self._now())
+        self._amounts.add(self._climb.footing.meter.interrupt(self._now()))
+        self._finish(self._now())
 
     def _hand_over(self, listener: int) -> None:
         """From here on the kernel asks the daemon."""
@@ -321,8 +324,8 @@ class Looker:
                 entries,
                 *self._climb.stands,
                 self._work.told(cpu - self._cpu),
-                self._amounts.taken(),
-                self._sight,
+                self._amounts.taken() if end > start else (),
+                self._sight if blind else "",
             )
         )
         self._all += analysed
@@ -380,8 +383,18 @@ class Looker:
         last = began + 1.0 / rate if self._recorded else time.monotonic()
         self._amounts.add(self._climb.footing.meter.interrupt(last))
         self._tick_recorded(last)
-        self._tick(last)
+        self._finish(last)
         self._channel.send(wall.Ended(self._all))
+
+    def _finish(self, at: float) -> None:
+        """Tell all that happened until the end; what one tick cannot hold is told in a few more of them."""
+        self._tick(at)
+        for _ in range(LAST_TICKS):
+            if not self._amounts.waiting:
+                return
+            if not self._recorded:
+                time.sleep(rounding.GRAIN)
+            self._tick(max(self._now(), self._sums.until + rounding.GRAIN))
 
 
 def _films(source: shape.Source) -> bool:
