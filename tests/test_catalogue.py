@@ -355,7 +355,7 @@ def test_models_show(tmp_path: Path) -> None:
     assert "runs it with the decoder classifier" in plain.stdout
     assert "4: a; b; c; d" in plain.stdout
     found = json.loads(structured.stdout)
-    assert (found["runs"], found["decoder"], found["labels"]) == (True, "Classes", ["a", "b", "c", "d"])
+    assert (found["runs"], found["decoder"], found["labels"]) == (True, "classifier", ["a", "b", "c", "d"])
     assert (found["operators"], found["inputs"][0]["shape"]) == ({"RESHAPE": 1, "SOFTMAX": 1}, [1, 2, 2, 1])
 
 
@@ -379,7 +379,7 @@ def test_models_show_of_what_edged_cannot_run(tmp_path: Path) -> None:
 
 def test_models_show_of_the_bundled_one() -> None:
     found = json.loads(edged("show", "--json", "builtin:activity").stdout)
-    assert (found["runs"], found["decoder"]) == (True, "Grid")
+    assert (found["runs"], found["decoder"]) == (True, "activity")
 
 
 def test_a_catalogue_with_a_mistake_is_not_believed(tmp_path: Path) -> None:

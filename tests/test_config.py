@@ -344,8 +344,10 @@ def test_kinds_are_the_worker_s() -> None:
         "activity": observation.Grid,
         "classifier": observation.Classes,
         "values": observation.Values,
+        "segmentation": observation.Areas,
     }
     assert dict(consistency.KINDS) == {name: measure.KINDS[kind] for name, kind in gives.items()}
+    assert pytest.importorskip("edged.worker.decode.pose").POSES == consistency.POSES
 
 
 LADDER = """

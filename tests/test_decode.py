@@ -85,7 +85,7 @@ def test_the_grid() -> None:
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
 def test_the_operators_own_order_tells_whatever_the_files(order: tuple[int, ...]) -> None:
-    decoder = chosen([FOUR[one] for one in order], ANY, 90, ())
+    decoder = chosen([FOUR[one] for one in order], ANY, ("x",) * 90, ())
     assert (type(decoder), decoder.tensors) == (Detector, (5, 6, 7, 8))
 
 
@@ -96,7 +96,7 @@ def test_metadata_names_tell_before_the_operator() -> None:
         output(n, f"x{n}", shape, role=role)
         for n, (role, shape) in enumerate(zip(roles, shapes, strict=True))
     ]
-    assert chosen(outputs, ANY, 0, ()).tensors == (3, 2, 1, 0)
+    assert chosen(outputs, ANY, (), ()).tensors == (3, 2, 1, 0)
 
 
 def test_their_own_names_tell_where_nothing_else_does() -> None:
@@ -107,27 +107,27 @@ def test_their_own_names_tell_where_nothing_else_does() -> None:
         "detection_classes": (1, 3),
     }
     outputs = [output(n, name, shape) for n, (name, shape) in enumerate(names.items())]
-    assert chosen(outputs, ANY, 0, ()).tensors == (2, 3, 0, 1)
+    assert chosen(outputs, ANY, (), ()).tensors == (2, 3, 0, 1)
 
 
 def test_the_config_tells_where_the_model_does_not() -> None:
     outputs = [output(n, f"x{n}", shape) for n, shape in enumerate([(1, 3), (1,), (1, 3), (1, 3, 4)])]
     with pytest.raises(RefusedError, match="do not tell which is which: x0, x1, x2, x3") as caught:
-        chosen(outputs, ANY, 0, ())
+        chosen(outputs, ANY, (), ())
     assert "outputs = [boxes, classes, scores, count]" in caught.value.hint
     said = Model(file="m.tflite", outputs=("x3", "x0", "x2", "x1"))
-    assert chosen(outputs, said, 0, ()).tensors == (3, 0, 2, 1)
+    assert chosen(outputs, said, (), ()).tensors == (3, 0, 2, 1)
     with pytest.raises(RefusedError, match="it has no output named 'x9'"):
-        chosen(outputs, Model(file="m.tflite", outputs=("x9",)), 0, ())
+        chosen(outputs, Model(file="m.tflite", outputs=("x9",)), (), ())
 
 
 def test_metadata_may_order_a_boxs_edges() -> None:
     info = TensorInfo(box_index=(0, 1, 2, 3), box_type=1)  # left, top, right, bottom
-    decoder = chosen(FOUR, ANY, 0, (info,))
+    decoder = chosen(FOUR, ANY, (), (info,))
     found: Any = decoder(BOXES, CLASSES, SCORES, np.array([1.0], np.float32))
     np.testing.assert_allclose(found.boxes[0], [0.2, 0.1, 0.6, 0.5])
     with pytest.raises(RefusedError, match="not given by their four edges"):
-        chosen(FOUR, ANY, 0, (TensorInfo(box_index=(0, 1, 2, 3), box_type=3),))
+        chosen(FOUR, ANY, (), (TensorInfo(box_index=(0, 1, 2, 3), box_type=3),))
 
 
 @pytest.mark.parametrize(
@@ -144,17 +144,17 @@ def test_metadata_may_order_a_boxs_edges() -> None:
     ],
 )
 def test_what_a_model_is_taken_for(outputs: list[Output], labels: int, kind: type) -> None:
-    assert type(chosen(outputs, ANY, labels, ())) is kind
+    assert type(chosen(outputs, ANY, ("x",) * labels, ())) is kind
 
 
 def test_quantised_scores_need_no_softmax() -> None:
     scores = output(1, "a", (1, 4), "uint8", scale=1 / 256)
     raw = np.array([[0, 64, 128, 255]], np.uint8)
     asked = Model(file="m.tflite", decoder="classifier")
-    kept: Any = chosen([scores], asked, 0, ())(raw)
+    kept: Any = chosen([scores], asked, (), ())(raw)
     np.testing.assert_array_equal(kept.scores, [0, 0.25, 0.5, 255 / 256])
     logits = scores._replace(scale=0.1, zero_point=128)
-    made: Any = chosen([logits], asked, 0, ())(raw)
+    made: Any = chosen([logits], asked, (), ())(raw)
     assert made.scores.sum() == pytest.approx(1.0)
 
 
@@ -179,5 +179,5 @@ def test_quantised_scores_need_no_softmax() -> None:
 )
 def test_the_wrong_shape_for_a_decoder_is_refused(decoder: Any, outputs: Any, labels: int, said: str) -> None:
     with pytest.raises(RefusedError, match=said) as caught:
-        chosen(outputs, Model(file="m.tflite", decoder=decoder), labels, ())
+        chosen(outputs, Model(file="m.tflite", decoder=decoder), ("x",) * labels, ())
     assert caught.value.hint

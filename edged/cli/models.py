@@ -228,16 +228,12 @@ def _quantised(tensor: dict[str, Any]) -> str:
     return f"{tensor['scale']:.6g}, {tensor['zero_point']}" if tensor["scale"] else ""
 
 
-#: Observations as the config's decoder names them.
-_DECODERS: Final = {"Detections": "detector", "Classes": "classifier", "Values": "values", "Grid": "activity"}
-
-
 def _verdict(found: dict[str, Any]) -> list[str]:
     if not found["runs"]:
         return [_row("edged", f"cannot run it: {found['refused']}"), _row("", found["hint"])]
-    how = f"runs it with the decoder {_DECODERS[found['decoder']]} in {found['seconds'] * 1000:.2f} ms"
+    how = f"runs it with the decoder {found['decoder']} in {found['seconds'] * 1000:.2f} ms"
     verdict = _row("edged", f"{how} ({found['runtime']}, one thread, this computer)")
-    if found["decoder"] == "Grid":
+    if found["decoder"] == "activity":
         return [verdict]
     labels = found["labels"]
     found_none = "none inside; the config may give them"

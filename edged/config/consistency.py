@@ -37,7 +37,10 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "activity": ("presence", "activity"),
     "classifier": ("presence",),
     "values": ("level",),
+    "segmentation": ("area",),
 }
+#: A model of poses gives detections, whose labels are these; the same test.
+POSES: Final = ("standing", "sitting", "lying", "arms raised", "unclear")
 #: Seconds of each resolution that can be kept, the finest first.
 WIDTHS: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 #: A bucket is rolled up once it is over: the finer ones must still be there, on the longest day (25 h) and
@@ -308,7 +311,7 @@ def _known_zones(
 def _possible(measure: shape.Measure, model: shape.Model, path: Path) -> Iterator[Problem]:
     """What can be told before the model is opened; the worker judges the rest."""
     decoder = OWN.get(model.file, model.decoder)
-    kinds = KINDS.get(decoder, ())
+    kinds = KINDS.get("detector" if decoder == "pose" else decoder, ())
     if kinds and measure.kind not in kinds:
         yield Problem(
             (*path, "kind"), shown(measure.kind), f"{listed(kinds)}: all that this model ({decoder}) can tell"
@@ -321,11 +324,12 @@ def _possible(measure: shape.Measure, model: shape.Model, path: Path) -> Iterato
         yield Problem(
             (*path, "zones"), shown(measure.zones), f"none: this model ({decoder}) judges the whole picture"
         )
-    if model.labels:
+    known = POSES if decoder == "pose" else model.labels
+    if known:
         for at, label in enumerate(measure.labels):
-            if label not in model.labels:
+            if label not in known:
                 found = f"{shown(label)}, which the model's labels do not have"
-                yield Problem((*path, "labels", at), found, listed(model.labels), likely(label, model.labels))
+                yield Problem((*path, "labels", at), found, listed(known), likely(label, known))
 
 
 def _same_device(pipelines: Mapping[str, shape.Pipeline]) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from edged.config.shape import Model
 from edged.errors import EdgedError
 from edged.worker import sandbox
+from edged.worker.decode.choice import held
 from edged.worker.runtime import interpreter, kind_of
 from edged.worker.runtime.plan import resolved
 from edged.worker.shelf import shelf
@@ -31,6 +32,8 @@ def lock(model: Model, answers: int = 1) -> None:
         engine.invoke()
     with suppress(EdgedError):
         shelf.hold(resolved(model.file))
+    with suppress(EdgedError):
+        held(model)
     if model.labels_file:
         shelf.hold(Path(model.labels_file))
     sandbox.shut(answers)

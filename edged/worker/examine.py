@@ -97,7 +97,7 @@ def _model(question: OfModel) -> Answer:
         "runtime": network.runtime,
         "delegate": network.delegate,
         "cpu_because": network.cpu_because if question.edgetpu else "",
-        "gives": network.gives.__name__,
+        "gives": network.decoder,
         "labels": len(network.labels),
         "input": list(network.intake.shape),
         "seconds": seconds,

@@ -22,6 +22,7 @@ import numpy as np
 from edged.config.shape import Model
 from edged.errors import EdgedError, RefusedError, UnavailableError, fault
 from edged.wall import Assignment, Declined
+from edged.worker.decode.choice import held
 from edged.worker.intake import Intake, Picture
 from edged.worker.measure import Meter, meter
 from edged.worker.prepare import Preparation
@@ -97,6 +98,7 @@ class Ladder:
             with suppress(EdgedError):
                 shelf.hold(resolved(model.file))
                 interpreter.brought_in(kind_of(model))
+                held(model)
             if model.labels_file:
                 shelf.hold(Path(model.labels_file))
 

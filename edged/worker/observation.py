@@ -37,4 +37,14 @@ class Grid(NamedTuple):
     presence: NDArray[np.float32]
 
 
-Observation = Detections | Classes | Values | Grid
+class Areas(NamedTuple):
+    """What covers what: ``classes`` int64 [GH, GW] (indices into the labels) and ``scores`` float32 [GH, GW]
+    in 0..1 of cells of equal size. ``background`` is the class that is nothing, -1 if there is none.
+    """
+
+    classes: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    background: int = -1
+
+
+Observation = Detections | Classes | Values | Grid | Areas

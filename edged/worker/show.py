@@ -90,7 +90,7 @@ def _trial(file: str) -> dict[str, Any]:
         return {"runs": False, "refused": error.message, "hint": error.hint}
     return {
         "runs": True,
-        "decoder": network.gives.__name__,
+        "decoder": network.decoder,
         "labels": list(network.labels),
         "runtime": network.runtime,
         "seconds": seconds,

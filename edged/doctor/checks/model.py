@@ -19,7 +19,6 @@ from edged.doctor.words import size
 
 PATIENCE: Final = 60.0  # seconds for one model; the catalogue's largest needs six on a Pi 3
 DEARER: Final = 1.1  # times as slow as the rung above: no timing error any more
-DECODERS: Final = {"Detections": "detector", "Classes": "classifier", "Values": "values", "Grid": "activity"}
 
 
 def examine(case: Case) -> Iterator[Finding | Progress]:
@@ -77,7 +76,7 @@ def _model(case: Case, name: str, model: Model) -> Finding:
 
 
 def _loaded(case: Case, name: str, model: Model, facts: dict[str, Any]) -> Finding:
-    decoder = DECODERS.get(facts["gives"], facts["gives"])
+    decoder = facts["gives"]
     milliseconds = facts["seconds"] * 1000
     threads = f", {model.threads} threads" if model.threads > 1 else ""
     labels = f", {facts['labels']} labels" if facts["labels"] else ""

@@ -2,6 +2,9 @@
 
 A decoder is chosen once, when the model is opened, and then called with the raw output arrays of one frame,
 in the order of its ``tensors``. Integers are made real first: real = (q - zero_point) * scale.
+
+``Output``, ``Decoder``, ``real`` and ``softmax`` are also what decoders of others build on, with the
+observations of ``edged.worker.observation``: docs/decoders.md.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ class Output(NamedTuple):
 
 class Decoder(Protocol):
     """``tensors`` are the indices of the outputs that a call takes, in order; ``gives`` the type that it
-    returns.
+    returns. One whose classes are its own, not the model's, also has ``labels``, a tuple of their names.
     """
 
     tensors: tuple[int, ...]
@@ -85,6 +88,7 @@ class Detector:
     """
 
     gives: type = Detections
+    name = "detector"
 
     def __init__(self, outputs: Sequence[Output], order: tuple[int, ...] = (0, 1, 2, 3)) -> None:
         self.tensors = tuple(one.number for one in outputs)
@@ -113,6 +117,7 @@ class Classifier:
     """
 
     gives: type = Classes
+    name = "classifier"
 
     def __init__(self, output: Output, soft: bool) -> None:
         self.tensors: tuple[int, ...] = (output.number,)
@@ -135,6 +140,7 @@ class Plain:
     """Plain values, all outputs named, one after another."""
 
     gives: type = Values
+    name = "values"
 
     def __init__(self, outputs: Sequence[Output]) -> None:
         self.tensors = tuple(one.number for one in outputs)
@@ -150,6 +156,7 @@ class Activity:
     """The activity grid: ``movement`` and ``presence``, [1, GH, GW, 1] each."""
 
     gives: type = Grid
+    name = "activity"
 
     def __init__(self, movement: Output, presence: Output) -> None:
         self.tensors: tuple[int, ...] = (movement.number, presence.number)

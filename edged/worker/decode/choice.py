@@ -4,13 +4,27 @@ shapes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from edged.config.shape import Model
 from edged.errors import RefusedError
-from edged.worker.decode import Activity, Classifier, Decoder, Detector, Output, Plain
+from edged.worker.decode import (
+    Activity,
+    Classifier,
+    Decoder,
+    Detector,
+    Output,
+    Plain,
+    identity,
+    plugin,
+    pose,
+    segmentation,
+)
 from edged.worker.metadata import TensorInfo
 
+#: What edged brings; any other name is another package's.
+OWN: Final = ("detector", "classifier", "values", "activity", "pose", "segmentation")
 #: The parts of a detection, in the decoder's order, and the words that makers name them with.
 PARTS = ("boxes", "classes", "scores", "count")
 WORDS = (("box", "location"), ("class", "categor"), ("score", "confidence"), ("num", "count"))
@@ -20,24 +34,39 @@ SOFT = ("SOFTMAX", "LOGISTIC")
 REAL = ("float32", "uint8", "int8", "int16", "int32", "int64", "bool")
 
 
-def chosen(outputs: Sequence[Output], model: Model, labels: int, infos: Sequence[TensorInfo]) -> Decoder:
-    """The decoder for ``outputs``; ``labels`` is how many labels there are, ``infos`` the metadata of the
+def held(model: Model) -> None:
+    """Bring in the decoder of another package that ``model`` names: soon nothing can be imported. Raises
+    ``RefusedError``.
+    """
+    if model.decoder not in ("auto", *OWN):
+        plugin.brought(model.decoder)
+
+
+def chosen(
+    outputs: Sequence[Output], model: Model, labels: Sequence[str], infos: Sequence[TensorInfo]
+) -> Decoder:
+    """The decoder for ``outputs``; ``labels`` are the config's or the file's, ``infos`` the metadata of the
     outputs.
 
-    Raises ``RefusedError`` when the outputs do not fit the decoder that the config names.
+    Raises ``RefusedError`` when the outputs do not fit the decoder that the config names, and for embeddings.
     """
+    if not outputs:
+        raise _refused(model, outputs, "it has no outputs", "one at least")
     for one in outputs:
         if one.dtype not in REAL:
             raise _refused(model, outputs, f"output {one.name} is of {one.dtype}", "outputs of numbers")
     outputs = _named(outputs, model)
-    match model.decoder if model.decoder != "auto" else _kind(outputs, labels):
-        case "activity":
-            return _activity(outputs, model)
-        case "detector":
-            return _detector(outputs, model, infos)
-        case "classifier":
-            return _classifier(outputs, model, labels)
-    return Plain(outputs)
+    identity.check(outputs, model, len(labels))
+    kind = model.decoder if model.decoder != "auto" else _kind(outputs, len(labels))
+    makers: dict[str, Callable[[], Decoder]] = {
+        "activity": lambda: _activity(outputs, model),
+        "detector": lambda: _detector(outputs, model, infos),
+        "classifier": lambda: _classifier(outputs, model, len(labels)),
+        "values": lambda: Plain(outputs),
+        "pose": lambda: _pose(outputs, model),
+        "segmentation": lambda: _segmentation(outputs, model, tuple(labels)),
+    }
+    return makers.get(kind, lambda: plugin.made(outputs, tuple(labels), model))()
 
 
 def _refused(model: Model, outputs: Sequence[Output], found: str, allowed: str) -> RefusedError:
@@ -70,8 +99,62 @@ def _kind(outputs: Sequence[Output], labels: int) -> str:
     if len(outputs) != 1:
         return "values"
     one = outputs[0]
+    if pose.fits(one):
+        return "pose"
+    if _of_pixels(one, labels):
+        return "segmentation"
     flat = one.size == max((*one.shape, 1))
     return "classifier" if flat and one.size > 1 and (one.maker in SOFT or labels == one.size) else "values"
+
+
+def _of_pixels(output: Output, labels: int) -> bool:
+    """Whether it says a class for each pixel: scores of as many classes as there are labels, or the best."""
+    shape = output.shape
+    if len(shape) == 4 and shape[0] == 1 and min(shape[1:3]) > 1 and shape[3] > 1:
+        return labels == shape[3]
+    return len(shape) == 3 and shape[0] == 1 and min(shape[1:]) > 1 and output.maker == "ARG_MAX"
+
+
+def _pose(outputs: Sequence[Output], model: Model) -> Decoder:
+    if len(outputs) != 1 or not pose.fits(outputs[0]):
+        raise _refused(
+            model,
+            outputs,
+            "these are no keypoints of people",
+            "MoveNet's one output, [1, 1, 17, 3] or [1, people, 56]",
+        )
+    if model.labels or model.labels_file:
+        raise RefusedError(
+            f"{model.file}: it has labels, but the labels of a model of poses are the poses",
+            f"leave labels and labels_file out; measures can ask for {', '.join(pose.POSES)}",
+        )
+    return pose.Poser(outputs[0])
+
+
+def _segmentation(outputs: Sequence[Output], model: Model, labels: tuple[str, ...]) -> Decoder:
+    one = outputs[0]
+    if len(outputs) != 1 or not segmentation.fits(one):
+        raise _refused(
+            model,
+            outputs,
+            "these are no classes of pixels",
+            "one output, [1, rows, columns, classes] of scores or [1, rows, columns] of class numbers",
+        )
+    _, classes = segmentation.layout(one)
+    if labels and classes and len(labels) != classes:
+        raise RefusedError(
+            f"{model.file}: it has {classes} classes, but there are {len(labels)} labels",
+            f"labels or labels_file must give {classes}, one a line",
+        )
+    return segmentation.Segmenter(one, _soft(one), labels)
+
+
+def _soft(output: Output) -> bool:
+    """Whether its numbers are scores already. A quantised output that cannot leave 0..1 is scores whatever
+    made it.
+    """
+    low, high = _range(output)
+    return output.maker in SOFT or (low >= 0.0 and high <= 1.0 + 1e-6)
 
 
 def _activity(outputs: Sequence[Output], model: Model) -> Decoder:
@@ -98,9 +181,7 @@ def _classifier(outputs: Sequence[Output], model: Model, labels: int) -> Decoder
             f"{model.file}: it has {one.size} classes, but there are {labels} labels",
             f"labels or labels_file must give {one.size}, one a line",
         )
-    # A quantised output that cannot leave 0..1 is scores whatever made it.
-    low, high = _range(one)
-    return Classifier(one, soft=one.maker in SOFT or (low >= 0.0 and high <= 1.0 + 1e-6))
+    return Classifier(one, soft=_soft(one))
 
 
 def _range(output: Output) -> tuple[float, float]:

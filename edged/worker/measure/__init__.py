@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from edged.config.shape import Measure, Pipeline
 from edged.errors import RefusedError
 from edged.nouns import Series
+from edged.worker.measure.area import AreaMeter
 from edged.worker.measure.detections import DetectionMeter
 from edged.worker.measure.grid import GridMeter
 from edged.worker.measure.meter import Happening, Happenings, Meter
 from edged.worker.measure.scores import ListMeter
 from edged.worker.measure.sums import Left, Sums
-from edged.worker.observation import Classes, Detections, Grid, Values
+from edged.worker.observation import Areas, Classes, Detections, Grid, Values
 
 __all__ = ["Happening", "Happenings", "Left", "Meter", "Sums", "meter"]
 
@@ -34,6 +35,8 @@ def meter(
         return DetectionMeter(pipeline, series, labels, min_score)
     if gives is Grid:
         return GridMeter(pipeline, series)
+    if gives is Areas:
+        return AreaMeter(pipeline, series, labels, min_score)
     return ListMeter(pipeline, series, labels, min_score)
 
 
@@ -43,10 +46,17 @@ KINDS: Mapping[type, tuple[str, ...]] = {
     Grid: ("presence", "activity"),
     Classes: ("presence",),
     Values: ("level",),
+    Areas: ("area",),
 }
 #: Labels that are named to who asked for one that is not there.
 FEW = 8
-_PLAIN = {Detections: "detections", Grid: "an activity grid", Classes: "classes", Values: "plain values"}
+_PLAIN = {
+    Detections: "detections",
+    Grid: "an activity grid",
+    Classes: "classes",
+    Values: "plain values",
+    Areas: "areas",
+}
 
 
 def _check_kinds(pipeline: Pipeline, gives: type, labels: tuple[str, ...]) -> None:

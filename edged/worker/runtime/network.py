@@ -26,6 +26,7 @@ class Network:
     runtime: str  #: as in "litert 2.3.0"
     delegate: str  #: "cpu" or "edgetpu"
     cpu_because: str  #: why not the Edge TPU that was asked for, "" otherwise
+    decoder: str  #: as the config names it
     labels: tuple[str, ...]  #: of the classes or values, () when none are known
     intake: Intake  #: what goes in
     gives: type  #: the type of observation that comes out
@@ -37,7 +38,8 @@ class Network:
         self._details = {one["index"]: one for one in engine.get_input_details()}
         if self._elapsed >= 0:
             self._seconds = interpreter.zeros(self._details[self._elapsed])
-        self.intake, self.labels, self.gives = plan.intake, plan.labels, decoder.gives
+        self.intake, self.gives = plan.intake, decoder.gives
+        self.labels = getattr(decoder, "labels", plan.labels)
 
     @property
     def picture(self) -> Picture:
@@ -101,7 +103,9 @@ def opened(model: Model, file: str, kind: Kind, library: str = "", cpu_because: 
             outputs = _tried(plan, engine)
         except (RuntimeError, ValueError) as error:
             raise _refusal(file, plan, error) from None
-    network = Network(engine, plan, chosen(outputs, model, len(plan.labels), plan.metadata.outputs))
+    decoder = chosen(outputs, model, plan.labels, plan.metadata.outputs)
+    network = Network(engine, plan, decoder)
+    network.decoder = getattr(decoder, "name", "") if model.decoder == "auto" else model.decoder
     network.runtime = interpreter.version(kind)
     network.delegate, network.cpu_because = "edgetpu" if library else "cpu", cpu_because
     network.reset()

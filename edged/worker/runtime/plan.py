@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, cast
 
 from edged.config.shape import Model
 from edged.errors import RefusedError, UnavailableError
-from edged.worker.anatomy import Anatomy, Tensor, dissect
+from edged.worker.anatomy import Anatomy, Operator, Tensor, dissect
 from edged.worker.flatbuffer import MalformedError
 from edged.worker.intake import Intake, Picture, Window
 from edged.worker.metadata import Metadata, TensorInfo, associated, lines, parse
@@ -22,6 +22,9 @@ BUILTIN: Final = "builtin:"
 STATE, NEXT, ELAPSED = "state/", "next/", "elapsed"
 #: Operators that pass numbers on: what is asked of their output is asked of what they got.
 PASSING: Final = ("RESHAPE", "SQUEEZE", "DEQUANTIZE", "QUANTIZE", "CAST", "MEAN", "REDUCE_MAX")
+#: One operator, or several that do its work, see ``_normalises``; and what may stand between those.
+NORMALISED: Final = "L2_NORMALIZATION"
+ROOTS: Final = ("SQRT", "RSQRT", "SUM", "MAXIMUM", "ADD", "RESHAPE", "BROADCAST_TO", "POW")
 FEEDABLE: Final = ("float32", "uint8", "int8", "int16", "int32")
 
 Named = tuple[tuple[str, Tensor], ...]
@@ -196,9 +199,27 @@ def maker(anatomy: Anatomy, tensor: int) -> tuple[str, int]:
         if operator is None:
             break
         if operator.name not in PASSING or not operator.inputs:
-            return operator.custom or operator.name, operator.outputs.index(tensor)
+            name = NORMALISED if _normalises(anatomy, operator) else operator.custom or operator.name
+            return name, operator.outputs.index(tensor)
         tensor = operator.inputs[0]
     return "", 0
+
+
+def _normalises(anatomy: Anatomy, last: Operator) -> bool:
+    """Whether it divides numbers by the root of the sum of their squares: converters do not always make one
+    operator of that.
+    """
+    if last.name not in ("MUL", "DIV"):
+        return False
+    made = {output: one for one in anatomy.operations for output in one.outputs}
+    before = [made[one] for one in last.inputs if one in made]
+    met: set[str] = set()
+    while before:
+        one = before.pop()
+        if one.name in ROOTS and one.name not in met:
+            met.add(one.name)
+            before += [made[each] for each in one.inputs if each in made]
+    return bool(met & {"SQRT", "RSQRT"}) and "SUM" in met
 
 
 def intake(model: Model, file: str, tensor: Tensor, info: TensorInfo) -> Intake:
