@@ -21,14 +21,15 @@ GROWTH = 0.12
 JITTER, GRAIN = 0.06, 0.004
 #: A thing that came in over the picture's edge may be so much larger than what was seen of it.
 CUT = 0.5  # shares of its size
-#: A residual beyond so many standard deviations is a manoeuvre: the velocity is learnt anew.
-MANOEUVRE = 2.0
+#: The velocity that a thing may have taken on since it was last seen: stops, starts and turns are sudden.
+TURN = 0.9  # sizes a second
 LEAST = 0.002  # of the picture: no box is smaller
 
 #: Columns of the state: middle, size, velocity; variances; 2 of each: x and y.
 MIDDLE, SIZE, SPEEDS = slice(0, 2), slice(2, 4), slice(4, 6)
 POSITION_VAR, SIZE_VAR, SPEED_VAR, COVARIANCE = slice(6, 8), slice(8, 10), slice(10, 12), slice(12, 14)
-COLUMNS = 14
+UNSEEN = 14  # seconds
+COLUMNS = 15
 
 
 def begun(middles: Floats, sizes: Floats, cut: NDArray[np.bool_]) -> Floats:
@@ -58,6 +59,7 @@ def advance(state: Floats, seconds: float) -> None:
     variance *= excess
     both *= np.sqrt(excess)
     state[:, SIZE_VAR] += (GROWTH * state[:, SIZE]) ** 2 * seconds
+    state[:, UNSEEN] += seconds
 
 
 def spread(state: Floats) -> Floats:
@@ -69,21 +71,25 @@ def spread(state: Floats) -> Floats:
     return made
 
 
-def correct(state: Floats, residual: Floats, spread: Floats, seconds: float) -> Floats:
-    """What these states [k, COLUMNS] are after residuals [k, 4] of spreads [k, 4]. ``seconds`` since they
-    were advanced last.
+def turned(state: Floats) -> Floats:
+    """[n, 1]: by what a turn since it was last seen adds to the variance of a middle."""
+    made: Floats = (TURN * state[:, SIZE].mean(axis=1, keepdims=True) * state[:, UNSEEN, None]) ** 2
+    return made
+
+
+def correct(state: Floats, residual: Floats, spread: Floats, turns: NDArray[np.bool_]) -> Floats:
+    """What these states [k, COLUMNS] are after residuals [k, 4] of spreads [k, 4]. Of those that did a turn
+    [k] the velocity is learnt anew.
     """
     state, here, grown = state.copy(), residual[:, :2], residual[:, 2:]
     variance = spread[:, :2].copy()
-    if seconds > 0.0:
-        # What is too far off to be chance was a turn or a stop: position and velocity are doubted by as much.
-        beyond = np.maximum(here**2 - MANOEUVRE**2 * variance, 0.0)
-        most = (SPEED * state[:, SIZE].mean(axis=1, keepdims=True)) ** 2
-        beyond = np.minimum(beyond, most * seconds**2)
-        state[:, POSITION_VAR] += beyond
-        state[:, COVARIANCE] += beyond / seconds
-        state[:, SPEED_VAR] += beyond / seconds**2
-        variance += beyond
+    if turns.any():
+        seconds = np.maximum(state[:, UNSEEN, None], 1e-3)
+        doubt = np.where(turns[:, None], turned(state), 0.0)
+        state[:, POSITION_VAR] += doubt
+        state[:, COVARIANCE] += doubt / seconds
+        state[:, SPEED_VAR] += doubt / seconds**2
+        variance += doubt
     gain, speed_gain = state[:, POSITION_VAR] / variance, state[:, COVARIANCE] / variance
     state[:, MIDDLE] += gain * here
     state[:, SPEEDS] += speed_gain * here
@@ -93,6 +99,7 @@ def correct(state: Floats, residual: Floats, spread: Floats, seconds: float) -> 
     size_gain = state[:, SIZE_VAR] / spread[:, 2:]
     state[:, SIZE] = np.maximum(state[:, SIZE] + size_gain * grown, LEAST)
     state[:, SIZE_VAR] *= 1.0 - size_gain
+    state[:, UNSEEN] = 0.0
     return state
 
 

@@ -67,7 +67,7 @@ class Tracker:
         if chosen.size != weights.size:
             found, weights = found[chosen], weights[chosen]
             kinds = [kinds[one] for one in chosen.tolist()]
-        pairs = self._matched(at, seconds, found, kinds, weights)
+        pairs = self._matched(at, found, kinds, weights)
         self._end(at, {row for row, _ in pairs})
         self._begin(at, found, kinds, weights, least, [column for _, column in pairs])
         return self._told(at)
@@ -86,9 +86,7 @@ class Tracker:
         self._at = at
         return seconds
 
-    def _matched(
-        self, at: float, seconds: float, found: Floats, kinds: Sequence[str], scores: Floats
-    ) -> list[Pair]:
+    def _matched(self, at: float, found: Floats, kinds: Sequence[str], scores: Floats) -> list[Pair]:
         """Bring the tracks together with their boxes; (row, box) of each."""
         pairs: list[Pair] = []
         if len(found) and self._records:
@@ -96,11 +94,12 @@ class Tracker:
             spread = motion.spread(self._state)
             mine = np.array([one.kind for one in self._records])
             same = mine[:, None] == np.array(kinds)[None]
-            pairs = assigned(gains(residual, spread, same, scores))
+            worth, turned = gains(residual, self._state, spread, same, scores)
+            pairs = assigned(worth)
         if pairs:
             rows, columns = (list(one) for one in zip(*pairs, strict=True))
             self._state[rows] = motion.correct(
-                self._state[rows], residual[rows, columns], spread[rows], seconds
+                self._state[rows], residual[rows, columns], spread[rows], turned[rows, columns]
             )
             for row, column in pairs:
                 self._records[row].hit(at, kinds[column], float(scores[column]))
