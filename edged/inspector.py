@@ -39,6 +39,7 @@ LIVE_RATE: Final = 1.1
 #: this.
 MOST_CORES: Final = 256
 MOST_FPS: Final = 1000  # frames a second, of any source
+MOST_WIDE: Final = 2**20  # pixels or samples; 0 where a window has no length of its own
 LONGEST_FRAME: Final = 64.0  # seconds that one frame may take to prepare or to infer
 #: Frames beyond rate x time that one tick may have: the one before its first moment, one that was early, one
 #: after a stream that broke off.
@@ -177,7 +178,7 @@ class Inspector:
     def _check_ready(self, ready: Ready) -> None:
         if self._ready:
             raise WallError("it said twice that it is ready")
-        if not (0.0 <= ready.fps <= MOST_FPS and 0 < ready.width <= 8192 and 0 < ready.height <= 8192):
+        if not (0.0 <= ready.fps <= MOST_FPS and 0 <= ready.width <= MOST_WIDE and 0 < ready.height <= 8192):
             raise WallError("it told of a picture that cannot be")
         if ready.fps != rounding.rate(ready.fps) or rounding.is_minus_zero(ready.fps):
             raise WallError("it sent a number that is finer than the wall lets pass")
