@@ -1,0 +1,60 @@
+"""How far what was counted is from what was so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from benchmarks.accuracy.street import Event
+
+#: What was counted is what happened when no more than this lies between them.
+NEAR: Final = 2.5  # seconds
+
+
+class Marks(NamedTuple):
+    """Numbers of events, added up over runs. ``off`` is the sum of |counted - true| over all cells: runs,
+    places with their directions, kinds. So what is counted too often in one does not make good for another.
+    """
+
+    true: int = 0
+    counted: int = 0
+    off: int = 0
+    missed: int = 0
+    false: int = 0
+
+    def plus(self, other: Marks) -> Marks:
+        """Both together."""
+        return Marks(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.counted} of {self.true}, {self.missed} missed, {self.false} false: error {self.error:.1%}"
+        )
+
+    @property
+    def error(self) -> float:
+        """Of the counts, as a share."""
+        return self.off / self.true if self.true else float(self.counted > 0)
+
+
+def judged(true: Sequence[Event], counted: Sequence[Event]) -> Marks:
+    """One run's. ``missed`` and ``false`` are by time: which of them are the same."""
+    cells, found = (Counter((one.place, one.kind) for one in events) for events in (true, counted))
+    off = sum(abs(cells[cell] - found[cell]) for cell in cells | found)
+    same = sum(
+        paired(*([one.time for one in events if (one.place, one.kind) == cell] for events in (true, counted)))
+        for cell in cells
+    )
+    return Marks(len(true), len(counted), off, len(true) - same, len(counted) - same)
+
+
+def paired(true: Iterable[float], counted: Iterable[float]) -> int:
+    """How many pairs no farther apart than ``NEAR`` there are at most, each time in one pair only."""
+    left, pairs = sorted(counted), 0
+    for time in sorted(true):
+        near = next((one for one in left if one >= time - NEAR), None)
+        if near is not None and near <= time + NEAR:
+            left.remove(near)
+            pairs += 1
+    return pairs

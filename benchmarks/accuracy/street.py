@@ -1,0 +1,87 @@
+"""What is filmed: the scripted scene of ``edged.worker.source.scene`` at several densities, its lines and
+zones, and what truly happens there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from edged.config import shape
+from edged.worker.source.scene import Scene, Thing, Visit, in_view, stays_of
+
+#: People and cars a minute. Of "crowded" no more than eight are in view at once.
+DENSITIES: Final = {"sparse": (3.0, 1.5), "busy": (8.0, 5.0), "crowded": (13.0, 10.0)}
+#: Upright lines, by where they stand: names and shares of the picture's width.
+LINES: Final = {"west": 0.3, "middle": 0.5, "east": 0.7}
+#: Directions: of an upright line from its foot to its head the left side is the picture's.
+FORWARD, BACKWARD = "eastward", "westward"
+ZONES: Final = {"pavement": ((0.25, 0.6), (0.75, 0.6), (0.75, 1.0), (0.25, 1.0))}
+KINDS: Final = ("person", "car")
+
+
+class Event(NamedTuple):
+    """Something that truly happens: ``place`` is "line:direction"."""
+
+    time: float
+    place: str
+    kind: str
+    number: int
+
+
+class Street:
+    """One density and seed, for so many ``seconds``."""
+
+    def __init__(self, density: str, seed: int, seconds: float) -> None:
+        self.density, self.seed, self.seconds = density, seed, seconds
+        people, cars = DENSITIES[density]
+        self._scene = Scene(shape.Synthetic(seed=seed, people=people, cars=cars, empty=2.0))
+
+    def things(self, time: float) -> list[Thing]:
+        """What is in the picture, farthest first."""
+        return self._scene.truth(time)
+
+    def visits(self) -> list[Visit]:
+        """All of them, in order."""
+        return sorted(self._scene.visits(0.0, self.seconds), key=lambda one: one.enters)
+
+    def most_at_once(self) -> int:
+        """The largest number in view at once, looked at twice a second."""
+        times = range(int(2 * self.seconds))
+        return max(sum(in_view(one) for one in self.things(time / 2)) for time in times)
+
+    def crossings(self) -> list[Event]:
+        """Every time the middle of a body passes a line."""
+        found = [
+            Event(time, f"{name}:{FORWARD if east else BACKWARD}", visit.kind, visit.number)
+            for visit in self.visits()
+            for name, x in LINES.items()
+            for time, east in passages(visit, x)
+            if time < self.seconds
+        ]
+        return sorted(found)
+
+    def stays(self, zone: str) -> list[tuple[float, float, str]]:
+        """(from, to, kind) of every stay in a zone."""
+        return sorted(
+            (*stay, visit.kind)
+            for visit in self.visits()
+            for stay in stays_of(visit, ZONES[zone])
+            if stay[0] < self.seconds
+        )
+
+
+def passages(visit: Visit, x: float) -> Iterator[tuple[float, bool]]:
+    """(time, whether to the right) of each passage of the upright line at ``x``."""
+    for a, b in pairwise(visit.path):
+        if min(a.x, b.x) < x < max(a.x, b.x):
+            yield visit.enters + a.time + (b.time - a.time) * (x - a.x) / (b.x - a.x), b.x > a.x
+
+
+def lines() -> dict[str, shape.Line]:
+    """The lines as the config has them."""
+    return {
+        name: shape.Line(points=((x, 1.0), (x, 0.0)), forward=FORWARD, backward=BACKWARD)
+        for name, x in LINES.items()
+    }
