@@ -22,7 +22,8 @@ def main() -> int:
     asked = parser.parse_args()
     for density in asked.density:
         for pace in asked.pace:
-            print(scenes.tracked(density, pace, asked.detector, asked.seeds, asked.seconds), flush=True)
+            print(scenes.tracked(density, pace, asked.detector, asked.seeds, asked.seconds))
+            print(scenes.measured(density, pace, asked.detector, asked.seeds, asked.seconds), flush=True)
     return 0
 
 

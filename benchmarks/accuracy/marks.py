@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from benchmarks.accuracy.street import Event
 
 #: What was counted is what happened when no more than this lies between them.
-NEAR: Final = 2.5  # seconds
+NEAR: Final = 5.0  # seconds
 
 
 class Marks(NamedTuple):

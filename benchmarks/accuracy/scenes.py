@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 from typing import Final, NamedTuple
 
+from benchmarks.accuracy import chain
 from benchmarks.accuracy.detector import PROFILES, Detector
 from benchmarks.accuracy.follow import Frame, Tracker, followed, frame
 from benchmarks.accuracy.marks import Marks, judged
 from benchmarks.accuracy.pace import moments
-from benchmarks.accuracy.street import Street
+from benchmarks.accuracy.street import KINDS, ZONES, Event, Street, lines
+from edged.config import shape
 from edged.worker import track
 
 #: Seeds that tracker and measures were tuned on, and seeds that nobody looked at while tuning.
 TUNED: Final = (1, 2, 3)
 APART: Final = (1001, 1002, 1003, 1004)
+#: Seconds in a zone that make a visit (the measures' default).
+LEAST_STAY: Final = 1.0
 
 
 class Tracked(NamedTuple):
@@ -71,6 +75,55 @@ def tracked(
         sum(one.switches for one in results),
         marks,
     )
+
+
+#: What is asked of the real measures.
+LABELS: Final = ("person", "car", "truck")
+ASKED: Final = (
+    shape.Measure(kind="crossings", labels=KINDS),
+    shape.Measure(kind="visits", labels=("person",), zones=tuple(ZONES)),
+    shape.Measure(kind="dwell", labels=("person",), zones=tuple(ZONES)),
+)
+
+
+class Measured(NamedTuple):
+    """The real measures: ``crossings``; ``visits`` to the zone by people."""
+
+    density: str
+    pace: str
+    missed: float
+    crossings: Marks
+    visits: Marks
+
+    def __str__(self) -> str:
+        return (
+            f"{self.density:8} {self.pace:6} not found {self.missed:.1%}  crossings {self.crossings}"
+            f"  visits {self.visits}"
+        )
+
+
+def measured(density: str, pace: str, profile: str, seeds: Sequence[int], seconds: float) -> Measured:
+    """One kind of scene, all ``seeds`` together, through tracker and measures as the worker has them."""
+    config = chain.pipeline(ASKED, lines(), dict(ZONES))
+    crossings, visits, misses = Marks(), Marks(), []
+    for seed in seeds:
+        street = Street(density, seed, seconds)
+        film = list(frames(street, pace, Detector(PROFILES[profile], seed)))
+        found = chain.counted(config, [one.seen for one in film], LABELS).events
+        crossings = crossings.plus(judged(street.crossings(), found.get("crossings", [])))
+        visits = visits.plus(judged(came(street), found.get("visits", [])))
+        misses.append(missed(film))
+    return Measured(density, pace, fmean(misses), crossings, visits)
+
+
+def came(street: Street) -> list[Event]:
+    """People's visits to the zones that are long enough to count."""
+    return [
+        Event(began + LEAST_STAY, zone, kind, 0)
+        for zone in ZONES
+        for began, ended, kind in street.stays(zone)
+        if kind == "person" and ended - began >= LEAST_STAY
+    ]
 
 
 def missed(film: Sequence[Frame], least: float = 0.5) -> float:

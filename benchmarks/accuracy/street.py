@@ -17,6 +17,8 @@ DENSITIES: Final = {"sparse": (3.0, 1.5), "busy": (8.0, 5.0), "crowded": (13.0, 
 LINES: Final = {"west": 0.3, "middle": 0.5, "east": 0.7}
 #: Directions: of an upright line from its foot to its head the left side is the picture's.
 FORWARD, BACKWARD = "eastward", "westward"
+#: Of the picture's width: a tenth of a thing's size (see ``measure.person.MARGIN``).
+CLEAR: Final = 0.02
 ZONES: Final = {"pavement": ((0.25, 0.6), (0.75, 0.6), (0.75, 1.0), (0.25, 1.0))}
 KINDS: Final = ("person", "car")
 
@@ -52,7 +54,7 @@ class Street:
         return max(sum(in_view(one) for one in self.things(time / 2)) for time in times)
 
     def crossings(self) -> list[Event]:
-        """Every time the middle of a body passes a line."""
+        """Every time the middle of a body passes a line, and is clear of it before it comes back."""
         found = [
             Event(time, f"{name}:{FORWARD if east else BACKWARD}", visit.kind, visit.number)
             for visit in self.visits()
@@ -73,7 +75,13 @@ class Street:
 
 
 def passages(visit: Visit, x: float) -> Iterator[tuple[float, bool]]:
-    """(time, whether to the right) of each passage of the upright line at ``x``."""
+    """(time, whether to the right) of each passage of the upright line at ``x``.
+
+    Who turns back within ``CLEAR`` of it has not crossed it: docs/measures.md says so, and nobody could tell.
+    """
+    xs = [one.x for one in visit.path]
+    if xs[0] == xs[-1] and abs(xs[1] - x) < CLEAR and (xs[1] - x) * (xs[0] - x) < 0:
+        return
     for a, b in pairwise(visit.path):
         if min(a.x, b.x) < x < max(a.x, b.x):
             yield visit.enters + a.time + (b.time - a.time) * (x - a.x) / (b.x - a.x), b.x > a.x
