@@ -49,11 +49,11 @@ def series_of(name: str, pipeline: Pipeline) -> tuple[Series, ...]:
         Series(name, one.kind, label, place, _unit(one))
         for one in pipeline.measures
         for label in one.labels or ("",)
-        for place in _places(pipeline, one)
+        for place in places(pipeline, one)
     )
 
 
-def _places(pipeline: Pipeline, one: Measure) -> tuple[str, ...]:
+def places(pipeline: Pipeline, one: Measure) -> tuple[str, ...]:
     """Zones; of a line each direction ("gate:in"), of a flow each way ("door>till"), of a speed the lines."""
     if one.kind == "crossings":
         names = one.lines or tuple(pipeline.lines)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edged.config import duration, shape
+from edged.config import duration, sensors, shape
 from edged.config.lines import Path
 from edged.config.polygon import flaw
 from edged.config.problem import Problem, dotted, likely, listed, shown
@@ -33,9 +33,18 @@ OWN: Final = {BUILTIN: "activity", NO_MODEL: "values"}
 #: What a model can be asked for where its decoder is known before it is opened; a test holds this equal to
 #: the worker's.
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "detector": ("occupancy", "presence"),
+    "detector": (
+        "occupancy",
+        "presence",
+        "crossings",
+        "visits",
+        "dwell",
+        "flow",
+        "queue",
+        "speed",
+    ),
     "activity": ("presence", "activity"),
-    "classifier": ("presence",),
+    "classifier": ("presence", "events"),
     "values": ("level",),
     "segmentation": ("area",),
 }
@@ -69,6 +78,7 @@ def contradictions(
         yield from _ladder(pipeline, path, raw, config.models)
         yield from _known_zones(pipeline, path, raw, paths)
         yield from _measures(name, pipeline, config.models, paths)
+        yield from sensors.contradictions(pipeline, path, config.models, paths)
     yield from _same_device(config.pipelines)
 
 
@@ -333,7 +343,7 @@ def _possible(measure: shape.Measure, model: shape.Model, path: Path) -> Iterato
 
 
 def _same_device(pipelines: Mapping[str, shape.Pipeline]) -> Iterator[Problem]:
-    """A camera can be opened once."""
+    """A camera or a serial line can be opened once."""
     owners: dict[tuple[str, str], str] = {}
     for name, pipeline in pipelines.items():
         match pipeline.source:
@@ -341,9 +351,11 @@ def _same_device(pipelines: Mapping[str, shape.Pipeline]) -> Iterator[Problem]:
                 key, value = "device", device
             case shape.Camera(number=number) if pipeline.enabled:
                 key, value = "number", str(number)
+            case shape.Serial(device=device) if pipeline.enabled:
+                key, value = "device", device
             case _:
                 continue
         owner = owners.setdefault((key, value), name)
         if owner != name:
             path = ("pipelines", name, "source", key)
-            yield Problem(path, f"{value}, which {owner} has already", "each camera in one enabled pipeline")
+            yield Problem(path, f"{value}, which {owner} has already", "each device in one enabled pipeline")

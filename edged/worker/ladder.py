@@ -24,7 +24,7 @@ from edged.errors import EdgedError, RefusedError, UnavailableError, fault
 from edged.wall import Assignment, Declined
 from edged.worker.decode.choice import held
 from edged.worker.intake import Intake, Picture
-from edged.worker.measure import Meter, meter
+from edged.worker.measure import Memory, Meter, meter
 from edged.worker.prepare import Preparation
 from edged.worker.reader import Prepare
 from edged.worker.runtime import Network, interpreter, kind_of, open_network
@@ -53,6 +53,8 @@ class Ladder:
     def __init__(self, task: Assignment) -> None:
         self._task = task
         self._names = (task.pipeline.model, *task.pipeline.ladder)
+        #: What is followed from frame to frame, whichever model looks.
+        self._memory = Memory(task.pipeline, task.series)
         #: Why the Edge TPU is out of the question for this worker.
         self._cpu_because = task.cpu_because
 
@@ -105,7 +107,9 @@ class Ladder:
     def _meter(self, rung: int, network: Network) -> Meter:
         task, model = self._task, self._task.models[rung]
         try:
-            return meter(task.pipeline, task.series, network.gives, network.labels, model.min_score)
+            return meter(
+                task.pipeline, task.series, network.gives, network.labels, model.min_score, self._memory
+            )
         except RefusedError as error:
             if not rung:
                 raise

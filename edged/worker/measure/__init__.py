@@ -1,5 +1,5 @@
-"""Observations -> the values of series. One rule for each kind of measure and observation; all of them
-pure.
+"""Observations -> the values of series, and what happened. One rule for each kind of measure and
+observation; all of them pure. ``docs/measures.md`` defines each.
 
 A detection is *in* a zone when the middle of its box's lower edge is: that is where a person or a car
 touches the ground, and what the field's counters use. A cell of a grid is in a zone when the cell's centre
@@ -16,35 +16,52 @@ from edged.nouns import Series
 from edged.worker.measure.area import AreaMeter
 from edged.worker.measure.detections import DetectionMeter
 from edged.worker.measure.grid import GridMeter
+from edged.worker.measure.memory import Memory
 from edged.worker.measure.meter import Happening, Happenings, Meter
 from edged.worker.measure.scores import ListMeter
 from edged.worker.measure.sums import Left, Sums
 from edged.worker.observation import Areas, Classes, Detections, Grid, Values
 
-__all__ = ["Happening", "Happenings", "Left", "Meter", "Sums", "meter"]
+__all__ = ["Happening", "Happenings", "Left", "Memory", "Meter", "Sums", "meter"]
 
 
 def meter(
-    pipeline: Pipeline, series: tuple[Series, ...], gives: type, labels: tuple[str, ...], min_score: float
+    pipeline: Pipeline,
+    series: tuple[Series, ...],
+    gives: type,
+    labels: tuple[str, ...],
+    min_score: float,
+    memory: Memory | None = None,
 ) -> Meter:
-    """The meter of a pipeline whose model ``gives`` observations of one type. Raises ``RefusedError`` for
-    what it cannot give.
+    """The meter of a pipeline whose model ``gives`` observations of one type. What it is to remember of
+    frames is in ``memory``, which meters of several models share. Raises ``RefusedError`` for what it cannot
+    give.
     """
     _check_kinds(pipeline, gives, labels)
+    memory = memory or Memory(pipeline, series)
     if gives is Detections:
-        return DetectionMeter(pipeline, series, labels, min_score)
+        return DetectionMeter(pipeline, series, labels, min_score, memory)
     if gives is Grid:
         return GridMeter(pipeline, series)
     if gives is Areas:
         return AreaMeter(pipeline, series, labels, min_score)
-    return ListMeter(pipeline, series, labels, min_score)
+    return ListMeter(pipeline, series, labels, min_score, memory)
 
 
 #: What may be asked of each kind of observation.
 KINDS: Mapping[type, tuple[str, ...]] = {
-    Detections: ("occupancy", "presence"),
+    Detections: (
+        "occupancy",
+        "presence",
+        "crossings",
+        "visits",
+        "dwell",
+        "flow",
+        "queue",
+        "speed",
+    ),
     Grid: ("presence", "activity"),
-    Classes: ("presence",),
+    Classes: ("presence", "events"),
     Values: ("level",),
     Areas: ("area",),
 }

@@ -7,38 +7,62 @@ from numpy.typing import NDArray
 
 from edged.config.shape import Pipeline
 from edged.nouns import Series
-from edged.worker.measure.geometry import inside
-from edged.worker.measure.meter import NOTHING, Happenings, Momentary, indices, least_score, measure_of
+from edged.worker.measure.following import FOLLOWED, Following
+from edged.worker.measure.geometry import held, inside
+from edged.worker.measure.memory import Memory
+from edged.worker.measure.meter import NOTHING, Happenings, indices, least_score, measure_of
 from edged.worker.observation import Detections, Observation
 
+#: What one frame tells by itself.
+MOMENTARY = ("occupancy", "presence")
 
-class DetectionMeter(Momentary):
-    """Counts boxes by label and zone."""
+
+class DetectionMeter:
+    """Counts boxes by label and zone, and has those followed that are to be told apart."""
 
     def __init__(
-        self, pipeline: Pipeline, series: tuple[Series, ...], labels: tuple[str, ...], min_score: float
+        self,
+        pipeline: Pipeline,
+        series: tuple[Series, ...],
+        labels: tuple[str, ...],
+        min_score: float,
+        memory: Memory,
     ) -> None:
-        self._zones = dict(pipeline.zones)
+        self._zones, self._labels = dict(pipeline.zones), labels
+        least = {index: least_score(measure_of(pipeline, one), min_score) for index, one in enumerate(series)}
         self._series = [
             (
                 index,
                 one.measure == "presence",
                 indices(labels, one.label) if one.label else None,
                 one.zone,
-                least_score(measure_of(pipeline, one), min_score),
+                least[index],
             )
             for index, one in enumerate(series)
+            if one.measure in MOMENTARY
         ]
-        self._lowest = min((score for *_, score in self._series), default=0.0)
+        self._lowest = min((score for *_, score in self._series), default=2.0)
+        self._least = least
+        followed = any(one.measure in FOLLOWED for one in series)
+        self._following: Following | None = memory.following if followed else None
 
     def __call__(self, observation: Observation, values: NDArray[np.float64], at: float) -> Happenings:
         """Fill ``values`` from ``Detections``."""
         assert isinstance(observation, Detections)
         values[:] = 0.0
-        kept = int(np.count_nonzero(observation.scores >= self._lowest))
-        if kept:
+        if np.count_nonzero(observation.scores >= self._lowest):
             self._count(observation, values)
-        return NOTHING
+        if self._following is None:
+            return NOTHING
+        kinds = [self._name(one) for one in observation.classes.tolist()]
+        return self._following.look(at, observation.boxes, kinds, observation.scores, self._least, values)
+
+    def interrupt(self, at: float) -> Happenings:
+        """Nobody is followed through what was not seen."""
+        return NOTHING if self._following is None else self._following.interrupt(at)
+
+    def _name(self, index: int) -> str:
+        return self._labels[index] if 0 <= index < len(self._labels) else str(index)
 
     def _count(self, found: Detections, values: NDArray[np.float64]) -> None:
         things = [
@@ -58,9 +82,5 @@ class DetectionMeter(Momentary):
     def _zones_of(self, box: list[float]) -> set[str]:
         _, left, bottom, right = box
         # A box that is cut off by the picture's edge still stands on the ground that is in view.
-        x, y = min(max((left + right) / 2, 0.0), 1.0), min(max(bottom, 0.0), 1.0)
-        return {
-            name
-            for name, polygon in self._zones.items()
-            if inside(min(x, 1 - 1e-9), min(y, 1 - 1e-9), polygon)
-        }
+        x, y = held(((left + right) / 2, bottom))
+        return {name for name, polygon in self._zones.items() if inside(x, y, polygon)}

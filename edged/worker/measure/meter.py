@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edged.config.shape import Measure, Pipeline
 from edged.nouns import Series
+from edged.series import places
 from edged.worker.observation import Observation
 
 
@@ -55,7 +56,7 @@ def measure_of(pipeline: Pipeline, series: Series) -> Measure:
         for one in pipeline.measures
         if one.kind == series.measure
         and (series.label in one.labels if series.label else not one.labels)
-        and (series.zone in one.zones if series.zone else not one.zones)
+        and series.zone in places(pipeline, one)
     )
 
 

@@ -1,0 +1,132 @@
+"""What tracks mean: crossings, visits, dwell, flow, queues and speeds.
+
+A ``Following`` belongs to the whole ladder, not to a rung: whoever was followed still is after a switch, and
+so it knows labels by name. It holds places and moments of what is in view, and none of it leaves but as a
+count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edged.config.shape import Pipeline
+from edged.nouns import Series
+from edged.worker.measure.counters import (
+    Counter,
+    Crossings,
+    Dwells,
+    Flows,
+    Queues,
+    Speeds,
+    Unseen,
+    Visits,
+)
+from edged.worker.measure.geometry import Rope, Yard
+from edged.worker.measure.ledger import Ledger
+from edged.worker.measure.meter import Happening
+from edged.worker.measure.person import Person
+from edged.worker.track import Track, Tracker
+
+#: Measures for which it is followed who is who.
+FOLLOWED: Final = frozenset(("crossings", "visits", "dwell", "flow", "queue", "speed", "occupancy"))
+#: No frame stands for longer.
+LONGEST: Final = 2.0  # seconds
+WHOLE: Final = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+
+
+class Following:
+    """Follows what a pipeline's series ask for, and counts what it does."""
+
+    def __init__(self, pipeline: Pipeline, series: tuple[Series, ...]) -> None:
+        self._visits, self._queues = Visits(pipeline, series), Queues(pipeline, series)
+        self._unseen = Unseen(pipeline, series)
+        counters: tuple[Counter, ...] = (
+            Crossings(pipeline, series),
+            Speeds(pipeline, series),
+            self._visits,
+            Dwells(pipeline, series),
+            Flows(pipeline, series),
+            self._queues,
+        )
+        self._counters = [one for one in counters if one.lines or one.zones]
+        lines = frozenset[str]().union(*(one.lines for one in counters))
+        zones = self._unseen.zones.union(*(one.zones for one in counters))
+        self._ropes = {name: Rope(pipeline.lines[name].points) for name in sorted(lines)}
+        self._yards = {name: Yard(pipeline.zones[name] if name else WHOLE) for name in sorted(zones)}
+        self._series = [index for index, one in enumerate(series) if one.measure in FOLLOWED]
+        labels = {series[index].label for index in self._series}
+        self._labels = frozenset() if "" in labels else frozenset(labels)
+        self._tracker, self._people, self._ledger = Tracker(), dict[int, Person](), Ledger()
+        self._at: float | None = None
+
+    def look(
+        self,
+        at: float,
+        boxes: NDArray[np.float32],
+        kinds: Sequence[str],
+        scores: NDArray[np.float32],
+        least: Mapping[int, float],
+        values: NDArray[np.float64],
+    ) -> list[Happening]:
+        """What happened up to ``at``, by what a frame shows (see ``Tracker.update``); ``values`` of queues
+        are filled in. ``least`` is the least score of each series.
+        """
+        self._since_then(at, least)
+        if self._labels:
+            chosen = [place for place, kind in enumerate(kinds) if kind in self._labels]
+            boxes, scores, kinds = boxes[chosen], scores[chosen], [kinds[one] for one in chosen]
+        lowest = min(least[index] for index in self._series)
+        tracks = self._tracker.update(at, boxes, kinds, scores, lowest)
+        for track in self._tracker.ended:
+            self._end(track, interrupted=False)
+        for track in tracks:
+            self._follow(track)
+        self._queues.fill(self._people.values(), values)
+        return self._ledger.taken()
+
+    def interrupt(self, at: float) -> list[Happening]:
+        """Nothing is known from the last look on: whoever is there is told as far as was seen."""
+        if self._at is None:
+            return []
+        self._visits.stop(at, self._people.values())
+        for track in self._tracker.drop():
+            self._end(track, interrupted=True)
+        self._people.clear()
+        self._at = None
+        return self._ledger.taken()
+
+    def _since_then(self, at: float, least: Mapping[int, float]) -> None:
+        """What the last look showed held until now."""
+        self._ledger.least = least
+        if self._at is None:
+            self._visits.begin(at)
+        elif at > self._at:
+            self._unseen.add(min(at - self._at, LONGEST), self._people.values(), self._ledger)
+        self._at = at
+
+    def _follow(self, track: Track) -> None:
+        person = self._people.get(track.number)
+        if person is None:
+            person = self._people[track.number] = Person(track, self._ropes, self._yards)
+        else:
+            person.moved(track, self._ropes, self._yards)
+        self._count(person)
+
+    def _end(self, track: Track, interrupted: bool) -> None:
+        self._ledger.over(track)
+        if (person := self._people.pop(track.number, None)) is not None:
+            person.ended(track, interrupted)
+            self._count(person)
+
+    def _count(self, person: Person) -> None:
+        """What it did, once it is sure that there is somebody."""
+        if not person.track.sure:
+            return
+        for counter in self._counters:
+            counter.look(person, self._ledger)
+        person.crossed.clear()
+        person.stayed.clear()

@@ -1,0 +1,116 @@
+"""What is remembered of one track: where it was, which lines it is about to cross, in which zones it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from edged.worker.measure.geometry import Rope, Yard, held
+from edged.worker.measure.passing import Crossing, Passing
+from edged.worker.measure.staying import Stay
+from edged.worker.measure.waiting import Standing
+from edged.worker.track import Track
+
+#: Clear of a line, or in or out of a zone, is who is farther from it than so much of its own size (the square
+#: root of its box's area): a detector's boxes tremble by a few hundredths of theirs.
+MARGIN: Final = 0.1
+#: A box that is so near to the picture's edge comes in over it, or leaves.
+EDGE: Final = 0.05
+
+
+class Stayed(NamedTuple):
+    """A stay that is over: in ``zone`` from ``came`` to ``went``, the track's so-manieth there. ``cut``: it
+    was longer than that.
+    """
+
+    zone: str
+    number: int
+    came: float
+    went: float
+    cut: bool
+
+
+class Person:
+    """One track, whatever its kind. What it did waits in ``crossed`` and ``stayed`` until it is sure that
+    there is somebody.
+    """
+
+    __slots__ = (
+        "at", "counted", "crossed", "from_edge", "passed", "passings", "place", "standing", "stayed",
+        "stays", "track", "waits", "zone_before",
+    )  # fmt: skip
+
+    def __init__(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
+        self.track = track
+        self.at, self.place = track.last, held(track.foot)
+        self.from_edge = at_edge(track)
+        self.passings = {name: Passing() for name in ropes}
+        self.stays = {name: Stay() for name in yards}
+        self.standing = Standing(self.at, self.place)
+        self.crossed: list[tuple[str, Crossing]] = []
+        self.stayed: list[Stayed] = []
+        #: The counters' own notes: stays that were counted, queues, lines passed when, a flow's last zone.
+        self.counted: set[tuple[int, str, int]] = set()
+        self.waits: set[int] = set()
+        self.passed: dict[str, float] = {}
+        self.zone_before: dict[int, str] = {}
+        self._at_last(ropes, yards)
+
+    def moved(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
+        """It is where ``track`` says now, if it was seen there."""
+        self.track = track
+        if not track.seen or track.last <= self.at:
+            return
+        start, began = self.place, self.at
+        self.at, self.place = track.last, held(track.foot)
+        margin = margin_of(track)
+        for name, passing in self.passings.items():
+            found = passing.moved(ropes[name], start, began, self.place, self.at, margin)
+            if found:
+                self.crossed.append((name, found))
+        self._at_last(ropes, yards)
+        self.standing.moved(self.place, self.at, height(track))
+
+    def _at_last(self, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
+        margin = margin_of(self.track)
+        if self.track.hits == 1:
+            for name, passing in self.passings.items():
+                passing.moved(ropes[name], self.place, self.at, self.place, self.at, margin)
+        for name, stay in self.stays.items():
+            went = stay.moved(yards[name], self.place, self.at, margin)
+            if went is not None:
+                self.stayed.append(Stayed(name, stay.number, stay.came, went, not self._saw(stay)))
+
+    def _saw(self, stay: Stay) -> bool:
+        """Whether it was seen to come."""
+        return stay.whole or self.from_edge
+
+    def ended(self, track: Track, interrupted: bool) -> None:
+        """It is not followed any more. Who was lost in the middle of the picture may still be there."""
+        self.track = track
+        for name, passing in self.passings.items():
+            if found := passing.ended():
+                self.crossed.append((name, found))
+        lost = interrupted or not at_edge(track)
+        for name, stay in self.stays.items():
+            if stay.inside:
+                cut = lost or not self._saw(stay)
+                self.stayed.append(Stayed(name, stay.number, stay.came, self.at, cut))
+
+
+def height(track: Track) -> float:
+    """Of its box, in fractions of the picture."""
+    return track.box[2] - track.box[0]
+
+
+def margin_of(track: Track) -> float:
+    """How far from a line it has to be for that to be more than a tremble."""
+    top, left, bottom, right = track.box
+    return MARGIN * math.sqrt(max(0.0, (bottom - top) * (right - left)))
+
+
+def at_edge(track: Track) -> bool:
+    """Whether its box is at the picture's edge."""
+    top, left, bottom, right = track.box
+    return min(top, left, 1.0 - bottom, 1.0 - right) <= EDGE

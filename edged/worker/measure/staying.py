@@ -1,0 +1,44 @@
+"""One track in one zone: since when, and until when."""
+
+from __future__ import annotations
+
+from edged.worker.measure.geometry import Point, Yard
+
+
+class Stay:
+    """Whether the thing is in the zone. It comes and goes only by a margin, and did so at the moment at which
+    it passed the boundary: a box that trembles there neither comes nor goes.
+
+    ``came`` is when it came in; ``whole``: that it was seen to come. A track that begins inside is in from
+    then on.
+    """
+
+    __slots__ = ("_depth", "_passed", "_time", "came", "inside", "number", "whole")
+
+    def __init__(self) -> None:
+        self.inside = self.whole = False
+        self.came = 0.0
+        #: Counts the stays of this track here.
+        self.number = 0
+        self._depth: float | None = None
+        self._time = self._passed = 0.0
+
+    def moved(self, yard: Yard, to: Point, at: float, margin: float) -> float | None:
+        """It is at ``to`` now. The moment at which it went, if that is known now."""
+        depth, before = yard.depth(to), self._depth
+        if before is not None and (depth > 0.0) != (before > 0.0):
+            self._passed = self._time + (at - self._time) * abs(before) / (abs(before) + abs(depth))
+        self._depth, self._time = depth, at
+        margin = min(margin, yard.most_margin)
+        if not self.inside:
+            if depth > margin or (before is None and depth > 0.0):
+                self._enter(at if before is None else self._passed, before is not None)
+            return None
+        if depth >= -margin:
+            return None
+        self.inside = False
+        return self._passed
+
+    def _enter(self, at: float, whole: bool) -> None:
+        self.inside, self.whole, self.came = True, whole, at
+        self.number += 1
