@@ -134,7 +134,7 @@ class Daemon:
         self._store, self._key_is, self._key_kept = opened.store, opened.which, opened.failed
         stack.callback(self._store.close)
         clock = Clock(self._config.clock.trust, self._store.known_clock(boot_id()))
-        self._tally.open(self._store, clock, self._roster)
+        self._tally.open(self._store, clock, self._roster, self._zone)
         self._open = True
         self._note("began", f"edged {__version__}")
         if begun.aside:
@@ -316,7 +316,14 @@ class Daemon:
                 "pending_buckets": self._tally.pending,
             },
             "pipelines": [
-                facts.pipeline(one, self._tally.covered.get(one.name), now, self._governor.course(one))
+                facts.pipeline(
+                    one,
+                    self._tally.covered.get(one.name),
+                    now,
+                    self._governor.course(one),
+                    self._tally.today,
+                    self._tally.sight(one.name),
+                )
                 for one in self._roster
             ],
         }

@@ -103,6 +103,29 @@ _TABLE: Final = (
         "same time if the source has a `start`.",
     ),
     Kind(
+        "view-lost",
+        "96d5c1cc16c74dfcb6006790e6dd4828",
+        "warning",
+        "nothing is counted until the camera sees again; at night that may be all there is to it",
+        "Pipeline @EDGED_PIPELINE@ sees nothing",
+        "Pictures come, but nothing can be counted in them: the camera is @EDGED_REASON@. That time is blind "
+        "in every report: it is not counted as empty.",
+        "dark: light, or an infrared lamp; at night it ends by itself. covered, blurred: look at the lens. "
+        "moved: put it back where it was, or draw zones and lines anew and reload. Whoever wants the time "
+        "counted all the same leaves the state out of `blind_when`.",
+        ("reason",),
+    ),
+    Kind(
+        "view-back",
+        "0127c63bbd7e4c6c9cd60b146d9a731a",
+        "info",
+        "it is counted again",
+        "Pipeline @EDGED_PIPELINE@ sees again",
+        "The camera was @EDGED_REASON@, and is so no more.",
+        "Nothing needs to be done.",
+        ("reason",),
+    ),
+    Kind(
         "replaced",
         "15a21a04dd5644eeab3ef25e195d371a",
         "warning",
@@ -140,6 +163,17 @@ _TABLE: Final = (
         "Mend what the reason names (the config, the model's file, the device), try it with `edged "
         "check`, then `sudo systemctl reload edged`. The other pipelines go on meanwhile.",
         ("reason",),
+    ),
+    Kind(
+        "outlined",
+        "f5e67be2884e4aa785cc8632ff3f4494",
+        "notice",
+        "somebody looked through a camera; everybody who reads the journal is to know",
+        "An outline of what pipeline @EDGED_PIPELINE@ sees was shown",
+        "Somebody with the owner's right has typed `edged zones`: a sketch of edges, of at most 160 x 160 cells "
+        "that are black or white, was shown to them, and kept nowhere. While the source was lent for that the "
+        "pipeline was blind.",
+        "Nothing needs to be done. If it was not you who looked, find out who may be root on this box.",
     ),
     Kind(
         "wall-broken",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +11,10 @@ import msgspec
 
 from edged.health import Condition, budget
 from edged.nouns import Coverage, Entry, Series
+from edged.series import counted, valued
 from edged.supervise import Keeper
 from edged.tally import expected_rate
+from edged.today import Today
 from edged.wall import Tick
 
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")  # bytes
@@ -37,9 +40,17 @@ def condition(keeper: Keeper, share: float = 1.0, reason: str = "") -> Condition
     )
 
 
-def pipeline(keeper: Keeper, covered: Coverage | None, now: float, course: Facts | None = None) -> Facts:
+def pipeline(
+    keeper: Keeper,
+    covered: Coverage | None,
+    now: float,
+    course: Facts | None = None,
+    today: Today | None = None,
+    sight: str = "",
+) -> Facts:
     """One pipeline. ``covered`` is all that it saw (None: it has not begun), ``now`` of ``CLOCK_MONOTONIC``,
-    ``course`` what the governor says of it (None: nobody governs).
+    ``course`` what the governor says of it (None: nobody governs), ``today`` how often things happened,
+    ``sight`` why it sees nothing.
     """
     covered = covered or Coverage()
     ready, tick = keeper.ready, keeper.tick
@@ -72,13 +83,17 @@ def pipeline(keeper: Keeper, covered: Coverage | None, now: float, course: Facts
         "restarts": keeper.restarts,
         "aside_s": None if keeper.aside is None else round(keeper.aside),
         "wall_bytes": keeper.wall_bytes,
-        "series": [
-            _series(one, entry)
-            for one, entry in zip(
-                keeper.series, tick.entries if tick else (None,) * len(keeper.series), strict=True
-            )
-        ],
+        "sight": sight,
+        "series": list(_all_series(keeper.series, tick, today or Today())),
     }
+
+
+def _all_series(series: tuple[Series, ...], tick: Tick | None, today: Today) -> Iterator[Facts]:
+    """What each is now; of those that are counted, how often it happened today."""
+    entries = dict(zip(valued(series), tick.entries, strict=True)) if tick else {}
+    for place, one in enumerate(series):
+        often = today.of(one) if counted(one) else None
+        yield {**_series(one, entries.get(place)), "today": often}
 
 
 def _series(one: Series, entry: Entry | None) -> Facts:

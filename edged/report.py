@@ -10,14 +10,16 @@ from __future__ import annotations
 import datetime
 import math
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
+from edged import amounts, interval
 from edged.errors import ControlError
 from edged.exchange import Part, Telling, understood, whole
 from edged.nouns import Series
+from edged.series import DISTRIBUTED
 from edged.store import Covered, Filter, Row, Store
 
 #: What people think in, in seconds.
@@ -211,10 +213,40 @@ def _by_series(rows: Iterable[Row], zone: datetime.tzinfo) -> list[dict[str, Any
                 "start": moment(row.start, zone),
                 "end": moment(row.end, zone),
                 "seconds": round(row.seconds, 3),
-                **{key: _number(getattr(row, key)) for key in ("mean", "min", "max", "stddev")},
+                **(_valued(row) if row.counts is None else _counted(row)),
             }
         )
     return [{**msgspec.structs.asdict(one), "rows": found[one]} for one in sorted(found)]
+
+
+def _valued(row: Row) -> dict[str, Any]:
+    """What held through the time."""
+    ends = interval.of_mean(
+        row.mean, row.stddev, row.missed, row.doubtful, row.coverage.analysed, row.seconds
+    )
+    low, high = (interval.possible(one, row.series.unit) for one in ends)
+    told = {key: _number(getattr(row, key)) for key in ("mean", "min", "max", "stddev")}
+    return {**told, "low": _number(low), "high": _number(high), **_estimates(row)}
+
+
+def _counted(row: Row) -> dict[str, Any]:
+    """What happened in it."""
+    told = row.events
+    low, high = interval.of_count(told, row.missed, row.doubtful, row.coverage.analysed, row.seconds)
+    rate = told / row.seconds * 3600.0 if row.seconds else math.nan
+    found = {"count": told, "per_hour": _number(rate), "low": low, "high": high, **_estimates(row)}
+    return {**found, **_distribution(row.counts or {})} if row.series.measure in DISTRIBUTED else found
+
+
+def _estimates(row: Row) -> dict[str, float]:
+    return {"missed": row.missed, "doubtful": row.doubtful}
+
+
+def _distribution(counts: Mapping[int, int]) -> dict[str, Any]:
+    """How the numbers of events are distributed, by their bins; ``null`` of none."""
+    parts = {f"p{share}": _number(amounts.quantile(counts, share / 100)) for share in (10, 50, 90)}
+    bins = {str(bin): count for bin, count in sorted(counts.items())}
+    return {"n": sum(counts.values()), "mean": _number(amounts.mean(counts)), **parts, "bins": bins}
 
 
 def _number(value: float) -> float | None:

@@ -22,6 +22,9 @@ from edged.nouns import Bucket, Coverage, Series
 from edged.reactor import Reactor, Timer
 from edged.store import Store
 from edged.supervise import Keeper
+from edged.today import NO_DAY, Today
+from edged.units import irregular
+from edged.view import View
 
 #: Buckets that wait for a store that cannot be written (a full card): half a day of 7 pipelines' minutes.
 MOST_UNWRITTEN: Final = 5000
@@ -66,6 +69,10 @@ class Tally:
         self._unwritten: list[Batch] = []
         #: Of each pipeline, since it came.
         self.covered: dict[str, Coverage] = {}
+        #: How often things happened today; of a recording, since it came.
+        self.today = Today()
+        self._views: dict[str, View] = {}
+        self._zone: datetime.tzinfo = datetime.UTC
         self.frames = 0
         self.behind, self.written = False, 0.0
         self._stopped: dict[str, float] = {}
@@ -103,6 +110,8 @@ class Tally:
             self._forget_time(name)
             self._sources.pop(name, None)
             self.covered.pop(name, None)
+            self._views.pop(name, None)
+            self.today.forget(name)
             self._series = {one: its for one, its in self._series.items() if one != name}
             self._ladders = {one: its for one, its in self._ladders.items() if one != name}
 
@@ -126,8 +135,26 @@ class Tally:
         self._since[name] = max(since, tick.end)
         self.covered[name] = self.covered[name].merged(seen).merged(Coverage(blind=gap))
         self.frames += tick.analysed
+        self.today.count(self._day(keeper), keeper.series, tick.amounts)
+        self._see(name, tick)
         if keeper.recorded and len(self._aggregator) > MOST_OPEN:
             self._commit(self._aggregator.due(self.reading))
+
+    def _day(self, keeper: Keeper) -> str:
+        """The date, if it is known; a recording has none that is today's."""
+        if keeper.recorded or not self.reading.good:
+            return NO_DAY
+        return datetime.datetime.fromtimestamp(self.reading.now, self._zone).date().isoformat()
+
+    def _see(self, name: str, tick: wall.Tick) -> None:
+        """Tell when a camera no longer sees, and when it does again."""
+        view = self._views.setdefault(name, View())
+        if news := view.heard(tick.sight, tick.start, tick.end):
+            self._note(news.event, news.text, name, reason=news.reason)
+
+    def sight(self, name: str) -> str:
+        """Why a pipeline's camera sees nothing, "" if it does."""
+        return self._views[name].lost if name in self._views else ""
 
     def _reading_for(self, keeper: Keeper) -> Reading:
         """How a pipeline's stamps become times: a recording has a beginning of its own."""
@@ -154,12 +181,24 @@ class Tally:
 
     # --- commits
 
-    def open(self, store: Store, clock: Clock, keepers: Iterable[Keeper]) -> None:
-        """Commit to ``store`` from now on; ``keepers`` are asked who is blind."""
-        self._store, self._clock, self._keepers = store, clock, keepers
+    def open(
+        self, store: Store, clock: Clock, keepers: Iterable[Keeper], zone: datetime.tzinfo = datetime.UTC
+    ) -> None:
+        """Commit to ``store`` from now on; ``keepers`` are asked who is blind. Days are the ``zone``'s."""
+        self._store, self._clock, self._keepers, self._zone = store, clock, keepers, zone
         self.reading = clock.read()
         self._clock_good = self.reading.good
+        if self.reading.good:
+            self._begin_day(self.reading.now)
         self._plan()
+
+    def _begin_day(self, now: float) -> None:
+        """What was counted today before this start."""
+        at = datetime.datetime.fromtimestamp(now, self._zone)
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+        rows = self._store.report(midnight, now, 86400.0)
+        counts = {row.series: row.events for row in rows if row.counts and row.start >= midnight}
+        self.today.begin(at.date().isoformat(), counts)
 
     @property
     def due(self) -> float:

@@ -116,6 +116,10 @@ def test_an_hour_minute_by_minute(store: Store) -> None:
         "min": 1.0,
         "max": 1.0,
         "stddev": 0.0,
+        "low": 1.0,
+        "high": 1.0,
+        "missed": 0.0,
+        "doubtful": 0.0,
     }
     minutes = [minute for minute in range(MINUTES) if minute not in OFF and minute != BLIND]
     assert [row["mean"] for row in people["rows"]] == minutes
@@ -234,7 +238,8 @@ def test_plots_show_gaps_as_gaps(store: Store) -> None:
     assert lines[0] == "from 2026-03-01 08:00:00 to 09:00:00 (Europe/Berlin), every 1m"
     assert lines[2] == "street  98.0 % of 50m observed, 1 min blind; 14406 of 15000 frames"
     assert lines[3] == "  blank: no record of 10m (edged was not running then)"
-    assert lines[5].startswith("  occupancy person in door  mean 30.92  least 0.00  most 59.00")
+    told = "  occupancy person in door  mean 30.92 (30.61 to 31.22)  least 0.00  most 59.00"
+    assert lines[5].startswith(told)
     bottom = lines[9].split("▏")[1].ljust(60)
     blank = {at for at, one in enumerate(bottom) if one == " "}
     assert blank == {BLIND, *OFF}

@@ -235,7 +235,7 @@ def test_a_store_of_schema_1_is_brought_up_to_date_and_loses_nothing(
     ):
         reader.span()
     with Store.open(path, KEY) as store:
-        assert store.facts().schema == schema.VERSION == 2
+        assert store.facts().schema == schema.VERSION == 3
         after = {name: store._database.rows(f"SELECT * FROM {name}") for name in TABLES}
         again = list(store.report(0, NOON + 1e6, 3600.0)), list(store.coverage(0, NOON + 1e6, 3600.0))
         assert (after, again) == (before, told)

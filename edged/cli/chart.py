@@ -37,7 +37,7 @@ def scale(values: Values, unit: str) -> tuple[float, float]:
     low, high = min(known), max(known)
     if unit == "share":
         return 0.0, 1.0
-    if unit in ("count", "fraction") or (low >= 0 and low < high / 2):
+    if unit in ("count", "fraction", "/h") or (low >= 0 and low < high / 2):
         return 0.0, nice(high) or 1.0
     if low == high:
         return low - 1.0, high + 1.0

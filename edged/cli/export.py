@@ -10,25 +10,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from edged.cli.plots import shown
 from edged.cli.words import series_name
 from edged.errors import ConfigError, UnavailableError
 
 ABOUT: Final = ("pipeline", "measure", "label", "zone", "unit")
 NUMBERS: Final = ("seconds", "mean", "min", "max", "stddev")
+COUNTS: Final = ("count", "per_hour", "low", "high", "missed", "doubtful", "p10", "p50", "p90")
 COVERAGE: Final = ("expected", "analysed", "observed_s", "blind_s", "throttled_s", "paused_s")
 MODELS: Final = "models"
 
 
 def csv_lines(answer: dict[str, Any]) -> Iterator[str]:
     """A line of names, then one for each slot of each series, with its pipeline's coverage."""
-    yield _csv(("start", "end", *ABOUT, *NUMBERS, *COVERAGE, MODELS))
+    yield _csv(("start", "end", *ABOUT, *NUMBERS, *COVERAGE, MODELS, *COUNTS))
     covered = {(one["pipeline"], row["start"]): row for one in answer["coverage"] for row in one["rows"]}
     for one in answer["series"]:
         for row in one["rows"]:
             coverage = covered[one["pipeline"], row["start"]]
-            about, numbers = [one[key] for key in ABOUT], [row[key] for key in NUMBERS]
+            about, numbers = [one[key] for key in ABOUT], [row.get(key) for key in NUMBERS]
             how = [*(coverage[key] for key in COVERAGE), _models(coverage)]
-            yield _csv((row["start"], row["end"], *about, *numbers, *how))
+            counts = [row.get(key) for key in COUNTS]
+            yield _csv((row["start"], row["end"], *about, *numbers, *how, *counts))
 
 
 def _models(coverage: dict[str, Any]) -> str:
@@ -45,7 +48,8 @@ def _csv(cells: tuple[Any, ...]) -> str:
 
 def save_png(answer: dict[str, Any], path: Path) -> None:
     """A plot for each series: the mean as a line, least to most as a band, nothing where nothing was
-    observed.
+    observed. Of what is counted: how often an hour, and what it may have been; of what has a number: the
+    middle one, and where 80 % of them lie.
     """
     try:
         from matplotlib.figure import Figure
@@ -69,18 +73,29 @@ def save_png(answer: dict[str, Any], path: Path) -> None:
 def _draw(axes: Any, one: dict[str, Any]) -> None:
     """Each row is drawn as a step from its start to its end; a gap between rows breaks the line."""
     times: list[datetime.datetime] = []
-    values: dict[str, list[float]] = {"mean": [], "min": [], "max": []}
+    values: tuple[list[float], ...] = ([], [], [])
     for row in one["rows"]:
         start, end = (datetime.datetime.fromisoformat(row[key]) for key in ("start", "end"))
         gap = bool(times) and times[-1] != start
         for at, known in ((times[-1] if gap else start, not gap), (start, True), (end, True)):
             times.append(at)
-            for key, each in values.items():
-                each.append(row[key] if known and row[key] is not None else math.nan)
-    axes.fill_between(times, values["min"], values["max"], alpha=0.2, linewidth=0)
-    axes.plot(times, values["mean"], linewidth=1.2)
+            for number, each in zip(_band(row), values, strict=True):
+                each.append(number if known and number is not None else math.nan)
+    middle, low, high = values
+    axes.fill_between(times, low, high, alpha=0.2, linewidth=0)
+    axes.plot(times, middle, linewidth=1.2)
     axes.set_title(f"{one['pipeline']}: {series_name(one)}", loc="left", fontsize=9)
-    axes.set_ylabel(one["unit"], fontsize=8)
+    axes.set_ylabel(f"{one['unit']} /h" if shown(one)[0] == "per_hour" else one["unit"], fontsize=8)
     axes.grid(alpha=0.3)
     axes.tick_params(labelsize=8)
     axes.xaxis_date(tz=times[0].tzinfo)
+
+
+def _band(row: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """The line, and the ends of the band around it."""
+    if "p50" in row:
+        return row["p50"], row["p10"], row["p90"]
+    if "count" not in row:
+        return row["mean"], row["min"], row["max"]
+    hours = row["seconds"] / 3600.0
+    return (row["per_hour"], row["low"] / hours, row["high"] / hours) if hours else (None, None, None)

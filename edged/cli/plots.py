@@ -7,11 +7,13 @@ from __future__ import annotations
 import datetime
 import math
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import click
 
+from edged import amounts, interval
 from edged.cli import chart
 from edged.cli.words import made, series_name, value
 from edged.config import duration
@@ -22,6 +24,7 @@ MOST_WIDE: Final = 160  # columns; longer lines are not read better
 #: What is said of a column in one letter, the gravest first.
 MARKS: Final = (("blind_s", "b"), ("paused_s", "p"), ("throttled_s", "t"))
 Answer = dict[str, Any]
+Rows = Sequence[dict[str, Any]]
 
 
 def terminal_width() -> int:
@@ -39,7 +42,7 @@ def lines(answer: Answer, width: int) -> Iterator[str]:
         yield from _unrecorded(covered["rows"], grid)
         for one in answer["series"]:
             if one["pipeline"] == covered["pipeline"]:
-                yield from _plot(one, grid, width)
+                yield from _plot(one, covered["rows"], grid, width)
         yield from _marks(covered["rows"], grid, width)
     yield from _axis(grid, width)
 
@@ -78,20 +81,32 @@ class Grid:
         return [one for one in values for _ in range(room // self.slots)]
 
 
-def _plot(one: dict[str, Any], grid: Grid, width: int) -> Iterator[str]:
-    means = grid.spread(one["rows"], "mean")
-    low, high = chart.scale(means, one["unit"])
+def _plot(one: dict[str, Any], covered: Rows, grid: Grid, width: int) -> Iterator[str]:
+    key, unit = shown(one)
+    values = grid.spread(one["rows"], key)
+    low, high = chart.scale(values, unit)
     room = max(width - LABEL - 2, 10)
-    columns = chart.columns(grid.stretched(means, room), low, high, HEIGHT)
+    columns = chart.columns(grid.stretched(values, room), low, high, HEIGHT)
     yield ""
-    yield f"  {click.style(series_name(one), bold=True)}  {summary(one)}"
+    yield f"  {click.style(series_name(one), bold=True)}  {summary(one, covered)}"
     for row, text in enumerate(columns):
-        mark = value(high, one["unit"]) if row == 0 else value(low, one["unit"]) if row == HEIGHT - 1 else ""
+        mark = value(high, unit) if row == 0 else value(low, unit) if row == HEIGHT - 1 else ""
         yield f"{mark:>{LABEL}} ▏{click.style(text, fg='cyan')}".rstrip()
 
 
-def summary(one: dict[str, Any]) -> str:
-    """Mean over all that was observed, and the extremes."""
+def shown(one: dict[str, Any]) -> tuple[str, str]:
+    """What of a series' rows is drawn, and its unit: of what is counted how often it was, so that wide slots
+    and half observed ones stand beside others; of what has a number the middle one.
+    """
+    if any("p50" in row for row in one["rows"]):
+        return "p50", one["unit"]
+    return ("per_hour", "/h") if any("count" in row for row in one["rows"]) else ("mean", one["unit"])
+
+
+def summary(one: dict[str, Any], covered: Rows = ()) -> str:
+    """Mean over all that was observed, or how many in all, with what it may be at least and at most."""
+    if shown(one)[0] != "mean":
+        return _counted(one, covered)
     rows = [row for row in one["rows"] if row["mean"] is not None]
     seconds = sum(row["seconds"] for row in rows)
     if not seconds:
@@ -99,7 +114,54 @@ def summary(one: dict[str, Any]) -> str:
     mean = sum(row["mean"] * row["seconds"] for row in rows) / seconds
     least, most = min(row["min"] for row in rows), max(row["max"] for row in rows)
     unit = one["unit"]
-    return f"mean {value(mean, unit)}  least {value(least, unit)}  most {value(most, unit)}"
+    return (
+        f"mean {value(mean, unit)}{_around(rows, mean, seconds, unit, covered)}"
+        f"  least {value(least, unit)}  most {value(most, unit)}"
+    )
+
+
+def _around(rows: Rows, mean: float, seconds: float, unit: str, covered: Rows) -> str:
+    """What the mean may be, if that is not what it is."""
+    squares = sum((row["stddev"] ** 2 + row["mean"] ** 2) * row["seconds"] for row in rows) / seconds
+    stddev = math.sqrt(max(0.0, squares - mean * mean))
+    ends = interval.of_mean(mean, stddev, *_estimated(rows), _frames(rows, covered), seconds)
+    low, high = (value(interval.possible(one, unit), unit) for one in ends)
+    return f" ({low} to {high})" if low != high else ""
+
+
+def _counted(one: dict[str, Any], covered: Rows) -> str:
+    rows, unit = one["rows"], one["unit"]
+    seconds, count = sum(row["seconds"] for row in rows), sum(row["count"] for row in rows)
+    low, high = interval.of_count(count, *_estimated(rows), _frames(rows, covered), seconds)
+    text = f"{count} in all ({low} to {high})" if low < high else f"{count} in all"
+    if seconds:
+        text += f"  {count * 3600 / seconds:.3g} an hour"
+    bins = Counter[int]()
+    for row in rows:
+        bins.update({int(bin): number for bin, number in row.get("bins", {}).items()})
+    if bins:
+        middle, few, many = (value(amounts.quantile(bins, share), unit) for share in (0.5, 0.1, 0.9))
+        text += f"  mean {value(amounts.mean(bins), unit)}  half up to {middle}  (80 %: {few} to {many})"
+    return text
+
+
+def _estimated(rows: Rows) -> tuple[float, float]:
+    return sum(row["missed"] for row in rows), sum(row["doubtful"] for row in rows)
+
+
+def _frames(rows: Rows, covered: Rows) -> float:
+    """Frames that the rows were made of."""
+    starts = {row["start"] for row in rows}
+    return float(sum(row["analysed"] for row in covered if row["start"] in starts))
+
+
+def cell(row: dict[str, Any] | None, unit: str) -> str:
+    """A slot of a table."""
+    if row is None:
+        return "-"
+    if "p50" in row:
+        return f"{row['n']}: {value(row['p50'], unit)}" if row["n"] else "0"
+    return str(row["count"]) if "count" in row else value(row["mean"], unit)
 
 
 def seen(rows: Sequence[dict[str, Any]]) -> str:
@@ -171,7 +233,7 @@ def words(ends: Sequence[str]) -> str:
 
 
 def print_table(answer: Answer) -> None:
-    """Means slot by slot, a table for each pipeline."""
+    """Means and counts slot by slot, a table for each pipeline."""
     from rich.table import Table
 
     from edged.cli.screen import console
@@ -194,10 +256,10 @@ def print_table(answer: Answer) -> None:
         told = any(made([row]) for row in covered["rows"])
         if told:
             table.add_column("how", style="yellow")
-        values = [{row["start"]: row["mean"] for row in one["rows"]} for one in series]
+        values = [{row["start"]: row for row in one["rows"]} for one in series]
         for row in covered["rows"]:
             cells = [
-                value(each.get(row["start"]), one["unit"]) for each, one in zip(values, series, strict=True)
+                cell(each.get(row["start"]), one["unit"]) for each, one in zip(values, series, strict=True)
             ]
             long = _epoch(row["end"]) - _epoch(row["start"])
             cells += [share(min(row["observed_s"], long), long), *([made([row])] if told else [])]

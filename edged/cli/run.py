@@ -84,10 +84,11 @@ class ProgressLine:
 
 def summary(pipeline: dict[str, Any]) -> str:
     """One pipeline now, in a few words."""
-    from edged.cli.words import series_name, value
+    from edged.cli.status import now
+    from edged.cli.words import series_name
 
     if pipeline["state"] != "running":
         return f"{pipeline['name']}: {pipeline['state']} {pipeline['why']}".rstrip()
     rate = f"{pipeline['fps']:g} fps" if pipeline["fps"] is not None else "no frame yet"
-    series = "  ".join(f"{series_name(one)} {value(one['now'], one['unit'])}" for one in pipeline["series"])
+    series = "  ".join(f"{series_name(one)} {now(one)}" for one in pipeline["series"])
     return f"{pipeline['name']}: {rate}  {series}"

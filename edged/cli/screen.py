@@ -14,8 +14,19 @@ from rich.table import Table
 from rich.text import Text
 
 from edged.cli import chart
-from edged.cli.status import board, config, config_troubles, course, engine, held_back, load, paces
-from edged.cli.words import age, made, series_name, size, value
+from edged.cli.status import (
+    blind,
+    board,
+    config,
+    config_troubles,
+    course,
+    engine,
+    held_back,
+    load,
+    now,
+    paces,
+)
+from edged.cli.words import age, made, series_name, size
 
 MEMORY: Final = 900  # seconds of history
 SPAN: Final = 120  # seconds that a line of history shows at least, or as many as it has room for
@@ -108,7 +119,8 @@ class Screen:
         room = max(width - name_width - 14, 1)
         for name, one in zip(names, pipeline["series"], strict=True):
             line = self.history(_key(pipeline, one), one["unit"], room)
-            table.add_row(Text(name), Text(value(one["now"], one["unit"]), "bold"), Text(line))
+            line = line if one["today"] is None else "today"
+            table.add_row(Text(name), Text(now(one), "bold"), Text(line))
         return table
 
     def history(self, key: tuple[str, ...], unit: str, room: int) -> str:
@@ -159,6 +171,7 @@ def _title(one: dict[str, Any]) -> Text:
 def _remarks(one: dict[str, Any]) -> list[Text]:
     remarks = [
         one["why"],
+        blind(one),
         course(one["course"]),
         f"on the CPU: {one['cpu_because']}" if one["cpu_because"] else "",
         f"since it began: {since}" if (since := made([one["made"]])) else "",

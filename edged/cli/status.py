@@ -171,13 +171,26 @@ def pipeline_lines(one: dict[str, Any]) -> Iterator[str]:
         yield f"  since it began: {since}"
     if one["cpu_because"]:
         yield f"  on the CPU: {one['cpu_because']}"
+    if one["sight"]:
+        yield f"  {click.style(blind(one), fg='yellow')}"
     if lacks := one.get("sandbox_lacks"):
         yield click.style(f"  its sandbox lacks {' and '.join(lacks)}: this kernel has none", fg="yellow")
     width = max((len(series_name(series)) for series in one["series"]), default=0)
     for series in one["series"]:
         low, high = value(series["min"], series["unit"]), value(series["max"], series["unit"])
         span = f"  ({low} to {high})" if series["now"] is not None and low != high else ""
-        yield f"  {series_name(series):{width}}  {value(series['now'], series['unit']):>8}{span}"
+        span = span if series["today"] is None else "  today"
+        yield f"  {series_name(series):{width}}  {now(series):>8}{span}"
+
+
+def now(series: dict[str, Any]) -> str:
+    """What it is now; of what is counted, how often it happened today."""
+    return value(series["now"], series["unit"]) if series["today"] is None else str(series["today"])
+
+
+def blind(one: dict[str, Any]) -> str:
+    """Why it sees nothing; "" if it does."""
+    return f"it does not see ({one['sight']}): the time is blind, nothing is counted" if one["sight"] else ""
 
 
 def engine(one: dict[str, Any]) -> str:

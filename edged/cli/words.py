@@ -21,8 +21,8 @@ def value(number: float | None, unit: str) -> str:
 
 
 def series_name(one: Mapping[str, Any]) -> str:
-    """``presence person in door``; without label and zone just the measure."""
-    zone = f"in {one['zone']}" if one["zone"] else ""
+    """``presence person in door``, ``crossings person gate:north``; without label and zone the measure."""
+    zone = one["zone"] and (one["zone"] if set(one["zone"]) & set(":>") else f"in {one['zone']}")
     return " ".join(filter(None, (one["measure"], one["label"], zone)))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import msgspec
 
+from edged import amounts
 from edged.nouns import Coverage, Series
 
 
@@ -24,14 +27,24 @@ class Filter(msgspec.Struct, frozen=True):
         """Whether the series is meant."""
         asked = (self.pipelines, self.measures, self.labels, self.zones)
         has = (series.pipeline, series.measure, series.label, series.zone)
-        return all(not some or one in some for some, one in zip(asked, has, strict=True))
+        return all(not some or one in some for some, one in zip(asked, has, strict=True)) or (
+            # Each way over a line is in the line's name: "gate" means "gate:north" too.
+            ":" in series.zone
+            and series.zone.partition(":")[0] in self.zones
+            and self.takes(msgspec.structs.replace(series, zone=series.zone.partition(":")[0]))
+        )
+
+
+NOTHING: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 class Row(NamedTuple):
     """One series over ``[start, end)``, epoch seconds. ``seconds`` of it were observed; the numbers go over
     these.
 
-    ``coverage`` is its pipeline's over the same stretch.
+    ``coverage`` is its pipeline's over the same stretch. What a counted series has is ``counts``, the events
+    by bin (0: that have no number), and its other numbers are NaN. ``parts`` are the estimates of either kind
+    of series, in 16ths of events or of value-seconds, by ``amounts.MISSED`` and ``DOUBTFUL``.
     """
 
     start: int
@@ -43,6 +56,23 @@ class Row(NamedTuple):
     max: float
     stddev: float
     coverage: Coverage
+    counts: Mapping[int, int] | None = None
+    parts: Mapping[int, int] = NOTHING
+
+    @property
+    def events(self) -> int:
+        """How many events there were."""
+        return sum((self.counts or NOTHING).values())
+
+    @property
+    def missed(self) -> float:
+        """Events, or value-seconds, that are thought to have been missed."""
+        return self.parts.get(amounts.MISSED, 0) / amounts.PARTS
+
+    @property
+    def doubtful(self) -> float:
+        """Of those counted, how many are thought to have been none."""
+        return self.parts.get(amounts.DOUBTFUL, 0) / amounts.PARTS
 
 
 class Ran(NamedTuple):

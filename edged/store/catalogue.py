@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edged.errors import StoreError
 from edged.nouns import Series
+from edged.series import counted
 from edged.store import schema
 from edged.store.database import Database
 
@@ -18,6 +19,11 @@ class Catalogue:
         self.by_number: dict[int, Series] = {}
         self._numbers: dict[Series, int] = {}
         self._coverage: dict[str, dict[str, int]] = {}
+        self._counting: dict[tuple[Series, ...], int] = {}
+        #: What a counted series' rows are of: the series itself and the bin.
+        self.parts: dict[int, tuple[Series, int]] = {}
+        #: The series of each set that were counted together.
+        self.sets: dict[int, tuple[Series, ...]] = {}
 
     def load(self) -> None:
         """Read them all: at the start, and after a transaction failed that may have added some."""
@@ -25,6 +31,32 @@ class Catalogue:
         self.by_number = {number: Series(*names) for number, *names in found}
         self._numbers = {series: number for number, series in self.by_number.items()}
         self._coverage.clear()
+        self._counting.clear()
+        self.parts.clear()
+        self.sets.clear()
+        for number in self.by_number:
+            self._understand(number)
+
+    def _understand(self, number: int) -> None:
+        """What a stored series is of. Of a set, a series whose name was lost is left out."""
+        one = self.by_number[number]
+        if one.measure == "coverage":
+            if one.label == schema.COUNTING:
+                known = map(self.by_number.get, schema.told_numbers(one.zone))
+                self.sets[number] = tuple(each for each in known if each is not None)
+            return
+        series, bin = schema.parted(one)
+        if bin or counted(series):
+            self.parts[number] = (series, bin)
+
+    @property
+    def named(self) -> dict[int, Series]:
+        """All but coverage, by number, each once."""
+        return {
+            number: one
+            for number, one in self.by_number.items()
+            if one.measure != "coverage" and (number not in self.parts or not self.parts[number][1])
+        }
 
     def number(self, series: Series) -> int:
         """The number of a series, a new one for a new series. Within a transaction."""
@@ -40,7 +72,15 @@ class Catalogue:
         values = (*(getattr(series, one) for one in series.__struct_fields__), schema.scale_of(series))
         self._database.write("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?)", (number, *values))
         self.by_number[number], self._numbers[series] = series, number
+        self._understand(number)
         return number
+
+    def counting(self, pipeline: str, series: tuple[Series, ...]) -> int:
+        """The number of the set of a pipeline's counted ``series``. Within a transaction."""
+        if series not in self._counting:
+            zone = schema.numbers_told([self.number(one) for one in series])
+            self._counting[series] = self.number(Series(pipeline, "coverage", schema.COUNTING, zone, "s"))
+        return self._counting[series]
 
     def coverage(self, pipeline: str) -> dict[str, int]:
         """The numbers of a pipeline's coverage, by label."""

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 from edged.clock import Reading
 from edged.config.shape import Keep
 from edged.nouns import Bucket, Series
+from edged.series import counted, valued
 from edged.store import schema
 from edged.store.calendar import Calendar
 from edged.store.catalogue import Catalogue
@@ -131,18 +132,33 @@ class Ledger:
     # --- entering
 
     def _packed(self, bucket: Bucket, series: tuple[Series, ...], ladder: tuple[str, ...]) -> list[Packed]:
-        if bucket.entries and len(bucket.entries) != len(series):
-            raise ValueError(f"{len(bucket.entries)} entries for {len(series)} series of {bucket.pipeline}")
+        held = [series[one] for one in valued(series)]
+        if bucket.entries and len(bucket.entries) != len(held):
+            raise ValueError(f"{len(bucket.entries)} entries for {len(held)} series of {bucket.pipeline}")
         rows = [
             schema.packed(bucket.start, self._catalogue.number(one), entry, schema.scale_of(one))
-            for one, entry in zip(series, bucket.entries, strict=False)
+            for one, entry in zip(held, bucket.entries, strict=False)
             if entry.seconds > 0
         ]
+        rows += self._counted(bucket, series)
         numbers = self._catalogue.coverage(bucket.pipeline)
         rows += schema.packed_coverage(bucket.start, numbers, bucket.coverage)
         if any(bucket.coverage.rungs[1:]):
             rungs = self._catalogue.rungs(bucket.pipeline, ladder, len(bucket.coverage.rungs))
             rows += schema.packed_rungs(bucket.start, rungs, bucket.coverage)
+        return rows
+
+    def _counted(self, bucket: Bucket, series: tuple[Series, ...]) -> list[Packed]:
+        """What happened, and for how long that would have been counted."""
+        rows = [
+            Packed(bucket.start, self._catalogue.number(part), 0, one.count, 0, 0, 0)
+            for one in bucket.amounts
+            for part in (schema.part_of(series[one.series], one.bin),)
+        ]
+        together = tuple(filter(counted, series))
+        if together and (seconds := round(bucket.coverage.observed * schema.COVERAGE_SCALE)):
+            number = self._catalogue.counting(bucket.pipeline, together)
+            rows.append(Packed(bucket.start, number, 0, seconds, 0, 0, 0))
         return rows
 
     def _enter(self, width: int, rows: list[Packed], reading: Reading) -> int:
@@ -337,7 +353,7 @@ class Ledger:
         return divided
 
     def _part(self, row: Packed, start: int, share: float) -> Packed:
-        whole = schema.scale_of(self._catalogue.by_number[row.series]) > 1
+        whole = schema.whole(self._catalogue.by_number[row.series])
         total, squares = row.sum * share, row.sumsq * share
         if whole:
             total, squares = round(total), round(squares)

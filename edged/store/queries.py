@@ -13,7 +13,9 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Final
 
+from edged.amounts import estimate
 from edged.nouns import Coverage, Series
+from edged.series import counted
 from edged.store import schema
 from edged.store.answers import Covered, Event, Facts, Filter, Ran, Row, Undated
 from edged.store.calendar import Calendar
@@ -28,6 +30,7 @@ SHORTEST: Final = (
 AT_ONCE: Final = 64  # slots in memory, all read from one and the same commit
 #: Rows that these are about made of: who asks stops the daemon's loop no longer than reading them takes.
 ROWS_AT_ONCE: Final = 8000
+RARE: Final = 0.1  # rows of a bin in a bucket, about
 #: Of a slot that does not begin where an hour does: the rows at its two ends.
 MOST_FINE: Final = 120
 #: Seconds at the end of each table in which a series' newest bucket is looked for; a day is always found.
@@ -53,7 +56,7 @@ class Queries:
     def report(self, start: float, end: float, step: float, only: Filter) -> Iterator[list[Row]]:
         """See ``Store.report_pieces``."""
         for piece in self._slots(start, end, step, only):
-            yield [row for slot, sums in piece for row in self._rows(slot, sums)]
+            yield [row for slot, sums in piece for row in self._rows(slot, sums, only)]
 
     def coverage(
         self, start: float, end: float, step: float, pipelines: tuple[str, ...]
@@ -67,19 +70,43 @@ class Queries:
                 for pipeline, observed in sorted(self._coverages(sums).items())
             ]
 
-    def _rows(self, slot: Slot, sums: list[Sums]) -> Iterator[Row]:
+    def _rows(self, slot: Slot, sums: list[Sums], only: Filter) -> Iterator[Row]:
         coverage = self._coverages(sums)
+        amounts = self._amounts(sums)
         for one in sums:
             series = self._catalogue.by_number[one[0]]
             if one[1]:
-                yield _row(*slot, series, one, coverage.get(series.pipeline, _NONE)[0])
+                row = _row(*slot, series, one, coverage.get(series.pipeline, _NONE)[0])
+                yield row._replace(parts=amounts[series]) if series in amounts else row
+        seconds = self._counting(sums, only)
+        for series in sorted({*seconds, *filter(counted, amounts)}):
+            how = coverage.get(series.pipeline, _NONE)[0]
+            yield _counted(*slot, series, seconds.get(series, 0.0), amounts.get(series, {}), how)
+
+    def _amounts(self, sums: list[Sums]) -> dict[Series, dict[int, int]]:
+        """What happened to each series, and what is thought to be missing or too many, by bin."""
+        found: dict[Series, dict[int, int]] = {}
+        for number, ms, amount, *_ in sums:
+            if not ms and number in self._catalogue.parts:
+                series, bin = self._catalogue.parts[number]
+                found.setdefault(series, {})[bin] = round(amount)
+        return found
+
+    def _counting(self, sums: list[Sums], only: Filter) -> dict[Series, float]:
+        """For how many seconds each series that is asked for would have been counted."""
+        found: dict[Series, float] = {}
+        for number, _, amount, *_ in sums:
+            for series in self._catalogue.sets.get(number, ()):
+                if only.takes(series):
+                    found[series] = found.get(series, 0.0) + amount / schema.COVERAGE_SCALE
+        return found
 
     def _coverages(self, sums: list[Sums]) -> dict[str, Observed]:
         """How each pipeline was observed, and by which models."""
         amounts: dict[str, dict[str, float]] = {}
         ran: dict[str, list[Ran]] = {}
         for number, ms, amount, *_ in sums:
-            if ms:
+            if ms or number in self._catalogue.parts or number in self._catalogue.sets:
                 continue
             series, seconds = self._catalogue.by_number[number], amount / schema.COVERAGE_SCALE
             if series.label.startswith(schema.RUNG):
@@ -127,14 +154,19 @@ class Queries:
     def _at_once(self, at: int, end: float, step: float, reach: dict[Level, int]) -> list[Slot]:
         """The slots that are read together: some, and as many as their rows allow."""
         self._catalogue.load()
-        slots, rows = list[Slot](), 0.0
+        slots, rows, each = list[Slot](), 0.0, self._rows_each()
         for first, last in islice(self._cut(at, end, step, reach), AT_ONCE):
             rows_of_each = min((last - first) / _finest_at(last, reach).width, MOST_FINE)
-            rows += rows_of_each * len(self._catalogue.by_number)
+            rows += rows_of_each * each
             if slots and rows > ROWS_AT_ONCE:
                 break
             slots.append((first, last))
         return slots
+
+    def _rows_each(self) -> float:
+        """About how many rows a bucket has: of the bins of a series few at a time."""
+        rare = sum(bool(bin) for _, bin in self._catalogue.parts.values())
+        return len(self._catalogue.by_number) - rare + RARE * rare
 
     def _range(self, start: float, end: float, step: float) -> tuple[dict[Level, int], int, float]:
         """From when on each table is whole, and the asked range as far as there is data, widened to where
@@ -268,7 +300,12 @@ class Queries:
         self._catalogue.load()
         if only == Filter():
             return ""
-        meant = {number: one for number, one in self._catalogue.by_number.items() if only.takes(one)}
+        parts = self._catalogue.parts
+        meant = {
+            number: one
+            for number, one in self._catalogue.by_number.items()
+            if only.takes(parts[number][0] if number in parts else one)
+        }
         pipelines = {one.pipeline for one in meant.values()}
         numbers = [
             number
@@ -293,9 +330,7 @@ class Queries:
     def series(self, only: Filter) -> list[Series]:
         """See ``Store.series``."""
         self._catalogue.load()
-        return sorted(
-            one for one in self._catalogue.by_number.values() if one.measure != "coverage" and only.takes(one)
-        )
+        return sorted(one for one in self._catalogue.named.values() if only.takes(one))
 
     def latest(self, only: Filter) -> list[Row]:
         """See ``Store.latest``."""
@@ -367,7 +402,9 @@ class Queries:
             cipher=self._database.cipher(),
             rows={level.name: value(f"SELECT count(*) FROM {level.name}") for level in schema.LEVELS},
             spans={level.name: spans.get(level) for level in schema.LEVELS},
-            series=value("SELECT count(*) FROM series WHERE measure <> 'coverage'"),
+            series=value(
+                "SELECT count(*) FROM series WHERE measure <> 'coverage' AND instr(measure, ' ') = 0"
+            ),
             events=value("SELECT count(*) FROM event"),
             undated=tuple(Undated(*row) for row in undated),
         )
@@ -408,3 +445,13 @@ def _row(start: int, end: int, series: Series, sums: Sums, coverage: Coverage) -
     mean = total / scale / seconds
     variance = max(0.0, squares / scale / seconds - mean * mean)
     return Row(start, end, series, seconds, mean, low / scale, high / scale, math.sqrt(variance), coverage)
+
+
+def _counted(
+    start: int, end: int, series: Series, seconds: float, amounts: dict[int, int], coverage: Coverage
+) -> Row:
+    """What happened, in the seconds in which it would have been counted."""
+    counts = {bin: count for bin, count in amounts.items() if not estimate(bin)}
+    parts = {bin: count for bin, count in amounts.items() if estimate(bin)}
+    none = (math.nan,) * 4
+    return Row(start, end, series, seconds, *none, coverage, counts, parts)

@@ -11,7 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
+from edged.amounts import DOUBTFUL, MISSED
 from edged.nouns import Coverage, Entry, Series
+from edged.series import counted
 
 APPLICATION_ID: Final = 0x65646764  # "edgd"
 SERIES_BITS: Final = 16
@@ -51,6 +55,13 @@ COVERAGE_SCALE: Final = 1_000
 #: And one for each rung of a ladder that was used besides the dearest: "rung 1", its ``zone`` the model's
 #: name. So a rung keeps the name that it had then, in every roll-up, whatever the ladder is today.
 RUNG: Final = "rung "
+#: And one for each set of series that were counted together: for how long, so that a report knows where
+#: nothing happened and where nobody counted. Its ``zone`` is the series' numbers ("12-14 20").
+COUNTING: Final = "counting"
+#: What of a counted series is no plain number of events is a series of its own, whose measure has one more
+#: word: the bin of a number ("dwell 37"), or what is thought to be missing or too many.
+WORDS: Final = {MISSED: "missed", DOUBTFUL: "doubtful"}
+_BINS: Final = {word: bin for bin, word in WORDS.items()}
 
 _NUMBERS = "ms INTEGER NOT NULL, sum REAL NOT NULL, min REAL NOT NULL, max REAL NOT NULL, sumsq REAL NOT NULL"
 
@@ -72,13 +83,15 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ),
     # 2: coverage by rung. New series in the same tables; version 1 would not know what to make of their rows.
     (),
+    # 3: what is counted. Likewise.
+    (),
 )
 VERSION: Final = len(MIGRATIONS)
 
 
 class Packed(NamedTuple):
-    """One series over one bucket, as stored. ``ms`` is the time observed; 0 for coverage, which is a plain
-    sum.
+    """One series over one bucket, as stored. ``ms`` is the time observed; 0 for coverage and for what is
+    counted, which are plain sums.
     """
 
     start: int
@@ -95,6 +108,42 @@ def scale_of(series: Series) -> int:
     if series.measure == "coverage":
         return COVERAGE_SCALE
     return SCALES.get(series.unit, 1)
+
+
+def whole(series: Series) -> bool:
+    """Whether its sums are whole numbers: events cannot be divided, and fixed-point numbers need not be."""
+    return scale_of(series) > 1 or counted(series) or " " in series.measure
+
+
+def part_of(series: Series, bin: int) -> Series:
+    """The stored series of a counted one's amounts of that bin; of bin 0 itself."""
+    if not bin:
+        return series
+    return msgspec.structs.replace(series, measure=f"{series.measure} {WORDS.get(bin, bin)}")
+
+
+def parted(stored: Series) -> tuple[Series, int]:
+    """The series, and the bin, that a stored one is of. Raises ``ValueError`` for a word that is none."""
+    measure, _, word = stored.measure.partition(" ")
+    if not word:
+        return stored, 0
+    return msgspec.structs.replace(stored, measure=measure), _BINS.get(word) or int(word)
+
+
+def told_numbers(text: str) -> list[int]:
+    """The numbers that "12-14 20" tells."""
+    ends = (one.partition("-") for one in text.split())
+    return [number for low, _, high in ends for number in range(int(low), int(high or low) + 1)]
+
+
+def numbers_told(numbers: Sequence[int]) -> str:
+    """Numbers as "12-14 20"."""
+    ordered = sorted(set(numbers))
+    firsts = [one for one in ordered if one - 1 not in numbers]
+    lasts = [one for one in ordered if one + 1 not in numbers]
+    return " ".join(
+        str(low) if low == high else f"{low}-{high}" for low, high in zip(firsts, lasts, strict=True)
+    )
 
 
 def packed(start: int, series: int, entry: Entry, scale: int) -> Packed:
