@@ -67,7 +67,8 @@ IMPORTERS = {
     "ai_edge_litert": {"worker.runtime", "models"},
     "ai_edge_litert.interpreter": {"worker.runtime"},
     "tflite_runtime": {"worker.runtime"},
-    "av": {"worker.source.movie"},
+    "av": {"worker.source.movie", "worker.source.sound"},
+    "soxr": {"worker.source.resampling"},
     "picamera2": {"worker.source.camera"},
     "libcamera": {"worker.source.camera"},
     "linuxpy": set(),  # under the GPL

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edged.config import duration, sensors, shape
+from edged.config import duration, measures, sensors, shape, sound
 from edged.config.lines import Path
 from edged.config.polygon import flaw
 from edged.config.problem import Problem, dotted, likely, listed, shown
@@ -74,11 +74,15 @@ def contradictions(
         path: Path = ("pipelines", name)
         yield from _source(pipeline.source, (*path, "source"))
         yield from _zones(pipeline, path)
+        yield from measures.drawn(pipeline, path)
         yield from _references(pipeline, path, raw)
         yield from _ladder(pipeline, path, raw, config.models)
         yield from _known_zones(pipeline, path, raw, paths)
+        zones, lines = (_names(raw, *map(str, path), one) for one in ("zones", "lines"))
+        yield from measures.drawings(pipeline, path, zones, lines, paths)
         yield from _measures(name, pipeline, config.models, paths)
         yield from sensors.contradictions(pipeline, path, config.models, paths)
+        yield from sound.contradictions(pipeline, path, config.models)
     yield from _same_device(config.pipelines)
 
 
@@ -291,6 +295,8 @@ def _measures(
         path = paths.get(id(measure), ("pipelines", name))
         yield from _doubles(measure.labels, (*path, "labels"))
         yield from _doubles(measure.zones, (*path, "zones"))
+        yield from _doubles(measure.lines, (*path, "lines"))
+        yield from measures.fitting(measure, path)
         if model:
             yield from _possible(measure, model, path)
         alone = msgspec.structs.replace(pipeline, measures=(measure,))
@@ -343,7 +349,7 @@ def _possible(measure: shape.Measure, model: shape.Model, path: Path) -> Iterato
 
 
 def _same_device(pipelines: Mapping[str, shape.Pipeline]) -> Iterator[Problem]:
-    """A camera or a serial line can be opened once."""
+    """A camera, a microphone or a serial line can be opened once."""
     owners: dict[tuple[str, str], str] = {}
     for name, pipeline in pipelines.items():
         match pipeline.source:
@@ -351,7 +357,7 @@ def _same_device(pipelines: Mapping[str, shape.Pipeline]) -> Iterator[Problem]:
                 key, value = "device", device
             case shape.Camera(number=number) if pipeline.enabled:
                 key, value = "number", str(number)
-            case shape.Serial(device=device) if pipeline.enabled:
+            case shape.Serial(device=device) | shape.Microphone(device=device) if pipeline.enabled:
                 key, value = "device", device
             case _:
                 continue

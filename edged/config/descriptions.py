@@ -82,6 +82,7 @@ KEYS: Final = {
     "Model.min_score": "The least score with which something counts as seen",
     "Model.mean": "Of the input's values 0..255, by channel or one for all: input = (value - mean) / std",
     "Model.std": "See mean",
+    "Model.sample_rate": "Samples a second that a model of windows learnt with; 0 is as its metadata says",
     "Model.outputs": "The names of the output tensors in the decoder's order, where they cannot be told",
     "Pipeline.source": "Where the frames come from",
     "Pipeline.model": "A name from [models]",

@@ -132,6 +132,7 @@ class Model(Shape, frozen=True):
     min_score: Fraction = 0.5
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    sample_rate: Annotated[float, Meta(ge=0, le=192_000)] = 0.0
     outputs: tuple[str, ...] = ()
 
 

@@ -38,7 +38,7 @@ class Window(NamedTuple):
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
-    rate: int = 0
+    rate: float = 0.0
 
 
 Intake = Picture | Window

@@ -241,7 +241,8 @@ def intake(model: Model, file: str, tensor: Tensor, info: TensorInfo) -> Intake:
         )
     if len(shape) == 4 and shape[0] == 1 and shape[3] in (1, 3) and min(shape[1:3]) > 1:
         return _picture(model, file, tensor, shape, info)
-    return Window(shape, tensor.dtype, tensor.scale, tensor.zero_point, info.sample_rate)
+    rate = model.sample_rate or float(info.sample_rate)
+    return Window(shape, tensor.dtype, tensor.scale, tensor.zero_point, rate)
 
 
 def _picture(model: Model, file: str, tensor: Tensor, shape: tuple[int, ...], info: TensorInfo) -> Picture:

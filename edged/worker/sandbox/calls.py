@@ -81,11 +81,18 @@ BASE: Final = (*WAITING, *CLOCKS, *MEMORY, *THREADS, *SIGNALS, *HELD, *WORDS, *S
 V4L2: Final = (_of_type("V"),)
 #: libcamera: video and media nodes, buffers of the DMA heaps and their synchronisation.
 LIBCAMERA: Final = (_of_type("V"), _of_type("|"), _of_type("H"), _of_type("b"))
+#: sound/asound.h: 'A' is every request of a PCM that is open.
+ALSA: Final = (_of_type("A"),)
 #: libusb's usbfs, and the PCIe driver's (gasket: 0xDC).
 EDGETPU: Final = (_of_type("U"), _of_type("\xdc"))
 
 #: ioctl requests by purpose.
-REQUESTS: Final[dict[str, tuple[Is, ...]]] = {"v4l2": V4L2, "camera": LIBCAMERA, "edgetpu": EDGETPU}
+REQUESTS: Final[dict[str, tuple[Is, ...]]] = {
+    "v4l2": V4L2,
+    "camera": LIBCAMERA,
+    "microphone": ALSA,
+    "edgetpu": EDGETPU,
+}
 #: F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC. Not F_SETOWN: the kernel would send signals to others.
 FCNTL: Final = (1, 2, 3, 4, 1030)
 #: Further calls by purpose. picamera2 and libcamera have event loops, and wake them through descriptors.

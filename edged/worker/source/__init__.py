@@ -89,6 +89,15 @@ def opened(config: shape.Source, want: Want | WantWindow) -> Source:
 
 
 def _of_samples(config: shape.Source, want: WantWindow) -> Source:
+    match config:
+        case shape.File():
+            from edged.worker.source.file import FileSource
+
+            return FileSource(config, want)
+        case shape.Microphone():
+            from edged.worker.source.microphone import MicrophoneSource
+
+            return MicrophoneSource(config, want)
     raise RefusedError(
         f"the model takes {want.length} samples at a time, and a source of kind "
         f"{type(config).__name__.lower()} gives pictures",

@@ -1,23 +1,23 @@
-"""The file source: any video, animated picture, picture, or folder of pictures; at its own pace or as fast as
-it goes.
+"""The file source: any video, animated picture, picture, folder of pictures, or recording of sound; at its
+own pace or as fast as it goes.
 
-It paces and picks; ``movie`` (FFmpeg) and ``album`` (pictures at rest) decode, and only the one needed is
-imported.
+It paces and picks; ``movie`` (FFmpeg), ``album`` (pictures at rest) and ``sound`` decode, and only the one
+needed is imported.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edged.config import shape
 from edged.errors import EndOfSource, RefusedError, UnavailableError
-from edged.worker.source import Frame, Want
+from edged.worker.source import Frame, Want, WantWindow
 from edged.worker.source import album as pictures_at_rest
 from edged.worker.source.rate import Due
 
@@ -35,8 +35,8 @@ class Reel(Protocol):
     def frames(self, due: Due, offset: float) -> Iterator[tuple[float, Any]]:
         """(seconds from the beginning, frame) in order; those ``due`` has no use for may be left out."""
 
-    def picture(self, frame: Any) -> NDArray[np.uint8]:
-        """uint8 [H, W, C]."""
+    def picture(self, frame: Any) -> NDArray[Any]:
+        """uint8 [H, W, C], or of sound float32 [samples, 1]."""
 
     def close(self) -> None:
         """Close the file."""
@@ -50,7 +50,7 @@ class FileSource:
     plays slower than it was filmed.
     """
 
-    def __init__(self, config: shape.File, want: Want) -> None:
+    def __init__(self, config: shape.File, want: Want | WantWindow) -> None:
         self.recorded = config.pace == "fast"
         self.dropped = 0
         self._path = Path(config.path)
@@ -122,8 +122,8 @@ class FileSource:
             self._frames = self._reel.frames(self._due, self._offset)
 
 
-def reel(path: Path, want: Want, fps: float) -> Reel:
-    """The album or the movie at ``path``. Raises ``RefusedError``, ``UnavailableError``."""
+def reel(path: Path, want: Want | WantWindow, fps: float) -> Reel:
+    """What is at ``path``, as pictures or as sound. Raises ``RefusedError``, ``UnavailableError``."""
     try:
         there, folder = path.exists(), path.is_dir()
     except PermissionError:
@@ -131,22 +131,40 @@ def reel(path: Path, want: Want, fps: float) -> Reel:
             f"{path} lies where this user may not look",
             "as a service edged sees no /home, /root or /tmp: put the file into /var/lib/edged",
         ) from None
-    if folder:
+    if folder and isinstance(want, Want):
         return pictures_at_rest.Album(pictures_at_rest.pictures(path), want, fps)
     if not there:
         raise UnavailableError(f"there is no file {path}", "mind that a path in the config is taken from /")
     if not path.is_file():
-        raise RefusedError(f"{path} is neither a file nor a folder", "a device is a source of kind v4l2")
+        kind = "v4l2" if isinstance(want, Want) else "microphone"
+        raise RefusedError(f"{path} is no file", f"a device is a source of kind {kind}")
+    file = _begun(path)
+    if isinstance(want, Want):
+        return _pictures(path, file, want, fps)
+    if fps:
+        file.close()
+        raise RefusedError(f"fps is {fps:g}, and the model hears", "leave fps out: sound has no frames")
+    from edged.worker.source.sound import Recording
+
+    return Recording(path, file, want)
+
+
+def _begun(path: Path) -> BufferedReader:
+    """The file, open, and not empty."""
     try:
         file = path.open("rb")
     except OSError as error:
         raise UnavailableError(
             f"{path} cannot be read: {error.strerror}", "let the user edged read it"
         ) from None
-    head = file.peek(3)[:3]
-    if not head:
+    if not file.peek(1):
         file.close()
         raise RefusedError(f"{path} is empty", "copy it again from where it came")
+    return file
+
+
+def _pictures(path: Path, file: BufferedReader, want: Want, fps: float) -> Reel:
+    head = file.peek(3)[:3]
     if head == pictures_at_rest.JPEG and path.suffix.lower() not in (".mjpeg", ".mjpg"):
         file.close()
         return pictures_at_rest.Album((path,), want, fps)

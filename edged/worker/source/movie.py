@@ -34,6 +34,11 @@ REORDERED: Final = (
     32  # packets to look back for a frame's predecessor; H.264 and HEVC reorder over 16 at most
 )
 
+#: What can be named, of pictures and of sound.
+NAMES: Final = (
+    "a video, an animated picture, a picture or a folder of pictures",
+    "a recording of sound, or a video that has some",
+)
 #: A title in an old encoding is no reason to refuse a video. From PyAV 19 on that cannot be said any more.
 _TOLERANT: Final[dict[str, Any]] = (
     {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
@@ -94,7 +99,7 @@ class Movie:
             container.close()
             raise RefusedError(
                 f"{self._path} holds no pictures, only: {', '.join(kinds) or 'nothing'}",
-                "name a video, an animated picture, a picture or a folder of pictures",
+                f"name {NAMES[False]}",
             )
         stream = container.streams.video[0]
         if stream.codec_context is None:  # this build of FFmpeg has no decoder for it
@@ -163,8 +168,8 @@ class Movie:
             return  # cut off in the middle of a packet: it played to where it goes
 
 
-def opened(path: Path, file: BinaryIO) -> InputContainer:
-    """The container in an open file.
+def opened(path: Path, file: BinaryIO, sound: bool = False) -> InputContainer:
+    """The container in an open file, of which pictures are wanted, or ``sound``.
 
     Nothing else is ever opened: a playlist cannot name other files or hosts.
     """
@@ -172,10 +177,10 @@ def opened(path: Path, file: BinaryIO) -> InputContainer:
         container: InputContainer = av.open(file, "r", io_open=_nothing_else, **_TOLERANT)
     except (av.error.FFmpegError, PermissionError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
+        what = "sound" if sound else "video and no picture"
         raise RefusedError(
-            f"{path} is no video and no picture that can be read: {reason}",
-            "name a video, an animated picture, a picture or a folder of pictures; a file cut off in copying "
-            "looks like this too",
+            f"{path} is no {what} that can be read: {reason}",
+            f"name {NAMES[sound]}; a file cut off in copying looks like this too",
         ) from None
     return container
 
