@@ -6,13 +6,16 @@ successor starts. Meanwhile the roster names the successor, and another reload m
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from edged.changes import Task
 from edged.reactor import Reactor
 from edged.series import series_of
-from edged.supervise import Keeper, Listener, finish
+from edged.supervise import STOP_PATIENCE, Keeper, Listener
+
+KILL_PATIENCE = 1.0  # seconds that the kernel has to end what was killed, when the daemon is to end
 
 
 class Successions(Listener, Protocol):
@@ -27,6 +30,18 @@ class Successions(Listener, Protocol):
 
 class Roster:
     """The keepers by name, in the config's order."""
+
+def finish(reactor: Reactor, keepers: Iterable[Keeper]) -> None:
+    """Let all workers tell their last second, and end those that have not. What hangs in the kernel is left
+    behind: it must not keep the last buckets from being written.
+    """
+    ending = list(keepers)
+    deadline = time.monotonic() + STOP_PATIENCE + KILL_PATIENCE
+    for keeper in ending:
+        keeper.stop()
+    while any(keeper.alive for keeper in ending) and time.monotonic() < deadline:
+        reactor.turn(0.05)
+
 
     def __init__(self, reactor: Reactor, listener: Successions) -> None:
         self._reactor, self._listener = reactor, listener

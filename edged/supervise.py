@@ -10,7 +10,6 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
@@ -43,12 +42,12 @@ OVERSLEPT = 1.0  # seconds that a timer is late only when the daemon itself did 
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 60.0  # seconds; doubled at each failure in a row
 HEALTHY = 60.0  # seconds at work that make an earlier failure forgotten
 STOP_PATIENCE = 2.0  # seconds that a worker has for its last tick
-KILL_PATIENCE = 1.0  # seconds that the kernel has to end what was killed, when the daemon is to end
 STUCK = 5.0  # seconds after which a killed process hangs in the kernel: a driver that never returns
 FAREWELL = 0.5  # seconds in which a worker that has given up is to end
 BESIDE = 0.4  # seconds after which another worker is tried beside one that was killed and has not ended
 HANGS = "the worker hangs in the kernel and cannot be ended; only a reboot frees the device"
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
+LENT = "its source is lent for an outline"
 #: it a module.
 COMMAND = (sys.executable, "-I", "-m", "edged.worker")
 
@@ -104,6 +103,7 @@ class Keeper(Standing):
         self._gone: Action | None = None
         self.predecessor: Standing | None = None
         self.stuck = False
+        self._lent: float | None = None  # seconds
         self._hanging: Hanging | None = None
 
     @property
@@ -125,7 +125,7 @@ class Keeper(Standing):
         now = time.monotonic()
         self.progress = self._began = now
         self._trouble, self.ready, self.state, self._killed = None, None, "starting", None
-        self._broke_rule = False
+        self._broke_rule, self._lent = False, None
         self.stamps = stamps(self.pipeline, *self.models)
         at = self.directions.begin(now)
         threads = tuple(one.threads for one in self.models)
@@ -207,6 +207,31 @@ class Keeper(Standing):
         self._gone = gone
         self.stop()
         if self._process is None:
+    def lend(self, seconds: float) -> None:
+        """Let go of the source: the worker tells its last second and ends, and another one starts so many
+        seconds later, or when it is lent for 0.
+        """
+        if self._stopping or self.state in ("refused", "ended"):
+            return
+        self._lent, self.why = seconds, LENT
+        if self._process is None:
+            self._rest(seconds)
+        elif self.state == "running":
+            self._pass_on(stop=True)
+            self._after(STOP_PATIENCE, self.kill)
+        else:
+            self.kill()
+
+    @property
+    def lent(self) -> bool:
+        """Whether its source is."""
+        return self._lent is not None
+
+    def _rest(self, seconds: float) -> None:
+        self._cancel_timers()
+        self.state = "backoff"
+        self._next_start = self._after(seconds, self.start)
+
             self._leave()
 
     def _leave(self) -> None:
@@ -418,6 +443,8 @@ class Keeper(Standing):
         elif self.why == accelerator.AGAIN or self._goes_on_afresh(trouble):
             self.start()
         else:
+        elif self._lent is not None:
+            self._rest(self._lent)
             if self._died_of_tpu(status):
                 self._accelerator.blame(status)
                 of_rung = True  # what is mended by doing without counts for nothing
@@ -483,15 +510,3 @@ class Keeper(Standing):
         at_work = self.ready is not None and self.ready.delegate == "edgetpu"
         tries = self.ready is None or self.directions.under_way
         return self._accelerator.ended_it(status, at_work, self._at_stake if tries else None)
-
-
-def finish(reactor: Reactor, keepers: Iterable[Keeper]) -> None:
-    """Let all workers tell their last second, and end those that have not. What hangs in the kernel is left
-    behind: it must not keep the last buckets from being written.
-    """
-    ending = list(keepers)
-    deadline = time.monotonic() + STOP_PATIENCE + KILL_PATIENCE
-    for keeper in ending:
-        keeper.stop()
-    while any(keeper.alive for keeper in ending) and time.monotonic() < deadline:
-        reactor.turn(0.05)

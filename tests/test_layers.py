@@ -41,6 +41,7 @@ SIDES = {
         "accelerator",
         "demise",
         "hanging",
+        "lending",
         "quarantine",
         "standing",
         "process",

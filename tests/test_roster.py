@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from stage import SCENE, Heard, Stage
 
-from edged import supervise
+from edged import roster, supervise
 from edged.changes import Task
 from edged.config.shape import File, Measure, Model, Pipeline, Source
 from edged.roster import Roster
@@ -145,7 +145,8 @@ def test_what_hangs_in_the_kernel_is_named_and_waited_for_by_nobody(
 ) -> None:
     """Nothing here hangs in the kernel, so the kill itself is left out: the process stays, as in a driver."""
     monkeypatch.setattr(supervise, "STOP_PATIENCE", 0.1)
-    monkeypatch.setattr(supervise, "KILL_PATIENCE", 0.1)
+    monkeypatch.setattr(roster, "KILL_PATIENCE", 0.1)
+    monkeypatch.setattr(roster, "STOP_PATIENCE", 0.1)
     monkeypatch.setattr(supervise, "STUCK", 0.1)
     cast.roster.assign({"a": task()}, ())
     cast.until(lambda: cast["a"].state == "running")
@@ -203,3 +204,34 @@ def test_a_worker_that_has_ended_and_is_not_buried_shows(cast: Cast, monkeypatch
     assert keeper.due <= time.monotonic()
     monkeypatch.undo()
     keeper._ended()
+
+
+def test_a_source_is_lent_and_taken_back(cast: Cast) -> None:
+    """The worker tells its last second before it ends; nobody works meanwhile, and another one goes on."""
+    cast.roster.assign({"a": task(), "b": task()}, ())
+    cast.until(lambda: cast["a"].state == cast["b"].state == "running" and cast.heard.count("a") > 0)
+    one, pid, ticks = cast["a"], cast["a"].pid, cast.heard.count("a")
+    one.lend(60.0)
+    cast.until(lambda: not one.pid)
+    assert (one.state, one.why, one.lent, one.blind) == ("backoff", supervise.LENT, True, True)
+    assert cast.heard.count("a") > ticks and one.restarts == 0
+    assert time.monotonic() < one.due < time.monotonic() + 60.0
+    one.lend(0.0)
+    cast.until(lambda: one.state == "running")
+    assert one.pid not in (0, pid) and not one.lent and one.restarts == 0
+    assert [event for name, event, _ in cast.heard.events if name == "a"] == ["started", "started"]
+
+
+def test_who_does_not_give_it_back_has_lent_it_for_a_while(cast: Cast) -> None:
+    cast.roster.assign({"a": task()}, ())
+    cast.until(lambda: cast["a"].state == "running")
+    pid = cast["a"].pid
+    cast["a"].lend(0.2)
+    cast.until(lambda: cast["a"].state == "running" and cast["a"].pid not in (0, pid))
+
+
+def test_what_is_refused_is_not_started_by_a_loan(cast: Cast) -> None:
+    cast.roster.assign({"a": task(kind="occupancy")}, ())
+    cast.until(lambda: cast["a"].state == "refused")
+    cast["a"].lend(0.0)
+    assert (cast["a"].state, cast["a"].pid) == ("refused", 0)

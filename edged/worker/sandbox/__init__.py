@@ -54,15 +54,15 @@ def narrow(task: Assignment) -> tuple[str, ...]:
     return ()
 
 
-def shut(answers: int = 1) -> None:
-    """As ``lock``, for a process that no daemon listens to: the first forbidden call ends it. Raises
-    ``OSError``.
+def shut(answers: int = 1, purposes: frozenset[str] = frozenset()) -> None:
+    """As ``lock``, for a process that no daemon listens to: the first forbidden call ends it. ``purposes`` as
+    in ``Wanted``. Raises ``OSError``.
     """
     stillness.settle()
     process.give_up_privileges()
     limits.bound(GROWTH, DESCRIPTORS)
     landlock.enforce()
-    seccomp.enforce(frozenset(), ask=False, answers=answers)
+    seccomp.enforce(purposes, ask=False, answers=answers)
 
 
 def lock(wanted: Wanted, hand_over: Callable[[int], None]) -> Locked:
