@@ -1,0 +1,53 @@
+"""A pipeline's source is lent to its owner, who draws zones over the outline of what it sees.
+
+A camera can be opened once, and a worker that is locked tells nobody what it sees, for good reasons. So the
+worker ends, the command's own process looks for some seconds, and another worker goes on; that time is blind.
+Whoever does not give the source back has lent it for ``LONGEST`` at most. Nothing of the outline comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from edged.config.problem import likely
+from edged.config.shape import Camera, Pictures, V4l2
+from edged.errors import ControlError
+from edged.exchange import shown, understood
+from edged.supervise import Keeper
+
+LONGEST: Final = 120.0  # seconds
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """``seconds`` for which the source is wanted; 0 gives it back."""
+
+    pipeline: Annotated[str, Meta(max_length=32, description="the name of a pipeline")]
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST, description=f"0 to {LONGEST:.0f} seconds")] = LONGEST
+
+
+def lend(
+    keepers: Iterable[Keeper], request: dict[str, Any], note: Callable[[str, str, str], None]
+) -> dict[str, Any]:
+    """Lend a pipeline's source, or take it back; ``note`` is told of the first. The answer says whether
+    somebody has to ``wait`` for the worker to end. Raises ``ControlError``.
+    """
+    if "pipeline" not in request:
+        raise ControlError("pipeline is missing", 'send {"verb": "outline", "pipeline": "hall"}')
+    wish = understood(request, Wish)
+    known = {one.name: one for one in keepers}
+    keeper = known.get(wish.pipeline)
+    if keeper is None:
+        near = likely(wish.pipeline, tuple(known))
+        raise ControlError(f"there is no pipeline {shown(wish.pipeline)} at work", near)
+    if not isinstance(keeper.pipeline.source, Pictures):
+        raise ControlError(f"{keeper.name} gives no pictures", "zones and lines are for pictures")
+    alone = isinstance(keeper.pipeline.source, Camera | V4l2)
+    if wish.seconds:
+        note("outlined", "its owner looks at the outline of what it sees", keeper.name)
+    if alone and (wish.seconds or keeper.lent):
+        keeper.lend(wish.seconds)
+    return {"wait": alone}
