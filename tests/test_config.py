@@ -336,6 +336,97 @@ def test_polygons(corners: list[tuple[float, float]], expected: str) -> None:
     assert flaw(corners).startswith(expected)
 
 
+LINES = """
+[pipelines.yard.lines]
+gate = { points = [[0.5, 1.0], [0.5, 0.0]] }
+kerb = { points = [[0.6, 1.0], [0.6, 0.0]], forward = "east", backward = "west" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (measures("kind = 'crossings'") + "", 'measures[0].kind: found "crossings", but no line'),
+        (measures("kind = 'crossings'\nlines = ['gat']") + LINES, 'did you mean "gate"?'),
+        (measures("kind = 'crossings'\nlines = ['gate', 'gate']") + LINES, 'lines[1]: found "gate" a second'),
+        (
+            measures("kind = 'crossings'\nzones = ['door']") + LINES,
+            'zones: found zones for "crossings"; allowed: l',
+        ),
+        (
+            measures("kind = 'visits'\nlines = ['gate']") + LINES,
+            'lines: found an array of 1 for "visits"; allow',
+        ),
+        (
+            measures("kind = 'presence'\nleast_dwell = '2s'"),
+            'least_dwell: found 2 for "presence"; allowed: only',
+        ),
+        (measures("kind = 'flow'"), "zones: found fewer than two; allowed: two zones or more"),
+        (
+            measures("kind = 'speed'\ndistance = 5\nlines = ['gate']") + LINES,
+            "lines: found one line; allowed: two",
+        ),
+        (
+            measures("kind = 'speed'\nlines = ['gate', 'kerb']") + LINES,
+            "distance: found nothing; allowed: the metr",
+        ),
+        (
+            measures("kind = 'speed'\nlines = ['gate', 'kerb']\ndistance = 5\nunit = 'kmh'") + LINES,
+            'did you mean "km/h"?',
+        ),
+        (
+            measures("kind = 'visits'\ndistance = 5"),
+            'distance: found 5 for "visits"; allowed: only for "speed"',
+        ),
+        (
+            measures("kind = 'queue'\nunit = 'm'"),
+            'unit: found "m" for "queue"; allowed: only for "level" or "spe',
+        ),
+    ],
+)
+def test_measures_of_lines_and_zones(tmp_path: Path, text: str, expected: str) -> None:
+    one = only(tmp_path, text)
+    assert "pipelines.yard.measures" in one
+    assert expected in one
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("points = [[0.5, 1.0]]", "points: found 1 elements; allowed: 2 to 16"),
+        (
+            "points = [[0.5, 1.0], [0.5, 1.0], [0.1, 0.1]]",
+            "points: found points 1 and 2 are the same (0.5, 1)",
+        ),
+        ("points = [[0.5, 0.5], [0.501, 0.5]]", "points: found a line that is hardly one"),
+        ("points = [[0, 0], [1, 1]]\nforward = 'out'", 'backward: found "out", as the other way'),
+        ("points = [[0, 0], [1, 1]]\nforward = 'a:b'", "forward: found"),
+    ],
+)
+def test_lines_that_make_no_sense(tmp_path: Path, keys: str, expected: str) -> None:
+    text = measures("kind = 'crossings'") + f"[pipelines.yard.lines.gate]\n{keys}\n"
+    assert f"pipelines.yard.lines.gate.{expected}" in only(tmp_path, text)
+
+
+def test_a_crossing_is_asked_for_once(tmp_path: Path) -> None:
+    text = measures("kind = 'crossings'", "kind = 'crossings'\nlines = ['gate']") + LINES
+    first, second = told(tmp_path, text)
+    assert 'measures[1]: found crossings in "gate:in" a second time' in first
+    assert 'measures[1]: found crossings in "gate:out" a second time' in second
+
+
+def test_all_that_can_be_asked_of_a_detector(tmp_path: Path) -> None:
+    text = measures(
+        "kind = 'crossings'\nlabels = ['cat', 'dog']",
+        "kind = 'visits'\nleast_dwell = '2s'\nzones = ['door']",
+        "kind = 'dwell'",
+        "kind = 'queue'\nleast_dwell = '10s'",
+        "kind = 'speed'\nlines = ['gate', 'kerb']\ndistance = 12.5\nunit = 'mph'",
+        defined='decoder = "detector"\nlabels = ["cat", "dog"]',
+    )
+    assert told(tmp_path, text + LINES) == []
+
+
 def test_kinds_are_the_worker_s() -> None:
     measure = pytest.importorskip("edged.worker.measure")
     observation = pytest.importorskip("edged.worker.observation")
