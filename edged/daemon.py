@@ -174,8 +174,8 @@ class Daemon:
             "status": Verb(lambda _: self.status(), takes=Nothing),
             "report": Verb(self._report),
             "reload": Verb(lambda _: self._reload(), changes=True, takes=Nothing),
-        }
             "outline": Verb(lambda asked: lending.lend(self._roster, asked, self._note), changes=True),
+        }
         control = Control(self._reactor, Path(self._config.daemon.runtime_dir), verbs, self._note)
         stack.callback(control.close)
 

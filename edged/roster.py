@@ -28,9 +28,6 @@ class Successions(Listener, Protocol):
         """This one is about to start."""
 
 
-class Roster:
-    """The keepers by name, in the config's order."""
-
 def finish(reactor: Reactor, keepers: Iterable[Keeper]) -> None:
     """Let all workers tell their last second, and end those that have not. What hangs in the kernel is left
     behind: it must not keep the last buckets from being written.
@@ -42,6 +39,9 @@ def finish(reactor: Reactor, keepers: Iterable[Keeper]) -> None:
     while any(keeper.alive for keeper in ending) and time.monotonic() < deadline:
         reactor.turn(0.05)
 
+
+class Roster:
+    """The keepers by name, in the config's order."""
 
     def __init__(self, reactor: Reactor, listener: Successions) -> None:
         self._reactor, self._listener = reactor, listener

@@ -45,9 +45,9 @@ STOP_PATIENCE = 2.0  # seconds that a worker has for its last tick
 STUCK = 5.0  # seconds after which a killed process hangs in the kernel: a driver that never returns
 FAREWELL = 0.5  # seconds in which a worker that has given up is to end
 BESIDE = 0.4  # seconds after which another worker is tried beside one that was killed and has not ended
+LENT = "its source is lent for an outline"
 HANGS = "the worker hangs in the kernel and cannot be ended; only a reboot frees the device"
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
-LENT = "its source is lent for an outline"
 #: it a module.
 COMMAND = (sys.executable, "-I", "-m", "edged.worker")
 
@@ -99,11 +99,11 @@ class Keeper(Standing):
         self._judgement = self._next_start = Timer(math.inf, self._judge)
         self._killed: float | None = None
         self._stopping = False
+        self._lent: float | None = None  # seconds
         self._stop_by = math.inf
         self._gone: Action | None = None
         self.predecessor: Standing | None = None
         self.stuck = False
-        self._lent: float | None = None  # seconds
         self._hanging: Hanging | None = None
 
     @property
@@ -202,11 +202,6 @@ class Keeper(Standing):
         else:
             self.kill()
 
-    def retire(self, gone: Action) -> None:
-        """Stop for good, and call ``gone`` once there is no worker: its last tick has been told by then."""
-        self._gone = gone
-        self.stop()
-        if self._process is None:
     def lend(self, seconds: float) -> None:
         """Let go of the source: the worker tells its last second and ends, and another one starts so many
         seconds later, or when it is lent for 0.
@@ -232,6 +227,11 @@ class Keeper(Standing):
         self.state = "backoff"
         self._next_start = self._after(seconds, self.start)
 
+    def retire(self, gone: Action) -> None:
+        """Stop for good, and call ``gone`` once there is no worker: its last tick has been told by then."""
+        self._gone = gone
+        self.stop()
+        if self._process is None:
             self._leave()
 
     def _leave(self) -> None:
@@ -436,6 +436,8 @@ class Keeper(Standing):
         of_rung = self._rung_is_to_blame(trouble, status)
         if self._stopping:
             self._leave()
+        elif self._lent is not None:
+            self._rest(self._lent)
         elif self.state == "ended":
             self._listener.changed(self, "ended", "the recording is over")
         elif trouble is not None and trouble.final and not of_rung:
@@ -443,8 +445,6 @@ class Keeper(Standing):
         elif self.why == accelerator.AGAIN or self._goes_on_afresh(trouble):
             self.start()
         else:
-        elif self._lent is not None:
-            self._rest(self._lent)
             if self._died_of_tpu(status):
                 self._accelerator.blame(status)
                 of_rung = True  # what is mended by doing without counts for nothing
