@@ -14,8 +14,11 @@ from typing import Final, NamedTuple
 import msgspec
 
 from edged.config.shape import Config, File, Model, Pipeline
+from edged.units import NO_MODEL
 
 BUILTIN: Final = Model(file="builtin:activity")
+#: Models that are there without being defined, beside that one.
+PREDEFINED: Final = {"none": Model(file=NO_MODEL)}
 #: What is opened, made or decided once, at the start.
 FIXED: Final = (
     ("daemon", "state_dir"),
@@ -43,10 +46,14 @@ class Task(NamedTuple):
 def tasks(config: Config) -> dict[str, Task]:
     """What is to be done, by the names of the enabled pipelines, in the config's order."""
     return {
-        name: Task(one, tuple(config.models.get(rung, BUILTIN) for rung in (one.model, *one.ladder)))
+        name: Task(one, tuple(_model(config, rung) for rung in (one.model, *one.ladder)))
         for name, one in config.pipelines.items()
         if one.enabled
     }
+
+
+def _model(config: Config, name: str) -> Model:
+    return config.models.get(name) or PREDEFINED.get(name, BUILTIN)
 
 
 def stamps(pipeline: Pipeline, *models: Model) -> Stamps:

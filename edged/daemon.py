@@ -108,6 +108,7 @@ class Daemon:
         """Once here; ``reload`` reads it again."""
         config = self._config = load(self._path)
         self._journal.heed(config.daemon.log_level)
+        self._roster.runtime_dir = Path(config.daemon.runtime_dir)
         self._tally = Tally(self._reactor, self._note, config.store.keep, config.store.commit_every)
         self._governor = Governor(self._reactor, self._roster, self._note, config)
         parts = (self._roster, self._tally, self._herald, self._journal, self._governor)

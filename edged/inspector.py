@@ -53,7 +53,8 @@ class Pace:
     the last of them speaks.
     """
 
-    def __init__(self, rate: float, now: float) -> None:
+    def __init__(self, rate: float, now: float, least_hold: float = 0.0) -> None:
+        self._least_hold = least_hold
         self._asked: deque[tuple[float, float]] = deque([(now, rate)], MOST_RATES)
         self._extra = 0
         self._speaks = 0.0  # seconds beyond the last tick for which the last frame may still stand
@@ -65,7 +66,7 @@ class Pace:
         self._extra += 1
         self._asked.append((now, rate))
         if self._speaks:
-            self._speaks = max(self._speaks, _hold(rate, fps))
+            self._speaks = max(self._speaks, self._hold(rate, fps))
 
     def check(self, tick: Tick, fps: float, since: float) -> None:
         """Raise ``WallError`` for a tick with more frames than there can be, or more time observed than its
@@ -75,11 +76,16 @@ class Pace:
             self._asked.popleft()
         rates = [rate for _, rate in self._asked]
         self._check_frames(tick, 0.0 if 0.0 in rates else max(rates))
-        hold = max(_hold(rate, fps) for rate in rates)
+        hold = max(self._hold(rate, fps) for rate in rates)
         if tick.observed > self._speaks + tick.analysed * hold + rounding.GRAIN:
             raise WallError("it observed for longer than its frames speak for")
         left = self._speaks - (tick.end - tick.start)
         self._speaks = hold if tick.analysed else max(0.0, left)
+
+    def _hold(self, rate: float, fps: float) -> float:
+        """Seconds that a value holds, as the worker's loop has it."""
+        rate = min(filter(None, (rate, fps)), default=0.0)
+        return max(TICK, HOLD_FRAMES / rate if rate else 0.0, self._least_hold)
 
     def _check_frames(self, tick: Tick, rate: float) -> None:
         span = tick.end - tick.start
@@ -90,18 +96,13 @@ class Pace:
         self._extra -= beyond
 
 
-def _hold(rate: float, fps: float) -> float:
-    """Seconds that a value holds, as the worker's loop has it."""
-    rate = rate or fps
-    return max(TICK, HOLD_FRAMES / rate) if rate else TICK
-
-
 class Inspector:
     """Holds what one worker sends against the rules.
 
     ``recorded`` is for a recording read as fast as it goes: its own clock starts at 0 and may run ahead of
     ours. ``threads`` are the most that each rung may have. ``rate`` is what the worker was first asked for,
-    in frames per second (0: all). ``vocabulary`` is of all workers of this pipeline.
+    in frames per second (0: all). ``vocabulary`` is of all workers of this pipeline. A value holds for at
+    least ``least_hold`` seconds.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Inspector:
         examine: bool = False,
         rate: float = 0.0,
         vocabulary: Vocabulary | None = None,
+        least_hold: float = 0.0,
     ) -> None:
         self._series = series
         self._units = tuple(series[one].unit for one in valued(series))
@@ -124,7 +126,7 @@ class Inspector:
         self._owed, self._cpu = 0, 0.0
         # Each of these may be declined once, unasked: it looked at them before it began.
         self._examined = set(range(len(threads))) - {rung} if examine else set()
-        self._pace = Pace(rate, now)
+        self._pace = Pace(rate, now, least_hold)
         self._vocabulary = vocabulary or Vocabulary()
         self._started = self._last_arrival = now
         self._rate, self._burst = (RECORDED_RATE, RECORDED_RATE) if recorded else (LIVE_RATE, float(BURST))

@@ -1,6 +1,7 @@
 """One worker's process, exec'd, and the daemon's end of its wall.
 
-It is exec'd, never merely forked: with an empty environment, the wall as its only descriptor (0, 1 and 2 are
+It is exec'd, never merely forked: with an empty environment, the wall as its only descriptor but for the
+socket of a feed (0, 1 and 2 are
 /dev/null: libraries print, and what they print might be of what they saw), in a session of its own.
 """
 
@@ -24,19 +25,19 @@ WALL_DESCRIPTOR = 3
 
 class Process:
     """One exec'd worker and the daemon's end of its wall. ``command`` is what is exec'd, before the number of
-    the wall's descriptor.
+    the wall's descriptor. ``lent`` is the descriptor of its feed's socket, above ``wall.FEED``; -1 for none.
 
     Raises ``WallError`` when the task is larger than the wall lets pass, ``OSError`` when there is no room
     for another process; then there is none.
     """
 
-    def __init__(self, assignment: wall.Assignment, command: tuple[str, ...]) -> None:
+    def __init__(self, assignment: wall.Assignment, command: tuple[str, ...], lent: int = -1) -> None:
         ours, theirs = wall.pair()
         self.channel = wall.Channel(ours, wall.Up)
         try:
             with theirs:
                 self.channel.send(assignment)  # it waits there for who will read it
-                self.pid = _spawned(theirs.fileno(), command)
+                self.pid = _spawned(theirs.fileno(), command, lent)
             self.pidfd = _watched(self.pid)
         except BaseException:
             self.channel.close()
@@ -82,12 +83,12 @@ class Process:
         return os.waitstatus_to_exitcode(status)
 
 
-def _spawned(end: int, command: tuple[str, ...]) -> int:
+def _spawned(end: int, command: tuple[str, ...], lent: int) -> int:
     return os.posix_spawn(
         command[0],
         [*command, str(WALL_DESCRIPTOR)],
         {},
-        file_actions=_descriptors(end),
+        file_actions=_descriptors(end, lent),
         setsid=True,
         setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
     )
@@ -105,16 +106,21 @@ def _watched(pid: int) -> int:
 FileAction = tuple[int, int] | tuple[int, int, int] | tuple[int, int, str, int, int]
 
 
-def _descriptors(end: int) -> list[FileAction]:
-    """What becomes of the descriptors: 0, 1 and 2 lead nowhere, the wall stands at its number, nothing else
-    is left.
+def _descriptors(end: int, lent: int = -1) -> list[FileAction]:
+    """What becomes of the descriptors: 0, 1 and 2 lead nowhere, the wall stands at its number and what is
+    ``lent`` at its own, nothing else is left.
 
     Ours close on exec, but whoever started the daemon may have left it one that does not. The end may
     already stand where it should: posix_spawn's dup2 onto itself keeps it open.
     """
     null: list[FileAction] = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
-    left: list[FileAction] = [(os.POSIX_SPAWN_CLOSE, one) for one in _inheritable()]
-    return [(os.POSIX_SPAWN_DUP2, end, WALL_DESCRIPTOR), *null, *left]
+    moved: list[FileAction] = [(os.POSIX_SPAWN_DUP2, end, WALL_DESCRIPTOR)]
+    if lent >= 0:
+        moved.append((os.POSIX_SPAWN_DUP2, lent, wall.FEED))
+    left: list[FileAction] = [
+        (os.POSIX_SPAWN_CLOSE, one) for one in _inheritable() if lent < 0 or one != wall.FEED
+    ]
+    return [*moved, *null, *left]
 
 
 def _inheritable() -> list[int]:

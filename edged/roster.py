@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Protocol
 
+from edged import feeds
 from edged.changes import Task
+from edged.config.shape import Feed
 from edged.reactor import Reactor
 from edged.series import series_of
 from edged.supervise import STOP_PATIENCE, Keeper, Listener
@@ -48,6 +51,8 @@ class Roster:
         self._keepers: dict[str, Keeper] = {}
         self._leaving: dict[str, Keeper] = {}
         self._closed = False
+        #: The daemon's runtime directory, where feeds have their sockets.
+        self.runtime_dir = Path()
 
     def __iter__(self) -> Iterator[Keeper]:
         return iter(self._keepers.values())
@@ -88,7 +93,9 @@ class Roster:
 
     def _hired(self, name: str, task: Task) -> Keeper:
         series = series_of(name, task.pipeline)
-        keeper = Keeper(self._reactor, self._listener, name, task.pipeline, task.models, series)
+        fed = isinstance(task.pipeline.source, Feed)
+        feed = feeds.Feed(feeds.path(self.runtime_dir, name)) if fed else None
+        keeper = Keeper(self._reactor, self._listener, name, task.pipeline, task.models, series, feed)
         self._wait(keeper)
         return keeper
 

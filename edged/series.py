@@ -12,6 +12,7 @@ from typing import Final
 
 from edged.config.shape import Measure, Pipeline
 from edged.nouns import Series
+from edged.units import channels_of, unit_of
 
 #: A level has the unit that its owner gives it, or its sensor.
 UNITS: Final = {
@@ -46,7 +47,7 @@ def valued(series: tuple[Series, ...]) -> tuple[int, ...]:
 def series_of(name: str, pipeline: Pipeline) -> tuple[Series, ...]:
     """The series of one pipeline, in the order of its config: label by label, place by place."""
     return tuple(
-        Series(name, one.kind, label, place, _unit(one))
+        Series(name, one.kind, label, place, _unit(pipeline, one, label))
         for one in pipeline.measures
         for label in one.labels or ("",)
         for place in places(pipeline, one)
@@ -66,7 +67,15 @@ def places(pipeline: Pipeline, one: Measure) -> tuple[str, ...]:
     return one.zones or ("",)
 
 
-def _unit(one: Measure) -> str:
+def _unit(pipeline: Pipeline, one: Measure, label: str) -> str:
     if one.kind == "speed":
         return one.unit or UNITS["speed"]
+    if one.kind == "level" and not one.unit and pipeline.model == "none":
+        return unit_of(pipeline.source, label or _only(pipeline))
     return UNITS.get(one.kind, one.unit)
+
+
+def _only(pipeline: Pipeline) -> str:
+    """The one channel of a sensor that has no other."""
+    channels = channels_of(pipeline.source)
+    return channels[0] if len(channels) == 1 else ""

@@ -21,6 +21,7 @@ from edged.config.shape import Model, Pipeline, recorded
 from edged.demise import death, sentence
 from edged.directions import Directions
 from edged.errors import WallError
+from edged.feeds import Feed
 from edged.hanging import Hanging
 from edged.inspector import Inspector
 from edged.nouns import Series
@@ -28,6 +29,7 @@ from edged.process import Process
 from edged.quarantine import Quarantine
 from edged.reactor import Action, Reactor, Timer
 from edged.standing import Standing
+from edged.units import least_hold
 from edged.vocabulary import Vocabulary
 from edged.warden import Attempt, Warden
 
@@ -73,10 +75,12 @@ class Keeper(Standing):
         pipeline: Pipeline,
         models: tuple[Model, ...],
         series: tuple[Series, ...],
+        feed: Feed | None = None,
     ) -> None:
         self._reactor, self._listener = reactor, listener
         self.name, self.pipeline, self.models, self.series = name, pipeline, models, series
         self.recorded = recorded(pipeline.source)
+        self._feed = feed
         self.state, self.why, self.restarts = "starting", "", 0
         self.ready: wall.Ready | None = None
         self.tick: wall.Tick | None = None
@@ -130,7 +134,7 @@ class Keeper(Standing):
         at = self.directions.begin(now)
         threads = tuple(one.threads for one in self.models)
         look = not self._examined
-        about = (self.pipeline.rate, self._vocabulary)
+        about = (self.pipeline.rate, self._vocabulary, least_hold(self.pipeline.source))
         self._inspector = Inspector(self.series, self.recorded, now, threads, at[0], look, *about)
         task = wall.Assignment(
             wall.PROTOCOL,
@@ -143,7 +147,8 @@ class Keeper(Standing):
             examine=not self._examined,
         )
         try:
-            process = self._process = self._heeded = Process(task, COMMAND)
+            lent = self._feed.open() if self._feed is not None else -1
+            process = self._process = self._heeded = Process(task, COMMAND, lent)
         except WallError as error:
             self._refuse(f"{error.message}: does its model have many labels? labels_file is for those")
             return
@@ -236,6 +241,8 @@ class Keeper(Standing):
 
     def _leave(self) -> None:
         self.state = "ended"
+        if self._feed is not None:
+            self._feed.close()
         gone, self._gone = self._gone, None
         if gone is not None:
             gone()

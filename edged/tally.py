@@ -357,7 +357,7 @@ def _coverage(keeper: Keeper, tick: wall.Tick) -> Coverage:
     paused = min(paused, untold)
     unexcused = untold - paused if untold - paused > ROUNDING else 0.0
     return Coverage(
-        expected=rate * span if rate else float(tick.analysed),
+        expected=rate * span if rate and not irregular(keeper.pipeline.source) else float(tick.analysed),
         analysed=tick.analysed,
         observed=tick.observed,
         throttled=throttled,

@@ -26,6 +26,7 @@ from edged.nouns import Amount, Entry, Series
 PROTOCOL: Final = 3
 LARGEST: Final = 16 * 1024  # bytes; 20 series need about 1 KiB a tick
 TICK: Final = 1.0  # seconds
+FEED: Final = 4  #: the descriptor under which a worker has its feed's socket
 MOST_SERIES: Final = 256
 MOST_THREADS: Final = 16
 BURST: Final = 16  # messages that may come at once; after a stall a worker has a few ticks to hand over

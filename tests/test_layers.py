@@ -54,7 +54,7 @@ SIDES = {
         "warden",
     },
     # Values and the wire: both may use these.
-    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "amounts", "syscalls", "config.shape"},
+    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "amounts", "syscalls", "config.shape", "units"},
     # Written by us, run by the worker, listed by the command: knows neither side.
     "models": {"models"},
 }

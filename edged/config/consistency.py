@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edged.config import duration, measures, measures, sensors, shape, sound
+from edged.config import duration, measures, sensors, shape, sound
 from edged.config.lines import Path
 from edged.config.polygon import flaw
 from edged.config.problem import Problem, dotted, likely, listed, shown
@@ -75,12 +75,9 @@ def contradictions(
         yield from _source(pipeline.source, (*path, "source"))
         yield from _zones(pipeline, path)
         yield from measures.drawn(pipeline, path)
-        yield from measures.drawn(pipeline, path)
         yield from _references(pipeline, path, raw)
         yield from _ladder(pipeline, path, raw, config.models)
         yield from _known_zones(pipeline, path, raw, paths)
-        zones, lines = (_names(raw, *map(str, path), one) for one in ("zones", "lines"))
-        yield from measures.drawings(pipeline, path, zones, lines, paths)
         zones, lines = (_names(raw, *map(str, path), one) for one in ("zones", "lines"))
         yield from measures.drawings(pipeline, path, zones, lines, paths)
         yield from _measures(name, pipeline, config.models, paths)
@@ -298,8 +295,6 @@ def _measures(
         path = paths.get(id(measure), ("pipelines", name))
         yield from _doubles(measure.labels, (*path, "labels"))
         yield from _doubles(measure.zones, (*path, "zones"))
-        yield from _doubles(measure.lines, (*path, "lines"))
-        yield from measures.fitting(measure, path)
         yield from _doubles(measure.lines, (*path, "lines"))
         yield from measures.fitting(measure, path)
         if model:

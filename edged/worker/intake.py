@@ -1,4 +1,4 @@
-"""What a model takes: one picture, or a window of samples. Values only."""
+"""What a model takes: one picture, or a window of samples, or plain numbers. Values only."""
 
 from __future__ import annotations
 
@@ -41,4 +41,16 @@ class Window(NamedTuple):
     rate: float = 0.0
 
 
-Intake = Picture | Window
+class Numbers(NamedTuple):
+    """A sensor's own numbers, one for each channel: no model takes them."""
+
+    channels: int
+    dtype: str = "float32"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's."""
+        return 1, self.channels
+
+
+Intake = Picture | Window | Numbers

@@ -19,11 +19,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from edged.config import shape
 from edged.config.shape import Model
 from edged.errors import EdgedError, RefusedError, UnavailableError, fault
+from edged.units import NO_MODEL
 from edged.wall import Assignment, Declined
 from edged.worker.decode.choice import held
-from edged.worker.intake import Intake, Picture
+from edged.worker.intake import Intake, Numbers, Picture
 from edged.worker.measure import Memory, Meter, meter
 from edged.worker.prepare import Preparation
 from edged.worker.reader import Prepare
@@ -31,6 +33,8 @@ from edged.worker.runtime import Network, interpreter, kind_of, open_network
 from edged.worker.runtime.plan import planned, resolved
 from edged.worker.shelf import shelf
 from edged.worker.source import Want, WantWindow
+from edged.worker.source.sensor import channels
+from edged.worker.straight import Straight, asked, mean
 from edged.worker.window import WindowPreparation, layout
 
 Shape = tuple[int, ...]
@@ -68,13 +72,24 @@ class Ladder:
         began = time.perf_counter()
         threads = self.threads(rung, threads)
         model = msgspec.structs.replace(self._task.models[rung], threads=threads)
-        network = open_network(model, self._cpu_because)
+        network = self._network(model)
         if self.wants_tpu(rung):
             self._cpu_because = network.cpu_because  # a locked worker cannot try again
         count = self._meter(rung, network)
         return Footing(
             rung, threads, network, count, preparation(network.intake), time.perf_counter() - began
         )
+
+    @property
+    def source(self) -> shape.Source:
+        """What is to be opened: without a model no more of a sensor than the measures ask for."""
+        pipeline = self._task.pipeline
+        return asked(pipeline) if self._task.models[0].file == NO_MODEL else pipeline.source
+
+    def _network(self, model: Model) -> Network:
+        if model.file == NO_MODEL:
+            return Straight(channels(self.source))
+        return open_network(model, self._cpu_because)
 
     def examined(self) -> Iterator[Declined]:
         """Try every rung but the one to begin on, on the CPU and one at a time: those that cannot be had.
@@ -97,6 +112,8 @@ class Ladder:
         told when it is asked for.
         """
         for model in self._task.models:
+            if model.file == NO_MODEL:
+                continue
             with suppress(EdgedError):
                 shelf.hold(resolved(model.file))
                 interpreter.brought_in(kind_of(model))
@@ -130,6 +147,8 @@ class Ladder:
         intake = footing.network.intake
         if isinstance(intake, Picture):
             return Want(*self._picture(footing), rate)
+        if isinstance(intake, Numbers):
+            return WantWindow(0, intake.channels, 0.0, rate)
         return WantWindow(*layout(intake), intake.rate, rate)
 
     def _picture(self, footing: Footing) -> tuple[int, int, int]:
@@ -145,6 +164,8 @@ class Ladder:
 
 def preparation(intake: Intake) -> Prepare:
     """What makes an input's tensors."""
+    if isinstance(intake, Numbers):
+        return mean
     return Preparation(intake) if isinstance(intake, Picture) else WindowPreparation(intake)
 
 

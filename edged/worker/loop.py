@@ -24,6 +24,7 @@ from edged import rounding, wall
 from edged.config import shape
 from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError, WallError, fault
 from edged.series import valued
+from edged.units import least_hold
 from edged.worker.intake import Intake, Picture
 from edged.worker.measure import Left, Sums
 from edged.worker.measure.amounts import Amounts
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 HOLD_FRAMES = 2.0
 #: A first frame that has not come by then will not: cameras take up to 3 s to start.
 FIRST_FRAME = 20.0  # seconds
+#: So long a sensor is waited for before its worker is locked and ready without a number.
+PATIENT_FOR = 2.0  # seconds
 #: A source that is so long at one read hangs in its driver; it comes back within a second, or says why not.
 #: Of a recording a read may be many frames' decoding on a slow board.
 HUNG, HUNG_RECORDING = 2.5, 30.0  # seconds
@@ -96,7 +99,7 @@ def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
         ladder = Ladder(assignment)
         lacking = list(ladder.examined()) if assignment.examine else []
         footing = ladder.footing(assignment.rung, assignment.threads)
-        config, rate = assignment.pipeline.source, assignment.pipeline.rate
+        config, rate = ladder.source, assignment.pipeline.rate
         want = ladder.want(footing, rate)
         watch = Watch(assignment.pipeline.blind_when) if isinstance(want, Want) and _films(config) else None
         reader = Reader(opened(config, want), footing.prepare, watch)
@@ -134,6 +137,8 @@ class Looker:
         self._valued = np.array(places, np.intp)
         self._amounts = Amounts()
         self._recorded = shape.recorded(assignment.pipeline.source)
+        self._patient = isinstance(assignment.pipeline.source, shape.Sensor)
+        self._least_hold = least_hold(assignment.pipeline.source)
         self._hung = HUNG_RECORDING if isinstance(assignment.pipeline.source, shape.File) else HUNG
         self._rate, self._paused, self._stop = assignment.pipeline.rate, False, False
         self._number = self._analysed = self._all = self._dropped = 0
@@ -152,11 +157,14 @@ class Looker:
         ``lacking`` are the rungs that cannot be had.
         """
         first = self._first()
-        start = self._stamp(first)
+        start = time.monotonic() if first is None else self._stamp(first)
         self._sums = Sums(self._units, start, self._hold())
         self._told = time.monotonic()
         self._next = math.floor(start) + wall.TICK if self._recorded else self._told + wall.TICK
-        self._look(first)
+        if first is None:
+            self._rehearse()
+        else:
+            self._look(first)
         locked = lock(Wanted(self._purposes), self._hand_over)
         self._cpu = time.process_time()
         for message in (self._ready(Locked((*narrowed, *locked.lacking))), *lacking):
@@ -175,11 +183,20 @@ class Looker:
         """From here on the kernel asks the daemon."""
         self._channel.send_with(wall.Watched(), listener)
 
-    def _first(self) -> Prepared:
-        deadline = time.monotonic() + FIRST_FRAME
+    def _rehearse(self) -> None:
+        """An inference on nothing, whose outcome nobody looks at: what it needs is opened before the lock."""
+        network = self._climb.footing.network
+        network.infer(np.zeros(network.intake.shape, network.intake.dtype), 0.0)
+        network.reset()
+
+    def _first(self) -> Prepared | None:
+        """The first frame; None for a sensor that takes its time: a feed may be silent for hours."""
+        deadline = time.monotonic() + (PATIENT_FOR if self._patient else FIRST_FRAME)
         while time.monotonic() < deadline:
             if (first := self._reader.get(1.0)) is not None:
                 return first
+        if self._patient:
+            return None
         raise UnavailableError(
             f"the source gave no picture within {FIRST_FRAME:.0f} s", "is the camera plugged in and free?"
         )
@@ -373,8 +390,11 @@ class Looker:
             self._reader.discard()
 
     def _hold(self) -> float:
-        rate = self._rate or rounding.rate(self._reader.fps)
-        return max(wall.TICK, HOLD_FRAMES / rate) if rate else wall.TICK
+        """For so long the last frame speaks: two frame times at the rate that there is, and at least a tick;
+        a sensor's number for as long as its source says.
+        """
+        rate = min(filter(None, (self._rate, rounding.rate(self._reader.fps))), default=0.0)
+        return max(wall.TICK, HOLD_FRAMES / rate if rate else 0.0, self._least_hold)
 
     def _end(self) -> None:
         """The last frame stood for one frame's time like any other."""

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.errors import RefusedError
-from edged.worker.intake import Window
+from edged.worker.intake import Numbers, Window
 
 
-def layout(window: Window) -> tuple[int, int]:
+def layout(window: Window | Numbers) -> tuple[int, int]:
     """(samples, channels) of an input: [1, 15600] is 15600 of 1, [1, 128, 6] is 128 of 6, [15600] too."""
+    if isinstance(window, Numbers):
+        return window.shape[0], window.channels
     sizes = [one for one in window.shape if one != 1] or [1]
     if len(sizes) == 1:
         return sizes[0], 1

@@ -30,6 +30,8 @@ def readable(task: Assignment) -> Iterator[str]:
         yield from _of_model(model)
     if isinstance(task.pipeline.source, shape.File):
         yield from _of_recording(Path(task.pipeline.source.path))
+    if isinstance(task.pipeline.source, shape.Sysfs):
+        yield from (one.path for one in task.pipeline.source.channels.values() if one.path)
 
 
 def _of_recording(path: Path) -> Iterator[str]:

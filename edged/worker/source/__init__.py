@@ -42,9 +42,10 @@ class Want(msgspec.Struct, frozen=True):
 
 
 class WantWindow(msgspec.Struct, frozen=True):
-    """What a model of samples takes: windows of ``length`` samples of ``channels`` numbers each (0: as many
-    as the source has), ``sample_rate`` of them a second (0: the source's own), at most ``rate`` windows a
-    second (0: as many as there are). Windows may overlap; the last sample of a window is the newest.
+    """What a model of samples takes: windows of ``length`` samples (0: no windows, but the mean of those that
+    came since the last frame, as one) of ``channels`` numbers each (0: as many as the source has),
+    ``sample_rate`` of them a second (0: the source's own), at most ``rate`` windows a second (0: as many as
+    there are). Windows may overlap; the last sample of a window is the newest.
     """
 
     length: int
@@ -59,7 +60,12 @@ class Source(Protocol):
     fps: float  #: frames per second that it delivers at most, 0 if unknown
     recorded: bool  #: True: its own clock from 0, every frame due is delivered, however slowly it is read
     rate: float  #: frames per second wanted, 0 for all; may be set at any time
-    dropped: int  #: frames that were due but came too late to be read, since it was opened
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were due but came too late to be read, since it was opened; of a sensor also lines that
+        were none, and samples that it did not give.
+        """
 
     def read(self, timeout: float) -> Frame | None:
         """The next frame due, None when none came within ``timeout`` seconds (then try again).
@@ -98,11 +104,9 @@ def _of_samples(config: shape.Source, want: WantWindow) -> Source:
             from edged.worker.source.microphone import MicrophoneSource
 
             return MicrophoneSource(config, want)
-    raise RefusedError(
-        f"the model takes {want.length} samples at a time, and a source of kind "
-        f"{type(config).__name__.lower()} gives pictures",
-        "take a model of pictures, or a source of samples",
-    )
+    from edged.worker.source import sensor
+
+    return sensor.opened(config, want)
 
 
 def _of_pictures(config: shape.Source, want: Want) -> Source:

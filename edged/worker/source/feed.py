@@ -1,0 +1,117 @@
+"""The feed source: numbers that any local program writes to a socket (docs/sensors.md).
+
+The daemon made the socket, shut its writing side and handed it over: nothing goes out by it. Each datagram is
+one line or several.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import time
+from typing import Final
+
+from edged.config import shape
+from edged.errors import UnavailableError
+from edged.wall import FEED
+from edged.worker.source import Frame, WantWindow
+from edged.worker.source.lines import Lines
+from edged.worker.source.samples import Gathering, agreed
+
+LARGEST: Final = 4096  # bytes of a datagram
+MOST_LINES: Final = 64  # of a datagram
+BURST, BREATHER = 50, 0.02  # datagrams of one read that come at once; seconds between those after it
+#: Nobody was reading for so long: what waits is of an unknown time.
+STALE: Final = 2.5  # seconds
+MOST_STALE: Final = 10_000  # datagrams that are thrown away at once: somebody may write faster than we do
+
+
+class FeedSource:
+    """One sample a line. Bad lines are counted as dropped, and never told."""
+
+    recorded = False
+
+    def __init__(self, config: shape.Feed, want: WantWindow, descriptor: int = FEED) -> None:
+        try:
+            there = stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+        except OSError:
+            there = False
+        if not there:
+            raise UnavailableError("nothing is fed here", "a feed is read while the daemon runs")
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        own = agreed(want, config.sample_rate, "the feed")
+        self._gathering = Gathering(want, list(config.channels))
+        self._lines = Lines(config.channels, config.timeout)
+        self.fps = self._gathering.fps(own)
+        self._lost, self._looked = 0, -STALE
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    @property
+    def rate(self) -> float:
+        """See ``Source``."""
+        return self._gathering.rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self._gathering.rate = rate
+
+    @property
+    def dropped(self) -> int:
+        """See ``Source``."""
+        return self._lines.bad + self._lost + self._gathering.dropped
+
+    def read(self, timeout: float) -> Frame | None:
+        """See ``Source``. A feed that is silent is no device that is lost: it is waited for."""
+        now = time.monotonic()
+        deadline = now + timeout
+        if now - self._looked >= STALE:
+            self._throw_away()
+        taken = 0
+        while (wait := self._gathering.wait(now)) != 0.0 and now < deadline:
+            if taken >= BURST:  # who writes without end is made to wait, instead of keeping a core busy
+                time.sleep(BREATHER)
+            until = deadline if wait is None else min(deadline, now + wait)
+            if self._poll.poll(max(0.0, until - now) * 1e3):
+                self._take()
+                taken += 1
+            now = time.monotonic()
+        self._looked = now
+        return self._gathering.taken(now) if self._gathering.wait(now) == 0.0 else None
+
+    def close(self) -> None:
+        """Give the socket back. May be called twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _take(self) -> None:
+        said = self._datagram()
+        if said is None:
+            return
+        lines = said.split(b"\n", MOST_LINES)
+        if len(said) > LARGEST or len(lines) > MOST_LINES:
+            self._lost += 1
+            return
+        now = time.monotonic()
+        for line in lines:
+            sample = self._lines.sample(line, now)
+            if sample is not None:
+                self._gathering.add(sample, now)
+
+    def _datagram(self) -> bytes | None:
+        """The next one, None when there is none; one byte more than is allowed shows that it was cut off."""
+        try:
+            return os.read(self._descriptor, LARGEST + 1)
+        except BlockingIOError:
+            return None
+
+    def _throw_away(self) -> None:
+        for _ in range(MOST_STALE):
+            if self._datagram() is None:
+                break
+            self._lost += 1
+        self._lines.forget()
+        self._gathering.forget()

@@ -1,0 +1,161 @@
+"""The serial source: lines of numbers on a serial line, such as an Arduino prints them.
+
+The kernel's own terminal interface is enough: termios(3), by the standard library.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import termios
+import time
+from typing import Final, NoReturn
+
+from edged.config import shape
+from edged.errors import RefusedError, UnavailableError
+from edged.worker.source import Frame, WantWindow
+from edged.worker.source.lines import LONGEST, Lines
+from edged.worker.source.samples import Gathering, agreed
+
+CHUNK: Final = 4096
+#: Of the list of tcgetattr(3): input, output, control, local, speeds, characters.
+INPUT, OUTPUT, CONTROL, LOCAL, IN_SPEED, OUT_SPEED, CHARACTERS = range(7)
+
+TROUBLES: Final = {
+    errno.ENOENT: ("there is no device {}", "is it plugged in? /dev/serial/by-id has names that stay"),
+    errno.ENODEV: ("the device at {} was unplugged", "plug it in again"),
+    errno.ENXIO: ("there is nothing behind {}", "is it plugged in?"),
+    errno.EIO: ("the device at {} was unplugged", "plug it in again"),
+    errno.EACCES: ("{} may not be opened", "the user edged must be in the group dialout"),
+    errno.EPERM: ("{} may not be opened", "the user edged must be in the group dialout"),
+    errno.EBUSY: ("another program uses {}", "stop it: a serial line has one reader"),
+}
+
+
+class SerialSource:
+    """One sample a line. Bad lines are counted as dropped, and never told."""
+
+    recorded = False
+
+    def __init__(self, config: shape.Serial, want: WantWindow) -> None:
+        self._config = config
+        own = agreed(want, config.sample_rate, config.device)
+        self._gathering = Gathering(want, list(config.channels))
+        self._lines = Lines(config.channels, config.timeout)
+        self.fps = self._gathering.fps(own)
+        self._rest, self._whole = b"", False  # the first line may be half of one
+        self._long = False
+        self._heard = time.monotonic()
+        self._descriptor = -1
+        try:
+            self._descriptor = os.open(
+                config.device, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+            )
+            _set(self._descriptor, speed(config.baud))
+        except (OSError, termios.error) as error:
+            self.close()
+            self._troubled(error)
+        except RefusedError:
+            self.close()
+            raise
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
+
+    @property
+    def rate(self) -> float:
+        """See ``Source``."""
+        return self._gathering.rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self._gathering.rate = rate
+
+    @property
+    def dropped(self) -> int:
+        """See ``Source``."""
+        return self._lines.bad + self._gathering.dropped
+
+    def read(self, timeout: float) -> Frame | None:
+        """See ``Source``."""
+        deadline = time.monotonic() + timeout
+        while (wait := self._gathering.wait(now := time.monotonic())) != 0.0:
+            until = deadline if wait is None else min(deadline, now + wait)
+            if self._poll.poll(max(0.0, until - now) * 1e3):
+                self._take()
+            elif time.monotonic() >= deadline:
+                break
+        now = time.monotonic()
+        if self._gathering.wait(now) == 0.0:
+            return self._gathering.taken(now)
+        if now - self._heard >= self._config.timeout:
+            raise UnavailableError(
+                f"the device at {self._config.device} said nothing for {now - self._heard:.0f} s",
+                "does it run, and at this baud?",
+            )
+        return None
+
+    def close(self) -> None:
+        """Give the line back. May be called twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _take(self) -> None:
+        try:
+            said = os.read(self._descriptor, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._troubled(error)
+        if not said:  # a line that hung up
+            self._troubled(OSError(errno.EIO, ""))
+        self._heard = time.monotonic()
+        *lines, self._rest = (self._rest + said).split(b"\n")
+        for line in lines:
+            if self._whole and not self._long:
+                self._heed(line)
+            self._whole, self._long = True, False
+        if len(self._rest) > LONGEST:  # no end of a line for so long: nothing of it is kept
+            self._lines.bad += not self._long
+            self._rest, self._long = b"", True
+
+    def _heed(self, line: bytes) -> None:
+        sample = self._lines.sample(line, self._heard)
+        if sample is not None:
+            self._gathering.add(sample, self._heard)
+
+    def _troubled(self, error: OSError | termios.error) -> NoReturn:
+        path = self._config.device
+        number = error.args[0] if error.args else 0
+        if number in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
+            raise RefusedError(
+                f"{path} is no serial line", "it is /dev/ttyUSB0, /dev/ttyACM0 or the like"
+            ) from None
+        found, hint = TROUBLES.get(number, ("the device at {} failed", "plug it in anew"))
+        raise UnavailableError(found.format(path), hint) from None
+
+
+def speed(baud: int) -> int:
+    """termios' constant. Raises ``RefusedError`` for a speed that it does not have."""
+    found = getattr(termios, f"B{baud}", None)
+    if found is None:
+        known = sorted(int(one[1:]) for one in dir(termios) if one[0] == "B" and one[1:].isdigit())
+        raise RefusedError(
+            f"{baud} baud is no speed of a serial line here",
+            f"one of {', '.join(map(str, (one for one in known if one >= 50)))}",
+        )
+    return int(found)
+
+
+def _set(descriptor: int, rate: int) -> None:
+    """Raw, 8 bits, no parity, no modem; what came before is forgotten. Nobody else may open it meanwhile."""
+    fcntl.ioctl(descriptor, termios.TIOCEXCL)
+    mode = termios.tcgetattr(descriptor)
+    mode[INPUT] = mode[OUTPUT] = mode[LOCAL] = 0
+    mode[CONTROL] = termios.CS8 | termios.CREAD | termios.CLOCAL
+    mode[IN_SPEED] = mode[OUT_SPEED] = rate
+    mode[CHARACTERS][termios.VMIN], mode[CHARACTERS][termios.VTIME] = 1, 0
+    termios.tcsetattr(descriptor, termios.TCSANOW, mode)
+    termios.tcflush(descriptor, termios.TCIFLUSH)
