@@ -8,13 +8,16 @@ near is larger in the picture and faster by the same factor.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: A velocity that nothing is known of yet, and how it changes: sizes a second, sizes per second^1.5.
-SPEED, SWERVE = 0.9, 0.6
+#: How velocities change: pace per square root of a second. The *pace* is what things of a kind are known to
+#: move at, in sizes a second.
+SWERVE = 0.6
 #: How a width or height changes by itself: shares of it per square root of a second.
 GROWTH = 0.12
 #: What a detector's boxes are off by: shares of the box, and of the picture.
@@ -22,40 +25,47 @@ JITTER, GRAIN = 0.06, 0.004
 #: A thing that came in over the picture's edge may be so much larger than what was seen of it.
 CUT = 0.5  # shares of its size
 #: The velocity that a thing may have taken on since it was last seen: stops, starts and turns are sudden.
-TURN = 0.9  # sizes a second
+TURN = 1.0  # paces
 LEAST = 0.002  # of the picture: no box is smaller
 
 #: Columns of the state: middle, size, velocity; variances; 2 of each: x and y.
 MIDDLE, SIZE, SPEEDS = slice(0, 2), slice(2, 4), slice(4, 6)
 POSITION_VAR, SIZE_VAR, SPEED_VAR, COVARIANCE = slice(6, 8), slice(8, 10), slice(10, 12), slice(12, 14)
-UNSEEN = 14  # seconds
-COLUMNS = 15
+UNSEEN, PACE = 14, 15  # seconds, sizes a second
+COLUMNS = 16
 
 
-def begun(middles: Floats, sizes: Floats, cut: NDArray[np.bool_]) -> Floats:
+def begun(middles: Floats, sizes: Floats, cut: NDArray[np.bool_], paces: Sequence[float]) -> Floats:
     """States [m, COLUMNS] of boxes seen for the first time; ``cut`` [m, 2] by the picture's edge, x and y."""
     state = np.zeros((len(middles), COLUMNS))
     state[:, MIDDLE], state[:, SIZE] = middles, sizes
     noise = _noise(sizes)
     state[:, POSITION_VAR] = noise
     state[:, SIZE_VAR] = np.where(cut, (CUT * sizes.max(axis=1, keepdims=True)) ** 2, 2.0 * noise)
-    state[:, SPEED_VAR] = (SPEED * sizes.mean(axis=1, keepdims=True)) ** 2
+    state[:, PACE] = paces
+    state[:, SPEED_VAR] = paced(state) ** 2
     return state
+
+
+def paced(state: Floats) -> Floats:
+    """[n, 1]: what is a usual speed for them, in pictures a second."""
+    made: Floats = state[:, SIZE].mean(axis=1, keepdims=True) * state[:, PACE, None]
+    return made
 
 
 def advance(state: Floats, seconds: float) -> None:
     """Move all of them on by so much time, in place."""
     if not len(state) or seconds <= 0.0:
         return
-    size = state[:, SIZE].mean(axis=1, keepdims=True)
-    drift = (SWERVE * size) ** 2 * seconds
+    usual = paced(state) ** 2
+    drift = SWERVE**2 * seconds * usual
     variance, both = state[:, SPEED_VAR], state[:, COVARIANCE]
     state[:, MIDDLE] += state[:, SPEEDS] * seconds
     state[:, POSITION_VAR] += seconds * (2.0 * both + seconds * (variance + drift / 3.0))
     both += seconds * (variance + drift / 2.0)
     variance += drift
     # A velocity is never less certain than before anything was known of it.
-    excess = np.minimum(1.0, (SPEED * size) ** 2 / variance)
+    excess = np.minimum(1.0, usual / variance)
     variance *= excess
     both *= np.sqrt(excess)
     state[:, SIZE_VAR] += (GROWTH * state[:, SIZE]) ** 2 * seconds
@@ -73,7 +83,7 @@ def spread(state: Floats) -> Floats:
 
 def turned(state: Floats) -> Floats:
     """[n, 1]: by what a turn since it was last seen adds to the variance of a middle."""
-    made: Floats = (TURN * state[:, SIZE].mean(axis=1, keepdims=True) * state[:, UNSEEN, None]) ** 2
+    made: Floats = (TURN * paced(state) * state[:, UNSEEN, None]) ** 2
     return made
 
 

@@ -9,6 +9,8 @@ where nothing else explains the box.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,10 @@ CUT = 0.4
 CLUTTER = 0.4
 #: A score says that much, in nats for 1, and nothing at the middle of 0..1.
 TRUST = 3.0
+#: A box that shares so much of the smaller of both with a better one is its shadow: detectors put several
+#: boxes
+#: around one thing. That it shows a second thing is so much less likely, in nats.
+WITHIN, SHADOW = 0.5, 2.0
 #: Taken for another kind: this much less likely, in nats.
 OTHER_KIND = 4.0
 #: A detector's box that is no farther from the picture's edge ends there.
@@ -61,15 +67,41 @@ def residuals(edges: Floats, boxes: Floats, cut: NDArray[np.bool_]) -> Floats:
     return np.concatenate((middle, size), axis=2)
 
 
+class Boxes(NamedTuple):
+    """One frame's boxes [m, 4]: what they are taken for, with which score; which of them are *shadows*:
+    within a better one of their kind; which are *weak*: shadows, or not good enough to begin a track.
+    """
+
+    boxes: Floats
+    kinds: Sequence[str]
+    scores: Floats
+    shadow: NDArray[np.bool_]
+    weak: NDArray[np.bool_]
+
+
+def looked_at(boxes: Floats, kinds: Sequence[str], scores: Floats, least: float) -> Boxes:
+    """The boxes of a frame, compared with each other."""
+    better = scores[None] > scores[:, None]
+    if better.any():
+        if len(set(kinds)) > 1:
+            names = np.array(kinds)
+            better &= names[:, None] == names[None]
+        span = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+        span -= np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+        np.maximum(span, 0.0, out=span)
+        size = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        within = span[..., 0] * span[..., 1] >= WITHIN * np.minimum(size[:, None], size[None])
+        shadow = (better & within).any(axis=1)
+    else:
+        shadow = np.zeros(len(scores), np.bool_)
+    return Boxes(boxes, kinds, scores, shadow, shadow | (scores < least))
+
+
 def gains(
-    residual: Floats,
-    state: Floats,
-    spread: Floats,
-    same_kind: NDArray[np.bool_],
-    scores: Floats,
+    residual: Floats, state: Floats, spread: Floats, same_kind: NDArray[np.bool_], found: Boxes
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """[n, m]: what each pair is worth, in nats; above 0 it is more likely than not. And [n, m]: whether the
-    thing is more likely to have turned than to have gone on.
+    thing is more likely to have turned than to have gone on. A weak box only shows things that go on.
     """
     squares = residual * residual
     places, sizes = squares[..., :2], squares[..., 2:]
@@ -77,8 +109,9 @@ def gains(
     turned = _density(places, spread[:, :2] + motion.turned(state), math.log(TURNS))
     whole = _density(sizes, spread[:, 2:], math.log(1.0 - CUTS))
     cut = _density(sizes, spread[:, 2:] + (CUT * state[:, motion.SIZE]) ** 2, math.log(CUTS))
+    turned[:, found.weak] = cut[:, found.weak] = -np.inf
     worth: Floats = np.maximum(went_on, turned) + np.maximum(whole, cut)
-    worth += TRUST * (scores - 0.5) - math.log(CLUTTER)
+    worth += TRUST * (found.scores - 0.5) - SHADOW * found.shadow - math.log(CLUTTER)
     return np.where(same_kind, worth, worth - OTHER_KIND), turned > went_on
 
 

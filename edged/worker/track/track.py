@@ -40,12 +40,25 @@ class Track(NamedTuple):
 class Record:
     """What is remembered of a track besides its motion."""
 
-    __slots__ = ("began", "chances", "hits", "last", "misses", "number", "peak", "total", "votes")
+    __slots__ = (
+        "began",
+        "chances",
+        "clear",
+        "hits",
+        "kind",
+        "last",
+        "misses",
+        "number",
+        "peak",
+        "total",
+        "votes",
+    )
 
     def __init__(self, number: int, at: float) -> None:
-        self.number = number
+        self.number, self.kind = number, ""
         self.began: float = at
         self.last: float = at
+        self.clear = at  # when its box was last no other's shadow
         self.hits = self.chances = 0
         self.misses = 0  # in a row, up to now
         self.total: float = 0.0
@@ -60,16 +73,12 @@ class Record:
         self.total += score
         self.peak = max(self.peak, score)
         self.votes[kind] = self.votes.get(kind, 0.0) + score
+        self.kind = kind if len(self.votes) == 1 else max(self.votes, key=self.votes.__getitem__)
 
     def miss(self) -> None:
         """It was not."""
         self.chances += 1
         self.misses += 1
-
-    @property
-    def kind(self) -> str:
-        """What it was taken for with the most weight."""
-        return max(self.votes, key=self.votes.__getitem__)
 
     @property
     def sure(self) -> bool:

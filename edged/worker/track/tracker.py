@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,22 +10,31 @@ from numpy.typing import NDArray
 
 from edged.worker.track import motion
 from edged.worker.track.assignment import Pair, assigned
-from edged.worker.track.motion import SPEEDS, Floats
-from edged.worker.track.pairing import gains, residuals, touching
+from edged.worker.track.motion import SIZE, SPEEDS, Floats
+from edged.worker.track.pairing import Boxes, gains, looked_at, residuals, touching
 from edged.worker.track.track import Record, Track
 
 #: A box whose score is lower keeps nothing alive.
 LOWEST = 0.1
 #: Unseen for longer, a track ends: in the open, and behind another.
 PATIENCE, HIDDEN = 1.6, 5.0  # seconds
+#: Seen for so long only as another's shadow, it is that shadow.
+SHADOWED = 2.5  # seconds
 #: But no track ends before so many frames have missed it, as long as it is sure.
 FRAMES = 2
 #: From that share of its box on a track is hidden behind another.
 BEHIND = 0.5
 #: Of an unseen track's box so much has to be in the picture.
 IN_PICTURE = 0.25
-#: A box that overlaps one of its own kind (of another kind) so much is no second thing.
-SAME, TWIN = 0.6, 0.85
+#: A box that shares so much of the smaller of both with one of its own kind, or (intersection over union)
+#: with
+#: one of another kind, is no second thing: detectors put several boxes around one.
+SAME, TWIN = 0.5, 0.85
+#: How fast things are before anything is known of their kind, in sizes a second.
+PACE = 0.9
+#: A speed is learnt of tracks with so many hits that move: faster than so many sizes a second, and of what is
+#: beyond belief no more than that. Each weighs so much.
+KNOWN, SLOW, FAST, LEARN = 5, 0.15, 4.0, 0.01
 #: No two frames that lie farther apart are compared.
 LONGEST_GAP = 10.0  # seconds
 #: No more are followed: a detector gives some ten to a hundred boxes.
@@ -42,6 +52,7 @@ class Tracker:
         self._records: list[Record] = []
         self._at: float | None = None
         self._number = 0
+        self._squares: dict[str, float] = {}
         self.ended: list[Track] = []
 
     def update(
@@ -59,17 +70,17 @@ class Tracker:
         et al., ECCV 2022), so give all that there are. A gap of more than ``LONGEST_GAP`` ends everything.
         """
         self.ended = []
-        seconds = self._elapsed(at)
-        motion.advance(self._state, seconds)
+        motion.advance(self._state, self._elapsed(at))
         found = np.asarray(boxes, np.float64).reshape(-1, 4)
         weights = np.asarray(scores, np.float64).reshape(-1)
         chosen = np.flatnonzero(weights >= min(LOWEST, least))[:MOST]
         if chosen.size != weights.size:
             found, weights = found[chosen], weights[chosen]
             kinds = [kinds[one] for one in chosen.tolist()]
-        pairs = self._matched(at, found, kinds, weights)
+        seen = looked_at(found, kinds, weights, least)
+        pairs = self._matched(at, seen)
         self._end(at, {row for row, _ in pairs})
-        self._begin(at, found, kinds, weights, least, [column for _, column in pairs])
+        self._begin(at, seen, [column for _, column in pairs])
         return self._told(at)
 
     def drop(self) -> list[Track]:
@@ -86,15 +97,14 @@ class Tracker:
         self._at = at
         return seconds
 
-    def _matched(self, at: float, found: Floats, kinds: Sequence[str], scores: Floats) -> list[Pair]:
+    def _matched(self, at: float, found: Boxes) -> list[Pair]:
         """Bring the tracks together with their boxes; (row, box) of each."""
         pairs: list[Pair] = []
-        if len(found) and self._records:
-            residual = residuals(motion.edges(self._state), found, touching(found))
+        if len(found.boxes) and self._records:
+            residual = residuals(motion.edges(self._state), found.boxes, touching(found.boxes))
             spread = motion.spread(self._state)
-            mine = np.array([one.kind for one in self._records])
-            same = mine[:, None] == np.array(kinds)[None]
-            worth, turned = gains(residual, self._state, spread, same, scores)
+            same = np.array([[one.kind == kind for kind in found.kinds] for one in self._records])
+            worth, turned = gains(residual, self._state, spread, same, found)
             pairs = assigned(worth)
         if pairs:
             rows, columns = (list(one) for one in zip(*pairs, strict=True))
@@ -102,20 +112,39 @@ class Tracker:
                 self._state[rows], residual[rows, columns], spread[rows], turned[rows, columns]
             )
             for row, column in pairs:
-                self._records[row].hit(at, kinds[column], float(scores[column]))
+                self._records[row].hit(at, found.kinds[column], float(found.scores[column]))
+                if not found.shadow[column]:
+                    self._records[row].clear = at
+            self._learn(rows)
         return pairs
+
+    def _learn(self, rows: list[int]) -> None:
+        """How fast things of each kind move, from those that are well known."""
+        moved = self._state[rows]
+        squares = (moved[:, SPEEDS] ** 2).sum(axis=1) / moved[:, SIZE].mean(axis=1) ** 2
+        for row, square in zip(rows, squares.tolist(), strict=True):
+            record = self._records[row]
+            if record.hits >= KNOWN and square >= SLOW**2:
+                before = self._squares.get(record.kind, PACE**2)
+                self._squares[record.kind] = before + LEARN * (min(square, FAST**2) - before)
+        self._state[:, motion.PACE] = [self._pace(one.kind) for one in self._records]
+
+    def _pace(self, kind: str) -> float:
+        return math.sqrt(self._squares.get(kind, PACE**2))
 
     def _end(self, at: float, seen: set[int]) -> None:
         """Count the misses and end what has been out of sight for too long."""
-        if len(seen) == len(self._records):
-            return
-        boxes = motion.edges(self._state)
+        boxes: Floats | None = None
         gone = []
         for row, record in enumerate(self._records):
-            if row not in seen:
-                record.miss()
-                if self._is_over(at, row, boxes, seen):
+            if row in seen:
+                if at - record.clear > SHADOWED:
                     gone.append(row)
+                continue
+            record.miss()
+            boxes = motion.edges(self._state) if boxes is None else boxes
+            if self._is_over(at, row, boxes, seen):
+                gone.append(row)
         if gone:
             self.ended += self._told(at, gone)
             kept = [row for row in range(len(self._records)) if row not in set(gone)]
@@ -133,21 +162,14 @@ class Tracker:
             return False
         return at - record.last > HIDDEN or not _covered(boxes[row], boxes[sorted(seen)])
 
-    def _begin(
-        self,
-        at: float,
-        found: Floats,
-        kinds: Sequence[str],
-        scores: Floats,
-        least: float,
-        taken: list[int],
-    ) -> None:
+    def _begin(self, at: float, seen: Boxes, taken: list[int]) -> None:
         """Tracks of the boxes that are nobody's, best first."""
-        if len(taken) == len(found):
+        if len(taken) == len(seen.boxes):
             return
-        free = [one for one in np.flatnonzero(scores >= least).tolist() if one not in set(taken)]
+        found, kinds = seen.boxes, seen.kinds
+        free = [one for one in np.flatnonzero(~seen.weak).tolist() if one not in set(taken)]
         new: list[int] = []
-        for one in sorted(free, key=lambda index: -float(scores[index])):
+        for one in sorted(free, key=lambda index: -float(seen.scores[index])):
             if len(self._records) + len(new) < MOST and not _twin(one, [*taken, *new], found, kinds):
                 new.append(one)
         if not new:
@@ -156,13 +178,16 @@ class Tracker:
         low, high = chosen[:, 1::-1], chosen[:, 3:1:-1]
         cut = touching(chosen)
         state = motion.begun(
-            (low + high) / 2, np.maximum(high - low, motion.LEAST), cut[:, 1::-1] | cut[:, 3:1:-1]
+            (low + high) / 2,
+            np.maximum(high - low, motion.LEAST),
+            cut[:, 1::-1] | cut[:, 3:1:-1],
+            [self._pace(kinds[one]) for one in new],
         )
         self._state = np.concatenate((self._state, state))
         for one in new:
             self._number += 1
             record = Record(self._number, at)
-            record.hit(at, kinds[one], float(scores[one]))
+            record.hit(at, kinds[one], float(seen.scores[one]))
             self._records.append(record)
 
     def _told(self, at: float, rows: Sequence[int] | None = None) -> list[Track]:
@@ -205,15 +230,14 @@ def _shared(box: Floats, others: Floats) -> Floats:
 
 
 def _twin(one: int, others: list[int], found: Floats, kinds: Sequence[str]) -> bool:
-    """Whether a box is another's double: it overlaps it too much to be a second thing (by intersection over
-    union).
-    """
+    """Whether a box is another's double: it overlaps it too much to begin a second thing."""
     if not others:
         return False
     rest = found[others]
     shared = _shared(found[one], rest)
     area = (rest[:, 2:] - rest[:, :2]).prod(axis=1)
     mine = float((found[one, 2:] - found[one, :2]).prod())
+    same = np.array([kinds[other] == kinds[one] for other in others])
+    within = shared / np.maximum(np.minimum(area, mine), 1e-12)
     ratio = shared / np.maximum(area + mine - shared, 1e-12)
-    limit = np.array([SAME if kinds[other] == kinds[one] else TWIN for other in others])
-    return bool((ratio >= limit).any())
+    return bool(np.where(same, within >= SAME, ratio >= TWIN).any())
