@@ -29,7 +29,7 @@ TRUST = 3.0
 #: A box that shares so much of the smaller of both with a better one is its shadow: detectors put several
 #: boxes
 #: around one thing. That it shows a second thing is so much less likely, in nats.
-WITHIN, SHADOW = 0.5, 2.0
+WITHIN, SHADOW = 0.5, 7.0
 #: Taken for another kind: this much less likely, in nats.
 OTHER_KIND = 4.0
 #: A detector's box that is no farther from the picture's edge ends there.
@@ -81,17 +81,17 @@ class Boxes(NamedTuple):
 
 def looked_at(boxes: Floats, kinds: Sequence[str], scores: Floats, least: float) -> Boxes:
     """The boxes of a frame, compared with each other."""
-    better = scores[None] > scores[:, None]
+    better: NDArray[np.bool_] = scores[None] > scores[:, None]
     if better.any():
         if len(set(kinds)) > 1:
             names = np.array(kinds)
-            better &= names[:, None] == names[None]
+            better = better & (names[:, None] == names[None])
         span = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
         span -= np.maximum(boxes[:, None, :2], boxes[None, :, :2])
         np.maximum(span, 0.0, out=span)
         size = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         within = span[..., 0] * span[..., 1] >= WITHIN * np.minimum(size[:, None], size[None])
-        shadow = (better & within).any(axis=1)
+        shadow = np.logical_or.reduce(better & within, axis=1)
     else:
         shadow = np.zeros(len(scores), np.bool_)
     return Boxes(boxes, kinds, scores, shadow, shadow | (scores < least))

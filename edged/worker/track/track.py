@@ -41,18 +41,8 @@ class Record:
     """What is remembered of a track besides its motion."""
 
     __slots__ = (
-        "began",
-        "chances",
-        "clear",
-        "hits",
-        "kind",
-        "last",
-        "misses",
-        "number",
-        "peak",
-        "total",
-        "votes",
-    )
+        "began", "chances", "clear", "hits", "kind", "last", "misses", "number", "peak", "total", "votes",
+    )  # fmt: skip
 
     def __init__(self, number: int, at: float) -> None:
         self.number, self.kind = number, ""
