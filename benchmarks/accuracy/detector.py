@@ -25,11 +25,11 @@ from edged.worker.source.scene import Box, Thing, area
 #: The operator after it suppresses what overlaps more, and gives the best ten of what is left.
 OVERLAP, MOST = 0.6, 10
 #: Spreads of the score's parts, as logits: between things; slow; of each frame.
-OWN, SLOW, FAST = 0.32, 0.35, 0.08
+OWN, SLOW, FAST = 0.35, 0.35, 0.06
 #: Seconds after which the slow part is another (correlation 1/e).
-TAU: Final = 0.6
+TAU: Final = 0.5
 #: Spreads of a box's jitter: its middle across, in widths; its lower edge, in heights; its width; its height.
-JITTER: Final = (0.012, 0.006, 0.020, 0.010)
+JITTER: Final = (0.011, 0.007, 0.019, 0.011)
 #: The same of what changes slowly: gait and arms.
 BREATH: Final = (0.015, 0.006, 0.040, 0.010)
 #: One in so many boxes is off by so many times that.
