@@ -54,3 +54,26 @@ def still(path: Path, shown: NDArray[np.uint8], codec: str = "png") -> Path:
     packets = encoder.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")) + encoder.encode(None)
     path.write_bytes(b"".join(bytes(packet) for packet in packets))
     return path
+
+
+def sound(
+    path: Path,
+    codec: str = "pcm_s16le",
+    rate: int = 16000,
+    seconds: float = 3.0,
+    tones: tuple[float, ...] = (440.0,),
+) -> Path:
+    """Write a recording of ``seconds``: in each channel one of ``tones`` (Hz), at half of full scale."""
+    layout = {1: "mono", 2: "stereo"}[len(tones)]
+    time = np.arange(int(rate * seconds)) / rate
+    shown = np.stack([0.5 * np.sin(2 * np.pi * tone * time) for tone in tones]).astype(np.float32)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, layout=layout)
+        resampler = av.AudioResampler(format=stream.format, layout=layout, rate=rate)
+        for at in range(0, shown.shape[1], 1024):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(shown[:, at : at + 1024]), "fltp", layout)
+            frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
+            for one in resampler.resample(frame):
+                container.mux(stream.encode(one))
+        container.mux(stream.encode(None))
+    return path

@@ -196,7 +196,10 @@ class MicrophoneSource:
                 f"the microphone {self._device} takes none of the formats that edged knows",
                 f'try device = "plug{self._device}": ALSA then converts them',
             ) from None
-        found, hint = TROUBLES.get(error.errno or 0, ("the microphone {} failed: " + str(error.strerror), ""))
+        number = error.errno or 0
+        if number == errno.ENODEV and not hasattr(self, "_pcm"):
+            number = errno.ENOENT  # it was never there
+        found, hint = TROUBLES.get(number, ("the microphone {} failed: " + str(error.strerror), ""))
         raise UnavailableError(found.format(self._device), hint.format(here())) from None
 
 
