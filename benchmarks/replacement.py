@@ -17,8 +17,9 @@ from pathlib import Path
 from edged import supervise, wall
 from edged.config.shape import File, Measure, Model, Pipeline, Source, Synthetic
 from edged.reactor import Reactor
+from edged.roster import finish
 from edged.series import series_of
-from edged.supervise import Keeper, finish
+from edged.supervise import Keeper
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 #: Pipelines named so do so: tests/faulty.py.

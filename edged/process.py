@@ -36,7 +36,7 @@ class Process:
         try:
             with theirs:
                 self.channel.send(assignment)  # it waits there for who will read it
-                self.pid = _spawned(theirs.fileno(), command)
+                self.pid = spawned(theirs.fileno(), command)
             self.pidfd = _watched(self.pid)
         except BaseException:
             self.channel.close()
@@ -82,7 +82,10 @@ class Process:
         return os.waitstatus_to_exitcode(status)
 
 
-def _spawned(end: int, command: tuple[str, ...]) -> int:
+def spawned(end: int, command: tuple[str, ...]) -> int:
+    """Exec ``command`` with nothing but ``end``, the number of which follows it; its process. Raises
+    ``OSError``.
+    """
     return os.posix_spawn(
         command[0],
         [*command, str(WALL_DESCRIPTOR)],

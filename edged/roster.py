@@ -6,13 +6,15 @@ successor starts. Meanwhile the roster names the successor, and another reload m
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from edged.changes import Task
 from edged.reactor import Reactor
 from edged.series import series_of
-from edged.supervise import Keeper, Listener, finish
+from edged.standing import Listener
+from edged.supervise import KILL_PATIENCE, STOP_PATIENCE, Keeper
 
 
 class Successions(Listener, Protocol):
@@ -99,3 +101,15 @@ class Roster:
         if successor is not None and not self._closed:
             self._wait(successor)
             self._admit(successor)
+
+
+def finish(reactor: Reactor, keepers: Iterable[Keeper]) -> None:
+    """Let all workers tell their last second, and end those that have not. What hangs in the kernel is left
+    behind: it must not keep the last buckets from being written.
+    """
+    ending = list(keepers)
+    deadline = time.monotonic() + STOP_PATIENCE + KILL_PATIENCE
+    for keeper in ending:
+        keeper.stop()
+    while any(keeper.alive for keeper in ending) and time.monotonic() < deadline:
+        reactor.turn(0.05)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from edged import wall
 from edged.config.shape import Measure, Model, Pipeline, Source, Synthetic
 from edged.reactor import Reactor
+from edged.roster import finish
 from edged.series import series_of
-from edged.supervise import Keeper, finish
+from edged.supervise import Keeper
 
 ACTIVITY = Model(file="builtin:activity")
 SCENE = Synthetic(width=96, height=96, fps=10.0)

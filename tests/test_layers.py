@@ -47,6 +47,8 @@ SIDES = {
         "roster",
         "tally",
         "warden",
+        "lender",
+        "porter",
     },
     # Values and the wire: both may use these.
     "shared": {"", "errors", "nouns", "wall", "rounding", "series", "syscalls", "config.shape"},

@@ -17,7 +17,7 @@ from stage import Stage
 
 from edged import process, supervise
 from edged.config.shape import File, Measure, Model, Synthetic
-from edged.supervise import finish
+from edged.roster import finish
 
 
 def test_a_worker_ticks_once_a_second_and_ends_when_told(stage: Stage) -> None:

@@ -30,9 +30,10 @@ from edged.nouns import Series
 from edged.process import Process
 from edged.quarantine import Sentence
 from edged.reactor import Reactor
+from edged.roster import finish
 from edged.series import series_of
 from edged.store import Store
-from edged.supervise import Keeper, finish
+from edged.supervise import Keeper
 from edged.tally import Tally
 from fuzz import hostile
 

@@ -331,6 +331,9 @@ BROKEN: dict[str, Deed] = {
     "ready twice": sent(lambda worker: worker.liar.ready()),
     "switched unasked": sent(["switched", 0, 1, "litert", "cpu", "", 0.0]),
     "declined unasked": sent(["declined", 0, 1, True, "no", ""]),
+    "lost twice": sent(["lost"], ["lost"]),
+    "lost, and saw on": sent(["lost"], whole),
+    "lost a picture": sent(["lost", "a picture"]),
     "ended with other frames": sent(lambda worker: ["ended", worker.liar.frames + 1]),
     "ended, and went on": sent(
         lambda worker: ["ended", worker.liar.frames], lambda worker: worker.liar.tick()
@@ -359,6 +362,7 @@ BROKEN: dict[str, Deed] = {
 EARLY: dict[str, Deed] = {
     "tick before ready": sent(lambda worker: worker.liar.tick()),
     "ended before ready": sent(["ended", 0]),
+    "lost before ready": sent(["lost"]),
     "switched before ready": sent(["switched", 0, 1, "litert", "cpu", "", 0.0]),
     "ready with nan": sent(["ready", NAN, 96, 96, "x", "cpu", "", []]),
     "ready with a fine rate": sent(["ready", 29.97, 96, 96, "x", "cpu", "", []]),
@@ -388,6 +392,16 @@ def _closed(worker: Worker) -> None:
     time.sleep(60.0)
 
 
+def _blind(worker: Worker) -> None:
+    """It loses its camera, and says each second that it sees nothing."""
+    worker.send(["lost"])
+    liar = worker.liar
+    for _ in range(3):
+        liar.number, start, liar.end = liar.number + 1, liar.end, liar.end + 1 / 64
+        told = [0, 0, 0.0, 1 / 64, 0.0, 0.0, worker.none(), 0, 1, 0.0]
+        worker.send(["tick", liar.number, start, liar.end, *told])
+
+
 def _empty(worker: Worker) -> None:
     worker.throw(b"")
     time.sleep(60.0)
@@ -407,6 +421,8 @@ LEGAL: dict[str, Deed] = {
     "says no more": _half_open(socket.SHUT_WR),
     "sends an empty packet": _empty,
     "is silent": _silence,
+    #: Of a recording that breaks a rule.
+    "is blind": _blind,
     #: Mostly one of a rule broken; a turned bit may also make one legal number of another.
     "turns bits": raw(_mutated),
 }
@@ -438,7 +454,7 @@ def _uncertain(end: str, recorded: bool) -> bool:
     """Bits that were turned may make one legal number of another; and what a slow machine can send of a
     recording is no flood.
     """
-    return end == "turns bits" or (end == "a flood" and recorded)
+    return end == "turns bits" or (end in ("a flood", "is blind") and recorded)
 
 
 class Worker:

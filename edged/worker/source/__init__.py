@@ -13,6 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edged.config import shape
+from edged.errors import UnavailableError
+
+
+class LostError(UnavailableError):
+    """The device has gone, and what was open of it is closed: lend it anew (``Lendable``), or open another
+    source.
+    """
 
 
 class Frame(NamedTuple):
@@ -69,6 +76,16 @@ class Resting(Protocol):
 
     def wake(self) -> None:
         """Go on. Raises ``UnavailableError`` when the device has gone meanwhile."""
+
+
+@runtime_checkable
+class Lendable(Protocol):
+    """A source that goes on with another descriptor of its device once ``read`` has raised ``LostError``."""
+
+    def regain(self, descriptor: int) -> None:
+        """Take it over, and stream again as before. Raises ``LostError`` when it has gone again,
+        ``UnavailableError`` for another device or another picture than before: then it has to be opened anew.
+        """
 
 
 def opened(config: shape.Source, want: Want) -> Source:
