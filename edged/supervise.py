@@ -290,7 +290,7 @@ class Keeper(Standing):
             if isinstance(message, wall.Watched):
                 self._warden.take(process.channel)
                 return True
-            self._heard(process.weighed(self._inspector.inspect(message, time.monotonic())))
+            self._heard(process, process.weighed(self._inspector.inspect(message, time.monotonic())))
         except BlockingIOError:
             return False
         except WallError as error:
@@ -314,7 +314,7 @@ class Keeper(Standing):
             self._warden.close()
             self._lender.stop()
 
-    def _heard(self, message: wall.Up) -> None:
+    def _heard(self, process: Process, message: wall.Up) -> None:
         self.progress = time.monotonic()
         match message:
             case wall.Tick():
@@ -325,7 +325,7 @@ class Keeper(Standing):
             case wall.Lost():
                 self._has_lost()
             case wall.Ready():
-                self._warden.admit(message)
+                self._warden.admit(message, process)
                 self._came_up(message)
             case wall.Switched():
                 self._switched(message)

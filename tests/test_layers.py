@@ -48,6 +48,7 @@ SIDES = {
         "tally",
         "warden",
         "lender",
+        "claims",
         "porter",
     },
     # Values and the wire: both may use these.

@@ -7,6 +7,7 @@ that whoever started it knows what to expect.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import random
@@ -93,7 +94,7 @@ class Liar:
         self.end = 0.0
 
     def ready(self) -> Message:
-        return ["ready", 5.0, 96, 96, "litert", "cpu", "", ["notification"]]
+        return ["ready", 5.0, 96, 96, "litert", "cpu", "", []]
 
     def begin(self) -> None:
         """As far back as a worker may have begun."""
@@ -457,6 +458,34 @@ def _uncertain(end: str, recorded: bool) -> bool:
     return end == "turns bits" or (end in ("a flood", "is blind") and recorded)
 
 
+#: openat, socket, execve, kill; seccomp; prctl; by machine.
+CALLS = {
+    "x86_64": ((257, 41, 59, 62), 317, 157),
+    "aarch64": ((56, 198, 221, 129), 277, 167),
+}
+
+
+def pretend(end: socket.socket) -> None:
+    """Put on what looks like a worker's lock and is none: it asks about the four calls that the daemon wants
+    to be asked about, and lets all others through. One that was taken over before its lock can do that.
+    """
+    calls, seccomp, prctl = CALLS[os.uname().machine]
+    ask = [struct.pack("=HBBI", 0x15, len(calls) - place, 0, call) for place, call in enumerate(calls)]
+    asks = [struct.pack("=HBBI", 0x20, 0, 0, 0), *ask, struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000)]
+    asks.append(struct.pack("=HBBI", 6, 0, 0, 0x7FC00000))
+    libc = ctypes.CDLL(None)
+    libc.syscall(prctl, 38, 1, 0, 0, 0)
+    for program, flags in (([struct.pack("=HBBI", 6, 0, 0, 0x7FFF0000)], 0), (asks, 8)):
+        text = ctypes.create_string_buffer(b"".join(program))
+        wish = struct.pack("HxxxxxxP", len(program), ctypes.addressof(text))
+        listener = libc.syscall(seccomp, 1, flags, wish)
+    with_it = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", listener))]
+    end.sendmsg([pack(["watched"])], with_it, socket.MSG_NOSIGNAL)
+    os.close(listener)
+    for call in calls:
+        libc.syscall(call, 0, 0, 0)
+
+
 class Worker:
     """One life, lived over ``end``."""
 
@@ -490,6 +519,7 @@ class Worker:
         """All of it."""
         self.end.recv(20_000)
         if self.life.end not in EARLY:
+            pretend(self.end)
             self.liar.begin()
             self.send(self.liar.ready())
         for _ in range(self.life.ticks):
