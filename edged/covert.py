@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Final
 
-from edged import inspector, rounding, vocabulary
+from edged import inspector, lender, rounding, vocabulary
 from edged.store.schema import COVERAGE_SCALE, SCALES
 
 LONGEST: Final = 60.0  # seconds; longer ticks are possible, and say less a second
@@ -143,6 +143,12 @@ def words() -> float:
     return _wording() / vocabulary.REFILL
 
 
+def asking() -> float:
+    """Bits a second by when a camera is lost and seen again, of which the store tells the times."""
+    moments = lender.REFILL / rounding.GRAIN + 1
+    return 2.0 * math.log2(moments) / lender.REFILL
+
+
 def _wording() -> float:
     return TROUBLE_CHARACTERS * math.log2(len(vocabulary.CHARACTERS))
 
@@ -171,6 +177,12 @@ def sentence() -> str:
     )
 
 
+def sentence_of_cameras() -> str:
+    """What losing a camera may say, as docs/security.md says it."""
+    return f"{lender.LENT_AT_ONCE} times at once, then once in five minutes ({asking():.1f} bit/s)"
+
+
 if __name__ == "__main__":
     print(table())
     print(sentence())
+    print(sentence_of_cameras())

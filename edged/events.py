@@ -140,6 +140,28 @@ _TABLE: Final = (
         ("reason", "wait_s", "restarts"),
     ),
     Kind(
+        "source-lost",
+        "4c2a34a10ffd40b6a11b033f208a85f9",
+        "warning",
+        "nothing is counted until it is there again; edged looks for it by itself",
+        "Pipeline @EDGED_PIPELINE@ has lost its camera",
+        "Its device has gone: it was unplugged, or its bus began anew. It is looked for under the name that "
+        "the config has, and goes on with the same worker once it is there. The time until then is in the "
+        "store as blind.",
+        "Plug it in again. If it happens by itself, see to the cable, to the hub and to the supply: "
+        "`journalctl -k` says what the kernel saw.",
+    ),
+    Kind(
+        "source-back",
+        "e10136ba843e4e4a8f30571cee13d417",
+        "info",
+        "the trouble is over",
+        "Pipeline @EDGED_PIPELINE@ has its camera again",
+        "It was blind for @EDGED_BLIND_S@ s, and counts again.",
+        "Nothing needs to be done.",
+        ("blind_s",),
+    ),
+    Kind(
         "quarantined",
         "783c1d7f610e485b8ded8e01066c5c6f",
         "error",

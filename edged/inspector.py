@@ -24,6 +24,7 @@ from edged.wall import (
     TICK,
     Declined,
     Ended,
+    Lost,
     Ready,
     Switched,
     Tick,
@@ -102,7 +103,7 @@ class Inspector:
     ``recorded`` is for a recording read as fast as it goes: its own clock starts at 0 and may run ahead of
     ours. ``threads`` are the most that each rung may have. ``rate`` is what the worker was first asked for,
     in frames per second (0: all). ``vocabulary`` is of all workers of this pipeline. A value holds for at
-    least ``least_hold`` seconds.
+    least ``least_hold`` seconds. ``device``: it has one that can be lent to it again.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Inspector:
         rate: float = 0.0,
         vocabulary: Vocabulary | None = None,
         least_hold: float = 0.0,
+        device: bool = False,
     ) -> None:
         self._series = series
         self._units = tuple(series[one].unit for one in valued(series))
@@ -134,7 +136,8 @@ class Inspector:
         self._last_end: float | None = None
         self._last_number = self._analysed = 0
         self._fps = 0.0
-        self._ready = self._over = False
+        self._ready = self._over = self._lost = False
+        self._device = device
 
     def directed(self, rung: int) -> None:
         """The worker was told to go to this rung, or to another number of threads on its own: it owes one
@@ -147,6 +150,10 @@ class Inspector:
     def paced(self, rate: float, now: float) -> None:
         """The worker was told how often to look: frames per second, 0 for all."""
         self._pace.ask(rate, self._fps, now)
+
+    def lent(self) -> None:
+        """The worker was lent its device again, and may see."""
+        self._lost = False
 
     def inspect(self, message: object, now: float) -> Up:
         """The message, or ``WallError`` with the rule it broke."""
@@ -161,6 +168,9 @@ class Inspector:
                 return message
             case Switched() | Declined():
                 self._check_answer(message)
+            case Lost():
+                self._check_lost()
+                return message
             case Ended():
                 self._check_end(message)
                 return message
@@ -186,6 +196,15 @@ class Inspector:
             raise WallError("it sent a number that is finer than the wall lets pass")
         self._ready, self._fps = True, ready.fps
 
+    def _check_lost(self) -> None:
+        if not self._ready:
+            raise WallError("it lost its device before it was ready")
+        if not self._device:
+            raise WallError("it lost a device, and has none that can be lent")
+        if self._lost:
+            raise WallError("it lost its device twice, and was lent it once")
+        self._lost = True
+
     def _check_end(self, ended: Ended) -> None:
         if not self._ready or ended.analysed < 0:
             raise WallError("it said that it ended before it began")
@@ -198,6 +217,8 @@ class Inspector:
             raise WallError("it sent a tick before it was ready")
         if tick.number != self._last_number + 1:
             raise WallError(f"it sent tick {tick.number} after tick {self._last_number}")
+        if self._lost and (tick.analysed or tick.observed):
+            raise WallError("it saw something, and has no device")
         self._check_stamps(tick, now)
         self._check_health(tick)
         self._check_entries(tick)

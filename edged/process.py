@@ -7,11 +7,13 @@ socket of a feed (0, 1 and 2 are
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +23,27 @@ from edged import wall
 #: replaced and loses seconds; the daemon would lose what is not committed. Raising it takes no privilege.
 DISPENSABLE = 300
 WALL_DESCRIPTOR = 3
+
+
+class Confinement(NamedTuple):
+    """What the kernel says of a process: no new privileges; the least that any thread of it which can be seen
+    has of seccomp (2: filters) and of filters, its own and those inherited (proc(5), status).
+    """
+
+    no_new_privileges: int
+    seccomp: int
+    filters: int
+
+    @classmethod
+    def of(cls, status: str) -> Confinement:
+        """Of one thread's ``status``; 0 for what this kernel does not tell (filters: before Linux 5.9)."""
+        told = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+        return cls(*(int(told.get(name, 0)) for name in ("NoNewPrivs", "Seccomp", "Seccomp_filters")))
+
+    @classmethod
+    def ours(cls) -> Confinement:
+        """The daemon's, which every worker inherits."""
+        return cls.of(Path("/proc/self/status").read_text(encoding="utf-8", errors="replace"))
 
 
 class Process:
@@ -37,11 +60,13 @@ class Process:
         try:
             with theirs:
                 self.channel.send(assignment)  # it waits there for who will read it
-                self.pid = _spawned(theirs.fileno(), command, lent)
+                self.pid = spawned(theirs.fileno(), command, lent)
             self.pidfd = _watched(self.pid)
         except BaseException:
             self.channel.close()
             raise
+        # Once it is not dumpable the unit's view of /proc lacks it; what is open by then can still be read.
+        self._status = _opened(f"/proc/{self.pid}/status")
         self._cpu = 0.0
         with suppress(OSError):
             Path(f"/proc/{self.pid}/oom_score_adj").write_text(str(DISPENSABLE))
@@ -57,6 +82,23 @@ class Process:
     def lives(self) -> bool:
         """Whether it has not ended yet, whoever may have noticed that."""
         return os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def confinement(self) -> Confinement:
+        """How it is locked up; to be asked once. Raises ``OSError`` when that cannot be seen."""
+        if self._status < 0:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        statuses = [os.pread(self._status, 1 << 14, 0).decode(errors="replace")]
+        self._let_go()
+        with suppress(OSError):  # in the unit's view of /proc there may be none
+            for one in Path(f"/proc/{self.pid}/task").iterdir():
+                with suppress(OSError):  # threads come and go
+                    statuses.append((one / "status").read_text(encoding="utf-8", errors="replace"))
+        return Confinement(*map(min, zip(*map(Confinement.of, statuses), strict=True)))
+
+    def _let_go(self) -> None:
+        if self._status >= 0:
+            os.close(self._status)
+            self._status = -1
 
     def weighed(self, message: wall.Up) -> wall.Up:
         """The message; a tick with the CPU that the kernel says the process took since the last one (or since
@@ -79,11 +121,15 @@ class Process:
         """Its end, as ``os.waitstatus_to_exitcode`` gives it (negative: the signal). Blocks until then."""
         _, status = os.waitpid(self.pid, 0)
         os.close(self.pidfd)
+        self._let_go()
         self.channel.close()
         return os.waitstatus_to_exitcode(status)
 
 
-def _spawned(end: int, command: tuple[str, ...], lent: int) -> int:
+def spawned(end: int, command: tuple[str, ...], lent: int = -1) -> int:
+    """Exec ``command`` with nothing but ``end``, the number of which follows it, and what is ``lent`` (-1:
+    nothing); its process. Raises ``OSError``.
+    """
     return os.posix_spawn(
         command[0],
         [*command, str(WALL_DESCRIPTOR)],
@@ -92,6 +138,13 @@ def _spawned(end: int, command: tuple[str, ...], lent: int) -> int:
         setsid=True,
         setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
     )
+
+
+def _opened(path: str) -> int:
+    """-1 where it cannot be opened."""
+    with suppress(OSError):
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return -1
 
 
 def _watched(pid: int) -> int:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Protocol
 
+from edged import wall
 from edged.changes import Stamps, renewed, stamps
 from edged.config.shape import Model, Pipeline
+from edged.directions import Directions
 from edged.process import Process
 from edged.reactor import Timer
 
+if TYPE_CHECKING:
+    from edged.supervise import Keeper
+
+
+class Listener(Protocol):
+    """What the daemon wants to hear of a pipeline."""
+
+    def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
+        """A tick that kept the rules."""
+
+    def changed(self, keeper: Keeper, event: str, text: str, **fields: object) -> None:
+        """Something has happened: a kind of ``edged.events``, with its ``fields``."""
+
 
 class Standing:
-    """The part of a keeper that answers. ``state`` is starting, running, backoff, quarantined, refused or
-    ended; ``why`` explains it.
+    """The part of a keeper that answers. ``state`` is starting, running, lost, backoff, quarantined, refused
+    or ended; ``why`` explains it.
     """
 
     pipeline: Pipeline
@@ -23,6 +39,7 @@ class Standing:
     stuck: bool  #: its process was killed and hangs in the kernel
     predecessor: Standing | None  #: whose device this one waits for
     stamps: Stamps  #: of the models' files, as they were when the worker was exec'd
+    directions: Directions  #: what is wanted of its workers
     _process: Process | None
     _began: float
     _next_start: Timer
@@ -36,6 +53,21 @@ class Standing:
     def pid(self) -> int:
         """The worker's process, 0 when there is none."""
         return self._process.pid if self._process else 0
+
+    @property
+    def directed(self) -> wall.Directive:
+        """What is wanted of the worker."""
+        return self.directions.wanted
+
+    @property
+    def lacking(self) -> frozenset[int]:
+        """The rungs that cannot be had now, because their models cannot be opened."""
+        return self.directions.lacking(time.monotonic())
+
+    @property
+    def _at_stake(self) -> Model:
+        """The model that the worker uses, or goes to."""
+        return self.models[self.directions.told[0]]
 
     @property
     def done(self) -> bool:
@@ -53,7 +85,7 @@ class Standing:
         """Whether nobody looks: neither its worker nor the one that it waits for, which has yet to tell."""
         if self.predecessor is not None and not self.predecessor.stuck:
             return False
-        return self.state not in ("ended", "running")
+        return self.state not in ("ended", "running", "lost")
 
     @property
     def begun(self) -> bool:

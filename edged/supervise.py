@@ -7,10 +7,11 @@ and replaced, later each time, and takes nothing else with it. What does so agai
 from __future__ import annotations
 
 import math
+import os
 import signal
 import sys
 import time
-from typing import Protocol
+from contextlib import suppress
 
 import msgspec
 
@@ -24,11 +25,12 @@ from edged.errors import WallError
 from edged.feeds import Feed
 from edged.hanging import Hanging
 from edged.inspector import Inspector
+from edged.lender import Lender, device
 from edged.nouns import Series
 from edged.process import Process
 from edged.quarantine import Quarantine
 from edged.reactor import Action, Reactor, Timer
-from edged.standing import Standing
+from edged.standing import Listener, Standing
 from edged.units import least_hold
 from edged.vocabulary import Vocabulary
 from edged.warden import Attempt, Warden
@@ -52,16 +54,6 @@ HANGS = "the worker hangs in the kernel and cannot be ended; only a reboot frees
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
 #: it a module.
 COMMAND = (sys.executable, "-I", "-m", "edged.worker")
-
-
-class Listener(Protocol):
-    """What the daemon wants to hear of a pipeline."""
-
-    def ticked(self, keeper: Keeper, tick: wall.Tick) -> None:
-        """A tick that kept the rules."""
-
-    def changed(self, keeper: Keeper, event: str, text: str, **fields: object) -> None:
-        """Something has happened: a kind of ``edged.events``, with its ``fields``."""
 
 
 class Keeper(Standing):
@@ -89,6 +81,8 @@ class Keeper(Standing):
         self._heeded: Process | None = None
         self._warden = Warden(reactor, self._broke_out)
         self._lacked: tuple[str, ...] = ()
+        self._lender = Lender(reactor, device(pipeline.source), self._lend)
+        self._lost_at = 0.0
         self._inspector: Inspector
         self._vocabulary = Vocabulary()
         self._trouble: wall.Trouble | None = None
@@ -134,7 +128,8 @@ class Keeper(Standing):
         at = self.directions.begin(now)
         threads = tuple(one.threads for one in self.models)
         look = not self._examined
-        about = (self.pipeline.rate, self._vocabulary, least_hold(self.pipeline.source))
+        source = self.pipeline.source
+        about = (self.pipeline.rate, self._vocabulary, least_hold(source), bool(device(source)))
         self._inspector = Inspector(self.series, self.recorded, now, threads, at[0], look, *about)
         task = wall.Assignment(
             wall.PROTOCOL,
@@ -160,16 +155,6 @@ class Keeper(Standing):
         self._reactor.on_readable(process, self._ended)
         self._pass_on()
         self._watch()
-
-    @property
-    def directed(self) -> wall.Directive:
-        """What is wanted of the worker."""
-        return self.directions.wanted
-
-    @property
-    def lacking(self) -> frozenset[int]:
-        """The rungs that cannot be had now, because their models cannot be opened."""
-        return self.directions.lacking(time.monotonic())
 
     def direct(self, directive: wall.Directive) -> None:
         """Pass on what is wanted from now on, to this worker and to those after it. One that does not read is
@@ -201,7 +186,7 @@ class Keeper(Standing):
             return
         self._stopping = True
         self._cancel_timers()
-        if self.state == "running":
+        if self.state in ("running", "lost"):
             self._pass_on(stop=True)
             self._stop_by = self._after(STOP_PATIENCE, self.kill).at
         else:
@@ -339,7 +324,7 @@ class Keeper(Standing):
             if isinstance(message, wall.Watched):
                 self._warden.take(process.channel)
                 return True
-            self._heard(process.weighed(self._inspector.inspect(message, time.monotonic())))
+            self._heard(process, process.weighed(self._inspector.inspect(message, time.monotonic())))
         except BlockingIOError:
             return False
         except WallError as error:
@@ -361,15 +346,20 @@ class Keeper(Standing):
             self._heeded = None
             self._reactor.forget(process.channel)
             self._warden.close()
+            self._lender.stop()
 
-    def _heard(self, message: wall.Up) -> None:
+    def _heard(self, process: Process, message: wall.Up) -> None:
         self.progress = time.monotonic()
         match message:
             case wall.Tick():
                 self.tick = message
                 self._listener.ticked(self, message)
+                if message.analysed and self.state == "lost":
+                    self._sees_again()
+            case wall.Lost():
+                self._has_lost()
             case wall.Ready():
-                self._warden.admit(message)
+                self._warden.admit(message, process)
                 self._came_up(message)
             case wall.Switched():
                 self._switched(message)
@@ -380,6 +370,34 @@ class Keeper(Standing):
                 self._after(FAREWELL, self.kill)  # unless a thread of it hangs, it has gone by then
             case wall.Ended():
                 self.state = "ended"
+
+    def _has_lost(self) -> None:
+        """It is blind until it is lent its device again; one that loses it too often is for its successor."""
+        self._lost_at = time.monotonic()
+        if not self._lender.may(self._lost_at):
+            self._lend(-1)
+            return
+        self.state, self.why = "lost", f"the camera at {device(self.pipeline.source)} was unplugged"
+        self._listener.changed(self, "source-lost", self.why)
+        self._lender.seek()
+
+    def _lend(self, descriptor: int) -> None:
+        """Send it down, -1 for none. Who does not read has stalled, and the deadline is its judge."""
+        if self._process is not None:
+            with suppress(OSError):
+                if descriptor < 0:
+                    self._process.channel.send(wall.Lent())
+                else:
+                    self._inspector.lent()
+                    self._process.channel.send_with(wall.Lent(), descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _sees_again(self) -> None:
+        """The first frames since it was lent its device."""
+        self.state, self.why = "running", ""
+        blind = round(time.monotonic() - self._lost_at, 1)
+        self._listener.changed(self, "source-back", f"after {blind:g} s", blind_s=blind)
 
     def _switched(self, how: wall.Switched) -> None:
         """It works on another rung now."""
@@ -412,11 +430,6 @@ class Keeper(Standing):
         if lacking and lacking != self._lacked:
             self._lacked, words = lacking, " and ".join(lacking)
             self._listener.changed(self, "sandbox-lacking", f"no {words} on this kernel", lacking=words)
-
-    @property
-    def _at_stake(self) -> Model:
-        """The model that the worker uses, or goes to."""
-        return self.models[self.directions.told[0]]
 
     def _retry_tpu(self) -> None:
         self._accelerator.because = ""

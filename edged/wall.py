@@ -2,10 +2,11 @@
 
 One ``SOCK_SEQPACKET`` pair per worker; a message is one packet of MessagePack, at most ``LARGEST`` bytes.
 Down go an ``Assignment`` (first) and ``Directive`` s; up come one ``Ready``, then a ``Tick`` a second, one
-``Switched`` or ``Declined`` for a directive that asks for another rung, and at last ``Ended`` or
-``Trouble``. There is no message that could hold a frame, a box or one frame's score, and the daemon believes
-none of them: ``inspector`` holds each against size, rate, order, range and rounding, and a worker that breaks
-a rule is killed.
+``Switched`` or ``Declined`` for a directive that asks for another rung, ``Lost`` when a camera was
+unplugged (a ``Lent`` goes down once it is there again), and at last ``Ended`` or ``Trouble``. There is no
+message that could hold a frame, a box or one frame's score, and the daemon believes none of them:
+``inspector`` holds each against size, rate, order, range and rounding, and a worker that breaks a rule is
+killed.
 """
 
 from __future__ import annotations
@@ -147,6 +148,19 @@ class Declined(msgspec.Struct, frozen=True, tag="declined", array_like=True):
     hint: Text = ""
 
 
+class Lost(msgspec.Struct, frozen=True, tag="lost", array_like=True):
+    """The device has gone, and this worker, which can open nothing any more, wants it again. Which one that
+    is the daemon has from its config: there is nothing here to ask for another by. Until it is lent the
+    worker is blind.
+    """
+
+
+class Lent(msgspec.Struct, frozen=True, tag="lent", array_like=True):
+    """With it comes one descriptor: the device that was lost, opened anew. Without one there is none to come:
+    the worker was to ask less often, and its successor opens the device.
+    """
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended", array_like=True):
     """The recording is over."""
 
@@ -165,8 +179,8 @@ class Trouble(msgspec.Struct, frozen=True, tag="trouble", array_like=True):
     afresh: bool = False
 
 
-Up = Ready | Watched | Tick | Switched | Declined | Ended | Trouble
-Down = Assignment | Directive
+Up = Ready | Watched | Tick | Switched | Declined | Lost | Ended | Trouble
+Down = Assignment | Directive | Lent
 
 
 class Channel:

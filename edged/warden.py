@@ -18,8 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from edged import syscalls
+from edged import claims, syscalls
 from edged.errors import WallError
+from edged.process import Confinement
 from edged.wall import WITNESSED, Channel, Ready
 
 # linux/seccomp.h: SECCOMP_IOCTL_NOTIF_RECV and _SEND of struct seccomp_notif (id, pid, flags, data) and
@@ -31,6 +32,11 @@ _ANSWER: Final = struct.Struct("=QqiI")
 LISTENER: Final = "anon_inode:seccomp notify"
 #: Calls that a worker may try before it is ready: it proves itself with a dozen.
 MOST_TRIES: Final = 64
+
+#: Seccomp of /proc/PID/status: filters; more is of a process that one has ended.
+FILTERED: Final = 2
+#: What a worker puts on: one filter before anything foreign is opened, one at the lock.
+OWN_FILTERS: Final = 2
 
 ACTIONS: Final = Path("/proc/sys/kernel/seccomp/actions_avail")
 ARCHITECTURE: Final = Path("/proc/sys/kernel/arch")
@@ -46,6 +52,13 @@ class Watches(Protocol):
 
     def forget(self, thing: Warden) -> None:
         """No longer."""
+
+
+class Confined(Protocol):
+    """What of a process is needed."""
+
+    def confinement(self) -> Confinement:
+        """What the kernel says of it. Raises ``OSError``."""
 
 
 class Attempt(NamedTuple):
@@ -93,9 +106,9 @@ class Warden:
         self._listener, self._watches = descriptor, True
         self._reactor.on_readable(self, self._asked)
 
-    def admit(self, ready: Ready) -> None:
+    def admit(self, ready: Ready, process: Confined) -> None:
         """From now on every call that is asked about is a break-out. Raises ``WallError`` unless the worker
-        has proven that it is locked, or this kernel cannot do it.
+        has proven that it is locked, or this kernel cannot do it, of which the worker's word is not enough.
         """
         if self._watches:
             if missing := [one for one in WITNESSED if one not in self.seen]:
@@ -104,6 +117,9 @@ class Warden:
             raise WallError("it is not locked")
         elif "seccomp" in ready.lacking and available():
             raise WallError("it says that this kernel has no filters, and it has")
+        claims.check(ready.lacking)
+        if "seccomp" not in ready.lacking:
+            _check_filters(process)
         self._proven = True
 
     def close(self) -> None:
@@ -141,6 +157,20 @@ class Warden:
         self.seen.append(attempt.name)
         with suppress(OSError):
             fcntl.ioctl(self._listener, ANSWER, bytearray(_ANSWER.pack(number, 0, -errno.EPERM, 0)))
+
+
+def _check_filters(process: Confined) -> None:
+    """By the kernel's word: a worker has the daemon's filters, that of its first moment and the lock's."""
+    try:
+        its, ours = process.confinement(), Confinement.ours()
+    except OSError:
+        raise WallError("it is not locked as far as can be seen: the kernel does not tell of it") from None
+    if not its.no_new_privileges or its.seccomp < FILTERED:
+        raise WallError("it is not locked, the kernel says")
+    if its.filters < ours.filters + OWN_FILTERS:
+        raise WallError(
+            f"it is not locked: the kernel counts {its.filters} filters, and {ours.filters} are ours"
+        )
 
 
 def available() -> bool:

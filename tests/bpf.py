@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import cache
+
+
+@cache
+def unpacked(packed: bytes) -> list[tuple[int, ...]]:
+    return list(struct.iter_unpack("=HBBI", packed))
 
 
 def run(packed: bytes, number: int, architecture: int, arguments: Sequence[int] = ()) -> int:
-    """What it returns. Fails on an instruction that no filter of ours has, or a jump out of it."""
-    program = list(struct.iter_unpack("=HBBI", packed))
+    """What it returns. Fails on an instruction that neither our filters nor libseccomp's have, or a jump out
+    of it.
+    """
+    program = unpacked(packed)
     given = [one % 2**64 for one in (*arguments, *[0] * 6)][:6]
     data = struct.pack("=iIQ6Q", number, architecture, 0, *given)
     register, at = 0, 0
@@ -22,6 +30,12 @@ def run(packed: bytes, number: int, architecture: int, arguments: Sequence[int] 
                 register &= k
             case 0x15:
                 at += if_true if register == k else if_false
+            case 0x25:
+                at += if_true if register > k else if_false
+            case 0x35:
+                at += if_true if register >= k else if_false
+            case 0x05:
+                at += k
             case 0x06:
                 return int(k)
             case _:

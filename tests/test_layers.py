@@ -52,6 +52,9 @@ SIDES = {
         "roster",
         "tally",
         "warden",
+        "lender",
+        "claims",
+        "porter",
     },
     # Values and the wire: both may use these.
     "shared": {"", "errors", "nouns", "wall", "rounding", "series", "amounts", "syscalls", "config.shape", "units"},

@@ -17,8 +17,9 @@ import pytest
 from numpy.typing import NDArray
 from stage import Stage
 
-from edged import supervise, wall, warden
+from edged import claims, supervise, wall, warden
 from edged.config.shape import Model, Synthetic
+from edged.errors import WallError
 from edged.supervise import Keeper
 from edged.wall import WITNESSED
 from edged.worker.reader import AHEAD, Reader
@@ -82,7 +83,11 @@ LOCKING = """
 import ctypes, os, socket, sys, time
 from edged import wall
 from edged.worker import sandbox
-from edged.worker.sandbox import Wanted, calls, lock, process, proof, seccomp
+from edged.worker.sandbox import Wanted, calls, process, proof, seccomp
+def lock(*given):
+    process.give_up_privileges()
+    seccomp.forbid()  # as every worker, long before
+    return sandbox.lock(*given)
 end = socket.socket(fileno=int(sys.argv[1]))
 channel = wall.Channel(end, wall.Down)
 task = channel.receive()
@@ -117,7 +122,7 @@ def begun(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bega
     [
         ("open('/etc/hostname')", "openat"),
         ("socket.socket()", "socket"),
-        ("os.fork()", "clone"),
+        ("os.setsid()", "setsid"),
         ("os.execv('/bin/true', ['true'])", "execve"),
         ("os.kill(1, 0)", "kill"),
         ("os.memfd_create('x')", "memfd_create"),
@@ -140,6 +145,8 @@ def test_the_first_forbidden_call_is_the_last_and_its_name_is_told(
         ("ready()", "it is not locked"),
         ("ready('landlock')", "it is not locked"),
         ("ready('seccomp')", "has no filters, and it has"),
+        ("ready('notification')", "has no filters that ask, and it has"),
+        ("seccomp.forbid()\nready('notification')", "has no filters that ask, and it has"),
         (
             "proof.prove = lambda: None\nlock(Wanted(), hand_over)\nready()",
             "did not prove that it is locked: openat",
@@ -155,6 +162,100 @@ def test_the_first_forbidden_call_is_the_last_and_its_name_is_told(
 def test_one_that_pretends_is_ended(begun: Began, stage: Stage, deed: str, rule: str) -> None:
     begun(deed)
     assert rule in stage.events("wall-broken")[0]
+
+
+@landlocked
+@filters
+def test_one_that_says_its_kernel_has_no_landlock_is_ended(begun: Began, stage: Stage) -> None:
+    begun("lock(Wanted(), hand_over)\nready('landlock')")
+    assert "has no Landlock, and it has" in stage.events("wall-broken")[0]
+
+
+@filters
+@pytest.mark.parametrize(
+    ("deed", "rule"),
+    [
+        ("ready('notification')", "not locked, the kernel says"),
+        ("process.give_up_privileges()\nready('notification')", "not locked, the kernel says"),
+        ("process.give_up_privileges()\nseccomp.forbid()\nready('notification')", "counts"),
+        (
+            "process.give_up_privileges()\nhand_over(seccomp.enforce(frozenset()))\nproof.prove()\nready()",
+            "counts",
+        ),
+        (
+            """
+            import threading
+            threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+            process.give_up_privileges()
+            seccomp.EVERYWHERE = 0
+            seccomp.forbid()
+            seccomp.forbid()
+            ready('notification')
+            """,
+            "not locked, the kernel says",
+        ),
+    ],
+    ids=["nothing", "no filter", "one filter", "one filter that asks", "one thread is free"],
+)
+def test_what_the_kernel_says_of_its_filters_counts(
+    begun: Began, stage: Stage, monkeypatch: pytest.MonkeyPatch, deed: str, rule: str
+) -> None:
+    """Where the claim itself could be true."""
+    monkeypatch.setattr(claims, "_found", [frozenset({"notification"})])
+    begun(deed)
+    assert rule in stage.events("wall-broken")[0]
+
+
+#: A keeper in a process around which somebody listens already, as in some containers.
+WITHIN = """
+import ctypes, sys
+sys.path[:0] = {paths!r}
+from edged.worker.sandbox import bpf, process, seccomp
+process.give_up_privileges()
+listener = seccomp._set([(bpf._RETURN, 0, 0, bpf.ALLOW)], seccomp.EVERYWHERE | seccomp.NEW_LISTENER)
+from edged import claims
+from stage import Stage
+stage = Stage()
+{deed}
+stage.end()
+"""
+
+
+@filters
+def test_where_somebody_listens_already_it_is_locked_and_that_is_told() -> None:
+    """The kernel lets one listen, and no more: then the claim is true, and the filters are counted."""
+    deed = """
+keeper = stage.keep()
+stage.until(lambda: stage.heard.count("p") >= 1)
+print(sorted(claims.found()), stage.events("sandbox-lacking"), keeper.restarts)
+"""
+    assert (
+        alone(WITHIN.format(paths=[one for one in sys.path if one], deed=deed))
+        == "['notification'] ['no notification on this kernel'] 0"
+    )
+
+
+@filters
+def test_what_cannot_be_found_out_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_found", [])
+    for command, rule in (
+        ("/bin/false", "could not be found out"),
+        ("/no/such/program", "cannot be looked into"),
+    ):
+        monkeypatch.setattr(claims, "COMMAND", (command,))
+        with pytest.raises(WallError, match=rule):
+            claims.check(("notification",))
+    monkeypatch.setattr(claims, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
+    monkeypatch.setattr(claims, "PATIENCE", 0.2)
+    with pytest.raises(WallError, match="could not be found out"):
+        claims.found()
+    assert claims._found == []
+
+
+@filters
+def test_what_is_lacking_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_found", [])
+    assert claims.found() == (frozenset() if landlock.abi() else {"landlock"})
 
 
 @filters

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edged import covert
+from edged import covert, lender
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/security.md").read_text()
@@ -47,6 +47,8 @@ def test_what_lies_can_carry_is_what_the_code_counts() -> None:
     table = PAGE.partition("<!-- covert -->\n")[2].partition("<!-- /covert -->")[0]
     assert table == covert.table()
     assert f"come on top: {covert.sentence()}." in PAGE
+    assert f"may be lost {covert.sentence_of_cameras()}" in PAGE
+    assert lender.REFILL == 300.0
 
 
 def test_more_series_carry_more_and_no_rounding_far_more() -> None:

@@ -173,10 +173,12 @@ HOSTILE = """
 import socket, sys, time
 from edged import wall
 from edged.nouns import Entry
-from edged.worker.sandbox import Wanted, lock
+from edged.worker.sandbox import Wanted, lock, process, seccomp
 end = socket.socket(fileno=int(sys.argv[1]))
 channel = wall.Channel(end, wall.Down)
 task = channel.receive()
+process.give_up_privileges()
+seccomp.forbid()
 def ready():
     lock(Wanted(), lambda listener: channel.send_with(wall.Watched(), listener))
     channel.send(wall.Ready(10.0, 96, 96, "evil", "cpu"))

@@ -18,7 +18,7 @@ from edged.errors import WallError
 from edged.inspector import Inspector, check_entry
 from edged.nouns import Entry, Series
 from edged.vocabulary import NEW_AT_ONCE, REFILL, UNTOLD, Vocabulary
-from edged.wall import BURST, Declined, Ended, Ready, Switched, Tick, Trouble
+from edged.wall import BURST, Declined, Ended, Lost, Ready, Switched, Tick, Trouble
 
 SERIES = (Series("door", "occupancy", "person", "", "count"), Series("door", "presence", "", "", "share"))
 GOOD = (Entry(1.0, 2.0, 2.0, 2.0, 4.0), Entry(1.0, 1.0, 1.0, 1.0, 1.0))
@@ -300,6 +300,30 @@ def test_only_who_is_directed_may_say_more() -> None:
             inspector.inspect(still, 101.0)
 
 
+def test_who_has_lost_its_device_is_blind_until_it_is_lent_again() -> None:
+    inspector = Inspector(SERIES, False, 100.0, (2, 4), rate=5.0, device=True)
+    inspector.inspect(Ready(5.0, 300, 300, "litert", "cpu"), 100.0)
+    inspector.inspect(tick(), 101.0)
+    assert inspector.inspect(Lost(), 101.0) == Lost()
+    blind = tick(2, 101.0, 102.0, **STILL, blind=1.0)
+    assert inspector.inspect(blind, 102.0) == blind
+    for saw in ({"analysed": 1}, {"observed": 0.5}):
+        with pytest.raises(WallError, match="has no device"):
+            inspector.inspect(tick(3, 102.0, 103.0, **(STILL | saw)), 103.0)
+    with pytest.raises(WallError, match="lost its device twice"):
+        inspector.inspect(Lost(), 103.0)
+    inspector.lent()
+    assert inspector.inspect(tick(3, 102.0, 103.0), 103.0)
+    assert inspector.inspect(Lost(), 103.5)
+
+
+def test_who_has_none_that_can_be_lent_loses_none() -> None:
+    with pytest.raises(WallError, match="none that can be lent"):
+        ready_inspector().inspect(Lost(), 101.0)
+    with pytest.raises(WallError, match="before it was ready"):
+        Inspector(SERIES, False, 100.0, device=True).inspect(Lost(), 101.0)
+
+
 def test_a_recording_has_its_own_clock() -> None:
     inspector = ready_inspector(recorded=True)
     for second in range(500):
@@ -357,6 +381,18 @@ def test_messages_go_both_ways_whole() -> None:
             up.receive()
         theirs.close()
         assert up.receive() is None
+
+
+def test_a_device_goes_down_with_its_word() -> None:
+    ours, theirs = wall.pair()
+    with ours, theirs:
+        up, down = wall.Channel(ours, wall.Up), wall.Channel(theirs, wall.Down)
+        up.send_with(wall.Lent(), theirs.fileno())
+        up.send(wall.Lent())
+        assert down.receive(wait=False, lending=True) == wall.Lent() and down.lent >= 0
+        os.close(down.lent)
+        down.lent = -1
+        assert down.receive(wait=False, lending=True) == wall.Lent() and down.lent == -1
 
 
 def test_a_message_that_is_too_large_is_not_sent() -> None:

@@ -36,6 +36,7 @@ STYLES: Final = {
     "ended": "cyan",
     "paused": "yellow",
     "backoff": "yellow",
+    "lost": "yellow",
     "refused": "red",
 }
 

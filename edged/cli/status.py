@@ -14,7 +14,8 @@ from edged.cli.words import age, made, series_name, size, value
 
 WAITS = 0.01  # of the time, from which on it is told that something waits
 
-COLOURS = {"running": "green", "starting": "cyan", "ended": "cyan", "paused": "yellow", "backoff": "yellow"}
+COLOURS = {"running": "green"} | dict.fromkeys(("starting", "ended"), "cyan")
+COLOURS |= dict.fromkeys(("paused", "backoff", "lost"), "yellow")
 
 
 @make(

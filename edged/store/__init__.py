@@ -26,6 +26,7 @@ from edged.clock import zone as named_zone
 from edged.config.shape import Keep
 from edged.errors import ConfigError
 from edged.nouns import Bucket, Series
+from edged.rounding import earlier
 from edged.store.answers import Covered, Event, Facts, Filter, Ran, Row, Undated
 from edged.store.calendar import Calendar
 from edged.store.catalogue import Catalogue
@@ -121,11 +122,14 @@ class Store:
         self._events.clear()
 
     def event(self, kind: str, text: str, *, pipeline: str = "", reading: Reading) -> None:
-        """Note something that happened at ``reading``; it is written with the next ``write``."""
+        """Note something that happened at ``reading``; it is written with the next ``write``.
+
+        To a 64th of a second: a worker that was taken over chooses when some of it happens.
+        """
         if reading.good:
-            self._events.append(Noted(reading.now, "", kind, pipeline, text))
+            self._events.append(Noted(earlier(reading.now), "", kind, pipeline, text))
         else:
-            moment = reading.moment(reading.monotonic)
+            moment = earlier(reading.moment(reading.monotonic))
             self._events.append(Noted(moment, reading.boot, kind, pipeline, text))
 
     def known_clock(self, boot: str) -> tuple[str, float] | None:

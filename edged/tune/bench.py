@@ -216,7 +216,7 @@ class _Hand:
             case wall.Watched():
                 self._warden.take(self._process.channel)
             case wall.Ready():
-                self._warden.admit(message)
+                self._warden.admit(message, self._process)
                 self.ready = True
             case wall.Tick():
                 self._last = time.monotonic()

@@ -54,6 +54,8 @@ LAST_TICKS = 10
 LISTEN = 0.05  # seconds
 #: Whoever was stopped for a while, reader and all, has read again by then: that is no hanging driver.
 THAWED = 0.2  # seconds
+#: A device that was lent and gives no frame by then hangs, or is not what it was.
+REVIVED = 10.0  # seconds
 
 
 def serve(end: socket.socket) -> int:
@@ -147,6 +149,8 @@ class Looker:
         self._last_time: float | None = None
         self._sight: wall.Sight = ""
         self._listened = 0.0
+        self._waits = False  # for a device that was lost
+        self._revived_by = math.inf
 
     def close(self) -> None:
         """The process is about to end: what held frames is overwritten."""
@@ -197,6 +201,8 @@ class Looker:
                 return first
         if self._patient:
             return None
+        if self._reader.lost is not None:
+            raise self._reader.lost
         raise UnavailableError(
             f"the source gave no picture within {FIRST_FRAME:.0f} s", "is the camera plugged in and free?"
         )
@@ -214,7 +220,7 @@ class Looker:
 
     def _step(self) -> None:
         wait = wall.TICK if self._recorded else self._next - time.monotonic()
-        if self._paused:
+        if self._paused or self._waits:
             self._channel.wait(wait)
         elif (frame := self._reader.get(wait, self._lead)) is not None:
             self._look(frame)
@@ -223,6 +229,8 @@ class Looker:
         if self._reader.silent > self._hung:
             raise UnavailableError("the source hangs: it does not come back from a read", "is it plugged in?")
         self._listen()
+        if self._reader.lost is not None or time.monotonic() > self._revived_by:
+            self._miss()
         if self._climb.under_way:
             self._follow()
         self._tick_if_due()
@@ -230,6 +238,7 @@ class Looker:
     def _look(self, frame: Prepared) -> None:
         start = time.perf_counter()
         at = self._stamp(frame)
+        self._revived_by = math.inf
         if (footing := self._climb.next_for(frame)) is not None:
             self._stand_on(footing, at)
         if frame.sight:
@@ -258,6 +267,38 @@ class Looker:
         self._tick_recorded(at)
         self._sums.advance(at)
         self._sums.forget()
+
+    def _miss(self) -> None:
+        """The device has gone: tell what was seen until now, and that it is wanted again.
+
+        Raises ``UnavailableError`` when one that was lent gives nothing.
+        """
+        if self._reader.lost is None:
+            raise UnavailableError("the camera gives nothing since it came back", "plug it in anew")
+        if self._waits:
+            return
+        self._waits, self._revived_by = True, math.inf
+        now = time.monotonic()
+        self._sums.advance(now, self._paused)
+        self._sums.forget()
+        self._amounts.add(self._climb.footing.meter.interrupt(now))
+        self._sight = ""
+        self._tick(now)
+        self._next = self._told + wall.TICK
+        # A frame of less than a 64th of a second ago was in no tick, and none may be in those to come.
+        self._analysed, self._infer, self._prepare = 0, 0.0, 0.0
+        self._last_time = None
+        self._channel.send(wall.Lost())
+
+    def _revive(self, descriptor: int) -> None:
+        """Go on with what was lent. Raises ``LostError`` where it was not."""
+        lost = self._reader.lost
+        if lost is None or not self._waits:
+            return  # nobody asked
+        if descriptor < 0:
+            raise lost
+        self._waits, self._revived_by = False, time.monotonic() + REVIVED
+        self._reader.regain(descriptor)
 
     def _follow(self) -> None:
         """A step towards the rung that is wanted."""
@@ -361,13 +402,16 @@ class Looker:
         """Take in all directives that have come. Raises ``BrokenPipeError`` when the daemon has gone."""
         while True:
             try:
-                directive = self._channel.receive(wait=False)
+                directive = self._channel.receive(wait=False, lending=self._waits)
             except BlockingIOError:
                 return
             if directive is None:
                 raise BrokenPipeError
             if isinstance(directive, wall.Directive):
                 self._heed(directive)
+            elif isinstance(directive, wall.Lent):
+                descriptor, self._channel.lent = self._channel.lent, -1
+                self._revive(descriptor)
 
     def _heed(self, directive: wall.Directive) -> None:
         self._stop = self._stop or directive.stop

@@ -6,7 +6,7 @@ time. Both run side by side because reading, resizing and invoking let go of the
 
 Each frame that may be begun has a token. ``hold`` keeps the tokens back, ``resume`` gives them out again; a
 camera from which nothing is wanted for long rests meanwhile. It stays open: a locked worker opens nothing
-again.
+again. A device that was ``lost`` is waited for, with the token kept, until ``regain`` brings it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from edged.wall import Sight
 from edged.worker.sight import Watch
-from edged.worker.source import Resting, Source
+from edged.worker.source import Lendable, LostError, Resting, Source
 
 Prepare = Callable[[NDArray[Any]], NDArray[np.generic]]
 
@@ -63,7 +63,12 @@ class Reader:
     def __init__(self, source: Source, prepare: Prepare, watch: Watch | None = None) -> None:
         self.prepare, self._source, self._watch = prepare, source, watch
         self._resting = source if isinstance(source, Resting) else None
-        self._ready: SimpleQueue[Prepared | Exception] = SimpleQueue()
+        self._lendable = source if isinstance(source, Lendable) else None
+        #: Set while the source's device has gone, and can be lent anew.
+        self.lost: LostError | None = None
+        self._found: SimpleQueue[int] = SimpleQueue()
+        self._begun = False  # a frame, with its token
+        self._ready: SimpleQueue[Prepared | Exception | None] = SimpleQueue()
         self._wanted: SimpleQueue[float] = SimpleQueue()
         self.recorded, self._rate = source.recorded, source.rate
         #: Of the pictures that came last, () before the first.
@@ -114,6 +119,8 @@ class Reader:
             item = self._ready.get(timeout=max(0.0, timeout))
         except Empty:
             return None
+        if item is None:
+            return None  # to wake us: there is news of the device
         if isinstance(item, Exception):
             raise item
         if self._held:
@@ -148,12 +155,18 @@ class Reader:
             self._wanted.put(0.0)
         self._kept = 0
 
+    def regain(self, descriptor: int) -> None:
+        """The device that was lost: the source goes on with it, or raises from ``get``."""
+        self.lost = None
+        self._found.put(descriptor)
+
     def close(self) -> None:
         """Stop reading and close the source. A source that hangs in the kernel is left behind: the process
         is about to end.
         """
         self._stopping = True
         self._wanted.put(0.0)
+        self._found.put(-1)
         self._thread.join(0.0 if self.silent > 2.0 * self.PATIENCE else 2.0)
         if not self._thread.is_alive():
             self._source.close()
@@ -168,28 +181,52 @@ class Reader:
     def _run(self) -> None:
         try:
             while not self._stopping:
-                if lead := self._token():
-                    time.sleep(lead)
-                self._hand_over()
+                self._turn()
         except (
             Exception
         ) as error:  # the main thread tells; a thread that dies silently would look like a frozen camera
             self._ready.put(error)
 
+    def _turn(self) -> None:
+        """One frame, or the way back to a device that was lost meanwhile."""
+        try:
+            if not self._begun and (lead := self._token()):
+                time.sleep(lead)
+            self._hand_over()
+        except LostError as error:
+            if self._lendable is None:
+                raise
+            self._recover(self._lendable, error)
+
+    def _recover(self, source: Lendable, error: LostError) -> None:
+        while not self._stopping:
+            self._asked, self.lost = math.inf, error
+            self._ready.put(None)
+            if (descriptor := self._found.get()) < 0:
+                return
+            try:
+                source.regain(descriptor)
+            except LostError as again:
+                error = again
+            else:
+                return
+
     def _token(self) -> float:
         """Wait for leave to begin a frame; after a long time without, the camera has its rest."""
-        if self._resting is None:
-            return self._wanted.get()
         while True:
             try:
-                return self._wanted.get(timeout=PARKED_AFTER)
+                lead = self._wanted.get(timeout=PARKED_AFTER if self._resting else None)
             except Empty:
-                if self._held:
+                if self._held and self._resting is not None:
                     return self._parked(self._resting)
+            else:
+                self._begun = True
+                return lead
 
     def _parked(self, camera: Resting) -> float:
         camera.rest()
         lead = self._wanted.get()
+        self._begun = True
         if not self._stopping:
             camera.wake()
         return lead
@@ -209,6 +246,7 @@ class Reader:
             start = time.perf_counter()
             self.shape, prepare = frame.data.shape, self.prepare
             tensor = prepare(frame.data)
+            self._begun = False
             sight = self._watch(frame.data, frame.time) if self._watch is not None else ""
             self._ready.put(Prepared(tensor, frame.time, time.perf_counter() - start, prepare, sight))
             return

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from edged.config import shape
 from edged.errors import RefusedError, UnavailableError
-from edged.worker.source import Frame, Want, opened
+from edged.worker.source import Frame, Lendable, LostError, Want, opened
 from edged.worker.source.v4l2 import V4l2Source
 
 DEVICE = "/dev/video0"
@@ -116,6 +117,57 @@ def test_unplugged_and_plugged_in_again(source):
         (DRIVER / "bind").write_text("vivid.0")
         subprocess.run(["udevadm", "settle"], check=True)
     again = start()
+    following(again)
+    again.close()
+
+
+def plugged_in_again() -> int:
+    """A descriptor of what came back."""
+    (DRIVER / "bind").write_text("vivid.0")
+    subprocess.run(["udevadm", "settle"], check=True)
+    return os.open(DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def test_it_goes_on_with_a_descriptor_of_what_came_back(source):
+    assert isinstance(source, Lendable)
+    before = following(source).data.shape
+    for _ in range(2):
+        (DRIVER / "unbind").write_text("vivid.0")
+        assert isinstance(until_lost(source), LostError)
+        source.regain(plugged_in_again())  # under the same name: the one before was let go of
+        assert following(source).data.shape == before
+
+
+def test_it_goes_on_at_the_rate_that_is_wanted_by_then(source):
+    following(source)
+    (DRIVER / "unbind").write_text("vivid.0")
+    until_lost(source)
+    source.rate = 10.0
+    source.regain(plugged_in_again())
+    following(source)
+    assert source.fps == pytest.approx(10.0)
+
+
+def test_another_device_is_not_gone_on_with():
+    source = start()
+    following(source)
+    (DRIVER / "unbind").write_text("vivid.0")
+    until_lost(source)
+    os.close(plugged_in_again())
+    with pytest.raises(UnavailableError):
+        source.regain(os.open("/dev/null", os.O_RDWR))
+
+
+def test_what_gives_other_pictures_is_not_gone_on_with():
+    source = start()
+    following(source)
+    (DRIVER / "unbind").write_text("vivid.0")
+    until_lost(source)
+    source._mode = source._mode._replace(width=source._mode.width // 2)
+    with pytest.raises(UnavailableError) as other:
+        source.regain(plugged_in_again())
+    assert "other pictures" in other.value.message and not isinstance(other.value, LostError)
+    again = start()  # it let go of it
     following(again)
     again.close()
 

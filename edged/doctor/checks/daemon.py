@@ -140,13 +140,15 @@ def _pipeline(case: Case, one: dict[str, Any]) -> Finding | None:
             fix=f"edged doctor source model; {case.log}; {case.reload} tries it at once",
             facts=facts,
         )
-    if one["state"] == "backoff":
+    if one["state"] in ("backoff", "lost"):
+        lost = one["state"] == "lost"
+        lacks, fix = ("camera", "plug it in again") if lost else ("worker", "edged doctor source model")
         return Finding(
             "failed",
-            f"has no worker now: {one['why']}",
+            f"has no {lacks} now: {one['why']}",
             one["name"],
             facts=facts,
-            fix=f"edged doctor source model; {case.log}",
+            fix=f"{fix}; {case.log}",
         )
     if one["restarts"] >= RESTARTS:
         return Finding(

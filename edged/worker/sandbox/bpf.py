@@ -25,7 +25,11 @@ _ARGUMENTS: Final = 16
 _LOAD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 _MASK: Final = 0x54  # BPF_ALU | BPF_AND | BPF_K
+_AT_LEAST: Final = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 _RETURN: Final = 0x06  # BPF_RET | BPF_K
+# linux/audit.h, asm/unistd.h: calls of x32 come under x86-64's name, from this number on
+_X86_64: Final = 0xC000003E
+_X32: Final = 0x40000000
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, k
 
@@ -60,6 +64,8 @@ def program(
         (_RETURN, 0, 0, KILL),
         (_LOAD, 0, 0, _NUMBER),
     ]
+    if architecture == _X86_64:
+        made += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, KILL)]
     for rule in rules:
         if rule.name in numbers:
             body = _body(rule, default)

@@ -69,7 +69,6 @@ WORDS: Final = (
     Rule("sendto", ((Is(0, WALL, _INT), Is(4, 0)),)),
     _of_descriptors("sendmsg", WALL),
     _of_descriptors("recvfrom", WALL),
-    _of_descriptors("recvmsg", WALL),
     _of_descriptors("writev", 1, 2),
 )
 #: glibc's qsort asks how much memory there is; hash seeds want random numbers.
@@ -97,6 +96,8 @@ REQUESTS: Final[dict[str, tuple[Is, ...]]] = {
 FCNTL: Final = (1, 2, 3, 4, 1030)
 #: Further calls by purpose. picamera2 and libcamera have event loops, and wake them through descriptors.
 CALLS: Final[dict[str, tuple[Rule, ...]]] = {
+    # What the daemon lends again comes as ancillary data. Of what it sends up nothing of the kind is taken.
+    "v4l2": (_of_descriptors("recvmsg", WALL),),
     "camera": (
         *_always("epoll_wait epoll_pwait epoll_ctl eventfd2 timerfd_settime"),
         *_always("dup"),

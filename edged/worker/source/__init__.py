@@ -12,7 +12,13 @@ import msgspec
 from numpy.typing import NDArray
 
 from edged.config import shape
-from edged.errors import RefusedError
+from edged.errors import RefusedError, UnavailableError
+
+
+class LostError(UnavailableError):
+    """The device has gone, and what was open of it is closed: lend it anew (``Lendable``), or open another
+    source.
+    """
 
 
 class Frame(NamedTuple):
@@ -87,6 +93,16 @@ class Resting(Protocol):
 
     def wake(self) -> None:
         """Go on. Raises ``UnavailableError`` when the device has gone meanwhile."""
+
+
+@runtime_checkable
+class Lendable(Protocol):
+    """A source that goes on with another descriptor of its device once ``read`` has raised ``LostError``."""
+
+    def regain(self, descriptor: int) -> None:
+        """Take it over, and stream again as before. Raises ``LostError`` when it has gone again,
+        ``UnavailableError`` for another device or another picture than before: then it has to be opened anew.
+        """
 
 
 def opened(config: shape.Source, want: Want | WantWindow) -> Source:

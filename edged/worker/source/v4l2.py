@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edged.config import shape
 from edged.errors import RefusedError, UnavailableError
-from edged.worker.source import Frame, Want, videodev
+from edged.worker.source import Frame, LostError, Want, videodev
 from edged.worker.source.rate import Due
 from edged.worker.source.yuv import BT601, BT709, BT2020, Converter, Raw
 
@@ -105,6 +105,28 @@ class V4l2Source:
         """See ``Resting``. Somebody else may have set another format meanwhile."""
         self.fps = self._call(self._prepared)
         self._call(self._start)
+
+    def regain(self, descriptor: int) -> None:
+        """See ``Lendable``. It may be another device, or one that gives another picture now: a locked worker
+        has its model's pictures prepared for this one.
+        """
+        self._device, before = videodev.Device(descriptor), self._mode
+        try:
+            self._mode = self._call(self._chosen)
+            if self._mode[:3] == before[:3]:
+                self.fps = self._call(self._prepared)
+            if self._mode[:3] != before[:3]:
+                raise UnavailableError(
+                    f"what is at {self._config.device} now gives other pictures",
+                    "a new worker opens it as it is",
+                )
+            self._call(self._start)
+        except RefusedError as error:
+            self.close()
+            raise UnavailableError(error.message, error.hint) from None
+        except BaseException:
+            self.close()
+            raise
 
     def _awaited(self, deadline: float) -> videodev.Filled | None:
         """The newest whole frame, None when none came; raises ``UnavailableError`` after too long without
@@ -254,6 +276,9 @@ class V4l2Source:
         found, hint = TROUBLES.get(
             error.errno or 0, ("the camera at {} failed: " + str(error.strerror), "plug it in anew")
         )
+        if error.errno == errno.ENODEV:
+            self.close()  # while we hold it its name is not free for the one that is plugged in again
+            raise LostError(found.format(path), hint) from None
         raise UnavailableError(found.format(path), hint) from None
 
 

@@ -223,10 +223,13 @@ def fourcc(name: str) -> int:
 
 
 class Device:
-    """One open device node. Every method may raise ``OSError``."""
+    """One open device node: by its path, or a descriptor that is taken over. Every method may raise
+    ``OSError``.
+    """
 
-    def __init__(self, path: str) -> None:
-        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    def __init__(self, node: str | int) -> None:
+        opens = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+        self.fd = node if isinstance(node, int) else os.open(node, opens)
         self._poll = select.poll()
         self._poll.register(self.fd, select.POLLIN)
         self._maps: list[Mapping] = []
