@@ -17,7 +17,9 @@ from edged.config.shape import Feed
 from edged.reactor import Reactor
 from edged.series import series_of
 from edged.standing import Listener
-from edged.supervise import KILL_PATIENCE, STOP_PATIENCE, Keeper
+from edged.supervise import STOP_PATIENCE, Keeper
+
+KILL_PATIENCE = 1.0  # seconds that the kernel has to end what was killed, when the daemon is to end
 
 
 class Successions(Listener, Protocol):

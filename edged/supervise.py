@@ -354,7 +354,7 @@ class Keeper(Standing):
             case wall.Tick():
                 self.tick = message
                 self._listener.ticked(self, message)
-                if message.analysed and self.state == "lost":
+                if (message.analysed or message.sight) and self.state == "lost":
                     self._sees_again()
             case wall.Lost():
                 self._has_lost()
