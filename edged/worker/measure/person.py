@@ -14,7 +14,7 @@ from edged.worker.track import Track
 
 #: Clear of a line, or in or out of a zone, is who is farther from it than so much of its own size (the square
 #: root of its box's area): a detector's boxes tremble by a few hundredths of theirs.
-MARGIN: Final = 0.1
+MARGIN: Final = 0.15
 #: A box that is so near to the picture's edge comes in over it, or leaves.
 EDGE: Final = 0.05
 
@@ -90,8 +90,7 @@ class Person:
         """It is not followed any more. Who was lost in the middle of the picture may still be there."""
         self.track = track
         for name, passing in self.passings.items():
-            if found := passing.ended():
-                self.crossed.append((name, found))
+            self.crossed += [(name, found) for found in passing.ended()]
         lost = interrupted or not at_edge(track)
         for name, stay in self.stays.items():
             if stay.inside:
