@@ -17,13 +17,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=300.0, help="of each scene (default: %(default)g)")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(scenes.TUNED))
     parser.add_argument("--detector", choices=list(PROFILES), default="usual")
-    parser.add_argument("--pace", choices=PACES, nargs="+", default=["10fps", "5fps", "2fps", "swing"])
+    parser.add_argument("--pace", choices=PACES, nargs="+", default=["full", "5fps", "2fps", "swing"])
     parser.add_argument("--density", choices=list(DENSITIES), nargs="+", default=list(DENSITIES))
     asked = parser.parse_args()
-    for density in asked.density:
-        for pace in asked.pace:
-            print(scenes.tracked(density, pace, asked.detector, asked.seeds, asked.seconds))
-            print(scenes.measured(density, pace, asked.detector, asked.seeds, asked.seconds), flush=True)
+    for one in scenes.rows(asked.density, asked.pace, asked.seeds, asked.detector, asked.seconds):
+        print(one, flush=True)
     return 0
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from edged.config import shape
-from edged.worker.source.scene import Scene, Thing, Visit, in_view, stays_of
+from edged.worker.source.scene import Scene, Thing, Visit, in_view
 
 #: People and cars a minute. Of "crowded" no more than eight are in view at once.
 DENSITIES: Final = {"sparse": (3.0, 1.5), "busy": (8.0, 5.0), "crowded": (13.0, 10.0)}
@@ -30,6 +30,18 @@ class Event(NamedTuple):
     place: str
     kind: str
     number: int
+
+
+class Stay(NamedTuple):
+    """From when to when somebody is in a zone."""
+
+    came: float
+    went: float
+
+    @property
+    def long(self) -> float:
+        """Seconds."""
+        return self.went - self.came
 
 
 class Street:
@@ -64,14 +76,17 @@ class Street:
         ]
         return sorted(found)
 
-    def stays(self, zone: str) -> list[tuple[float, float, str]]:
-        """(from, to, kind) of every stay in a zone."""
-        return sorted(
-            (*stay, visit.kind)
-            for visit in self.visits()
-            for stay in stays_of(visit, ZONES[zone])
-            if stay[0] < self.seconds
-        )
+    def stays(self, zone: str) -> list[Stay]:
+        """Every stay of people in a zone, by when they pass its west and its east side."""
+        west, east = min(x for x, _ in ZONES[zone]), max(x for x, _ in ZONES[zone])
+        found = []
+        for visit in self.visits():
+            if visit.kind == "person":
+                turns = sorted((*passages(visit, west), *passages(visit, east)))
+                found += [
+                    Stay(*(time for time, _ in turns[at : at + 2])) for at in range(0, len(turns) - 1, 2)
+                ]
+        return sorted(one for one in found if one.went < self.seconds)
 
 
 def passages(visit: Visit, x: float) -> Iterator[tuple[float, bool]]:

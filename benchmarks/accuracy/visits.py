@@ -111,7 +111,7 @@ start = "2026-03-01T10:00:00+00:00"
 
 
 class Reported(NamedTuple):
-    """What `edged report` says of the whole clip: how many, and the dwells' bins with how many are in each."""
+    """What `edged report` says of the whole clip: how many, and how many dwells are in each bin."""
 
     visits: int
     bins: dict[int, int]
