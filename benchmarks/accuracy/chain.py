@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -91,7 +91,7 @@ def _add(made: Counted, at: float, series: tuple[Series, ...], told: Sequence[Ha
 def exact() -> Iterator[list[float]]:
     """The numbers that go into bins meanwhile, in order, before they are coarse."""
     numbers: list[float] = []
-    real = getattr(measures, NUMBER)
+    real: Callable[[float], int] = getattr(measures, NUMBER)
 
     def noted(number: float) -> int:
         numbers.append(number)

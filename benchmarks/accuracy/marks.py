@@ -62,8 +62,8 @@ def paired(true: Iterable[float], counted: Iterable[float]) -> int:
 
 
 def dwelt(true: Sequence[Stay], told: Sequence[tuple[float, float]]) -> list[float]:
-    """How many seconds each dwell that was ``told`` (when, seconds) is off from the stay that ended about then;
-    infinite for those that no stay did.
+    """How many seconds each dwell that was ``told`` (when, seconds) is off from the stay that ended about
+    then; infinite for those of which none did.
     """
     left, off = list(true), []
     for time, long in sorted(told):

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-#: Frames per second; "full" is the clip's own rate, and what a Raspberry Pi 4 makes of its detector. "swing" goes
-#: from 10 to 2 and back.
+#: Frames per second; "full" is the clip's own rate, and about what a Raspberry Pi 5 makes of its detector.
 RATES: Final = {"full": 10.0, "5fps": 5.0, "2fps": 2.0, "1fps": 1.0}
 SWING: Final = "swing"
 PACES: Final = (*RATES, SWING)

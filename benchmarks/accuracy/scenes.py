@@ -1,4 +1,4 @@
-"""The scripted scene behind the simulated detector, through the tracker alone and through the real measures."""
+"""The scripted scene behind the simulated detector, through the tracker alone and through the measures."""
 
 from __future__ import annotations
 

@@ -77,16 +77,15 @@ class Street:
         return sorted(found)
 
     def stays(self, zone: str) -> list[Stay]:
-        """Every stay of people in a zone, by when they pass its west and its east side."""
+        """Every stay of people in a zone, by when they pass its west and its east side, up to the end."""
         west, east = min(x for x, _ in ZONES[zone]), max(x for x, _ in ZONES[zone])
         found = []
         for visit in self.visits():
             if visit.kind == "person":
                 turns = sorted((*passages(visit, west), *passages(visit, east)))
-                found += [
-                    Stay(*(time for time, _ in turns[at : at + 2])) for at in range(0, len(turns) - 1, 2)
-                ]
-        return sorted(one for one in found if one.went < self.seconds)
+                times = [min(time, self.seconds) for time, _ in turns]
+                found += [Stay(times[at], times[at + 1]) for at in range(0, len(times) - 1, 2)]
+        return sorted(one for one in found if one.came < self.seconds)
 
 
 def passages(visit: Visit, x: float) -> Iterator[tuple[float, bool]]:

@@ -38,7 +38,7 @@ class Visits(NamedTuple):
     """
 
     pace: str
-    count: int
+    counted: int
     dwells: tuple[float, ...]
 
     @property
@@ -49,7 +49,7 @@ class Visits(NamedTuple):
 
     def __str__(self) -> str:
         told = ", ".join(f"{one:.1f}" for one in self.dwells)
-        return f"{self.pace:6} {self.count} visits, dwells {told}: at most {self.worst:.2f} s off"
+        return f"{self.pace:6} {self.counted} visits, dwells {told}: at most {self.worst:.2f} s off"
 
 
 #: Seconds in view; a frame stands for the time up to the next one.
