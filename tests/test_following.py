@@ -246,8 +246,33 @@ def test_who_is_cut_off_by_a_pause_was_there_longer() -> None:
 def test_who_vanishes_in_the_middle_of_a_zone_was_there_longer() -> None:
     middle_of_it = {"spot": ((0.3, 0.3), (0.7, 0.3), (0.7, 0.9), (0.3, 0.9))}
     watched = Watched(Measure(kind="dwell", zones=("spot",)), zones=middle_of_it)
-    watched.run(walk((0, 0.0), (4, 0.5), (20, 0.5)), every(0.2, 0, 30))
+    watched.run(walk((0, 0.0), (4, 0.5), (20, 0.5)), every(0.2, 0, 60))
     assert watched.bins("dwell")[DOUBTFUL] == 16
+
+
+@pytest.mark.parametrize("apart", [0.2, 0.5, 1.0])
+def test_who_stands_and_is_not_found_for_a_while_has_not_gone(apart: float) -> None:
+    """A parked car, found in most frames, and hidden behind a lorry for half a minute."""
+    dice = random.Random(4)
+    script = walk((0, 0.0), (5, 0.8), (200, 0.8), (205, 0.0), label="car")
+
+    def poor(at: float) -> list[Thing]:
+        return [one for one in script(at) if dice.random() < 0.85 and not 100 < at < 130]
+
+    watched = Watched(
+        *(Measure(kind=one, zones=("till",)) for one in ("visits", "dwell")), zones={"till": TILL}
+    )
+    watched.run(poor, every(apart, 0, 300))
+    assert watched.told == {"visits//till": 1, "dwell//till": 1}
+    (told,) = (one for one in watched.bins("dwell") if one <= 168)
+    assert abs(told - bin_of(197.5)) <= 1
+
+
+def test_who_walks_through_a_door_is_not_taken_for_who_comes_out_of_it() -> None:
+    spot = {"spot": ((0.3, 0.3), (0.7, 0.3), (0.7, 0.9), (0.3, 0.9))}
+    watched = Watched(Measure(kind="visits", zones=("spot",)), zones=spot)
+    watched.run(together(walk((0, 0.0), (4, 0.5)), walk((8, 0.5), (12, 1.0))), every(0.2, 0, 20))
+    assert watched.told == {"visits//spot": 2}
 
 
 def test_the_whole_picture_is_a_zone() -> None:

@@ -17,6 +17,10 @@ from edged.worker.track import Track
 MARGIN: Final = 0.15
 #: A box that is so near to the picture's edge comes in over it, or leaves.
 EDGE: Final = 0.05
+#: Who stood for so long and is lost is waited for, but not for longer than that.
+STOOD, MOST_WAIT = 3.0, 60.0  # seconds
+#: In so much of its size is the same place.
+SAME_PLACE: Final = 0.5
 
 
 class Stayed(NamedTuple):
@@ -86,12 +90,26 @@ class Person:
         """Whether it was seen to come."""
         return stay.whole or self.from_edge
 
-    def ended(self, track: Track, interrupted: bool) -> None:
+    @property
+    def waited_for(self) -> float:
+        """Seconds for which somebody who was lost is expected to be seen again: where it stood, and for as
+        long as it had stood. 0 for who walked, or is at the picture's edge.
+        """
+        stood = self.at - self.standing.since
+        return 0.0 if stood < STOOD or at_edge(self.track) else min(stood, MOST_WAIT)
+
+    def goes_on(self, lost: Person) -> None:
+        """This is who was ``lost`` there: what that one did goes on."""
+        self.passings, self.standing, self.counted = lost.passings, lost.standing, lost.counted
+        self.passed, self.zone_before, self.from_edge = lost.passed, lost.zone_before, lost.from_edge
+        for name, stay in self.stays.items():
+            stay.go_on(lost.stays[name])
+
+    def ended(self, interrupted: bool) -> None:
         """It is not followed any more. Who was lost in the middle of the picture may still be there."""
-        self.track = track
         for name, passing in self.passings.items():
             self.crossed += [(name, found) for found in passing.ended()]
-        lost = interrupted or not at_edge(track)
+        lost = interrupted or not at_edge(self.track)
         for name, stay in self.stays.items():
             if stay.inside:
                 cut = lost or not self._saw(stay)
@@ -105,8 +123,19 @@ def height(track: Track) -> float:
 
 def margin_of(track: Track) -> float:
     """How far from a line it has to be for that to be more than a tremble."""
+    return MARGIN * size_of(track)
+
+
+def size_of(track: Track) -> float:
+    """The square root of its box's area."""
     top, left, bottom, right = track.box
-    return MARGIN * math.sqrt(max(0.0, (bottom - top) * (right - left)))
+    return math.sqrt(max(0.0, (bottom - top) * (right - left)))
+
+
+def same_place(one: Person, other: Person) -> bool:
+    """Whether two of a kind stand where there is room for one."""
+    near = math.dist(one.place, other.place) <= SAME_PLACE * size_of(one.track)
+    return near and one.track.kind == other.track.kind
 
 
 def at_edge(track: Track) -> bool:
