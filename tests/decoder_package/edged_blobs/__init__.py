@@ -1,4 +1,6 @@
-"""Heat maps -> their peaks, for edged: ``decoder = "blobs"`` of a model with one output [1, rows, columns, 1]."""
+"""Heat maps -> their peaks, for edged: ``decoder = "blobs"`` of a model whose one output is
+[1, rows, columns, 1].
+"""
 
 from __future__ import annotations
 
