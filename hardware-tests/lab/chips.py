@@ -21,8 +21,9 @@ from drivers import DEVICES, INA219, LM75, SLAVE_FORCE, SMBUS, WRITE, Bench, Tra
 MASTER: Final = 0x18  # a DS2482's address
 THERMOMETER: Final = "28-0000000000ab"
 BYTE_DATA: Final = 2
-#: DS2482 commands, from its data sheet: i2c-stub answers a read with the register of the last command.
-RESET, RESET_BUS, READ_BYTE = 0xF0, 0xB4, 0x96
+#: DS2482 commands, from its data sheet: i2c-stub answers a read with the register of the last command, or the
+#: one behind it where the command had a byte with it (0xE1 selects what is read).
+RESET, RESET_BUS, DATA = 0xF0, 0xB4, 0xE2
 STATUS_RESET, STATUS_PRESENT = 0x18, 0x02  # after a reset of the device; a thermometer has answered
 IIO: Final = Path("/sys/bus/iio/devices")
 BUS: Final = Path("/sys/bus/w1/devices")
@@ -68,9 +69,8 @@ class Chips:
     def scratchpad(self, byte: int) -> None:
         """What it says nine times over: 0 is 0 °C with a right check sum, everything else has a wrong one."""
         bus = DEVICES / self.bench._bus.name
-        _byte(bus, READ_BYTE, 0)
-        for register in range(READ_BYTE + 1, READ_BYTE + 3):
-            _byte(bus, register, byte)
+        _byte(bus, DATA + 1, 0)  # a status that is read here as well: not busy
+        _byte(bus, DATA, byte)
 
     def buffer(self, on: bool) -> None:
         """Volts and time stamps, by attributes that only root may write."""
