@@ -115,13 +115,16 @@ class Following:
 
     def _follow(self, track: Track) -> None:
         person = self._people.get(track.number)
+        if person is not None and person.leaps(track):
+            self._lost.append(self._people.pop(track.number))
+            person = None
+        new = track.sure and not (person and person.track.sure)
         if person is None:
             person = self._people[track.number] = Person(track, self._ropes, self._yards)
         else:
-            new = track.sure and not person.track.sure
             person.moved(track, self._ropes, self._yards)
-            if new:
-                self._recognise(person)
+        if new:
+            self._recognise(person)
         self._count(person)
 
     def _recognise(self, person: Person) -> None:

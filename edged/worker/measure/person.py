@@ -19,6 +19,8 @@ MARGIN: Final = 0.15
 EDGE: Final = 0.05
 #: Who stood for so long and is lost is waited for, but not for longer than that.
 STOOD, MOST_WAIT = 3.0, 60.0  # seconds
+#: Who stood for so long is not so much of its size away when it is found again.
+SETTLED, LEAP = 20.0, 1.3  # seconds; sizes
 #: In so much of its size is the same place.
 SAME_PLACE: Final = 0.5
 
@@ -42,7 +44,7 @@ class Person:
 
     __slots__ = (
         "at", "counted", "crossed", "from_edge", "passed", "passings", "place", "standing", "stayed",
-        "stays", "track", "waits", "zone_before",
+        "stays", "timed", "track", "waits", "zone_before",
     )  # fmt: skip
 
     def __init__(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
@@ -54,11 +56,15 @@ class Person:
         self.standing = Standing(self.at, self.place)
         self.crossed: list[tuple[str, Crossing]] = []
         self.stayed: list[Stayed] = []
-        #: The counters' own notes: stays that were counted, queues, lines passed when, a flow's last zone.
+        #: The counters' own notes: stays that were counted, queues, lines passed when and where
+        #: a speed was measured from, a flow's last zone.
         self.counted: set[tuple[int, str, int]] = set()
         self.waits: set[int] = set()
         self.passed: dict[str, float] = {}
+        self.timed: dict[int, float] = {}
         self.zone_before: dict[int, str] = {}
+        for name, passing in self.passings.items():
+            passing.moved(ropes[name], self.place, self.at, self.place, self.at, margin_of(track))
         self._at_last(ropes, yards)
 
     def moved(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
@@ -78,9 +84,6 @@ class Person:
 
     def _at_last(self, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
         margin = margin_of(self.track)
-        if self.track.hits == 1:
-            for name, passing in self.passings.items():
-                passing.moved(ropes[name], self.place, self.at, self.place, self.at, margin)
         for name, stay in self.stays.items():
             went = stay.moved(yards[name], self.place, self.at, margin)
             if went is not None:
@@ -98,10 +101,16 @@ class Person:
         stood = self.at - self.standing.since
         return 0.0 if stood < STOOD or at_edge(self.track) else min(stood, MOST_WAIT)
 
+    def leaps(self, track: Track) -> bool:
+        """Whether the track says that who stood here is far away at once: then it is on somebody else."""
+        far = math.dist(self.place, held(track.foot)) > LEAP * size_of(track)
+        return track.seen and far and self.waited_for >= SETTLED
+
     def goes_on(self, lost: Person) -> None:
         """This is who was ``lost`` there: what that one did goes on."""
         self.passings, self.standing, self.counted = lost.passings, lost.standing, lost.counted
-        self.passed, self.zone_before, self.from_edge = lost.passed, lost.zone_before, lost.from_edge
+        self.passed, self.timed = lost.passed, lost.timed
+        self.zone_before, self.from_edge = lost.zone_before, lost.from_edge
         for name, stay in self.stays.items():
             stay.go_on(lost.stays[name])
 
