@@ -4,6 +4,7 @@ zones, and what truly happens there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -17,8 +18,9 @@ DENSITIES: Final = {"sparse": (3.0, 1.5), "busy": (8.0, 5.0), "crowded": (13.0, 
 LINES: Final = {"west": 0.3, "middle": 0.5, "east": 0.7}
 #: Directions: of an upright line from its foot to its head the left side is the picture's.
 FORWARD, BACKWARD = "eastward", "westward"
-#: Of the picture's width: a tenth of a thing's size (see ``measure.person.MARGIN``).
-CLEAR: Final = 0.02
+#: Who turns back no farther beyond a line than so much of its own size (the root of its box's area) has not
+#: crossed it: that is how docs/measures.md defines a crossing, and nobody could tell it from a tremble.
+CLEAR: Final = 0.15
 ZONES: Final = {"pavement": ((0.25, 0.6), (0.75, 0.6), (0.75, 1.0), (0.25, 1.0))}
 KINDS: Final = ("person", "car")
 
@@ -94,7 +96,8 @@ def passages(visit: Visit, x: float) -> Iterator[tuple[float, bool]]:
     Who turns back within ``CLEAR`` of it has not crossed it: docs/measures.md says so, and nobody could tell.
     """
     xs = [one.x for one in visit.path]
-    if xs[0] == xs[-1] and abs(xs[1] - x) < CLEAR and (xs[1] - x) * (xs[0] - x) < 0:
+    clear = CLEAR * math.sqrt(visit.height * visit.width)
+    if xs[0] == xs[-1] and abs(xs[1] - x) < clear and (xs[1] - x) * (xs[0] - x) < 0:
         return
     for a, b in pairwise(visit.path):
         if min(a.x, b.x) < x < max(a.x, b.x):
