@@ -12,6 +12,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -350,3 +351,83 @@ def test_a_running_daemon_notes_that_somebody_looked(home: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert sum(one > "⠀" for one in done.stdout) > 300
     assert "hall: outlined: its owner looks at the outline of what it sees" in told
+
+
+def test_who_may_change_nothing_may_not_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verb that lends is one of those that change something: see test_control.py for what that means."""
+    from edged.control import Client
+    from edged.daemon import Daemon
+    from edged.errors import ControlError
+    from edged.notify import Notifier
+    from edged.reactor import Reactor
+
+    (tmp_path / "edged.toml").write_text(CONFIG.format(more=""))
+    config, reactor = load(tmp_path / "edged.toml"), Reactor()
+    daemon = Daemon(reactor, tmp_path / "edged.toml", Notifier())
+    daemon._config = config
+    noted: list[str] = []
+    monkeypatch.setattr(daemon, "_note", lambda *said, **_: noted.append(said[0]))
+    with ExitStack() as stack:
+        daemon.answer(stack)
+        monkeypatch.setattr(Client, "privileged", property(lambda _: False, lambda *_: None), raising=False)
+        answers: list[Any] = []
+        asking = threading.Thread(target=lambda: answers.append(refused(config.daemon.runtime_dir)))
+        asking.start()
+        while asking.is_alive():
+            reactor.turn(0.05)
+    assert isinstance(answers[0], ControlError) and "only root" in answers[0].message
+    assert noted == ["control-refused"]
+
+
+def refused(runtime_dir: str) -> Any:
+    from edged.control_client import ask
+    from edged.errors import ControlError
+
+    try:
+        return ask(runtime_dir, "outline", pipeline="hall")
+    except ControlError as error:
+        return error
+
+
+class Held:
+    """A keeper of a camera that is at work."""
+
+    name, lent = "hall", False
+
+    def __init__(self, source: Any) -> None:
+        from edged.config.shape import Pipeline
+
+        self.pipeline = Pipeline(source=source)
+        self.loans: list[float] = []
+
+    def lend(self, seconds: float) -> None:
+        self.loans.append(seconds)
+        self.lent = bool(seconds)
+
+
+def test_only_a_camera_has_to_be_let_go_of() -> None:
+    from edged import lending
+    from edged.config.shape import Camera, Synthetic, V4l2
+
+    for source, waits in ((V4l2(), True), (Camera(), True), (Synthetic(), False)):
+        held, noted = Held(source), list[tuple[str, str, str]]()
+
+        def lend(held: Any = held, noted: Any = noted, **asked: Any) -> Any:
+            return lending.lend([held], {"pipeline": "hall", **asked}, lambda *said: noted.append(said))
+
+        assert lend(seconds=0) == {"wait": waits} and not held.loans and not noted
+        assert lend(seconds=20) == {"wait": waits} == lend(seconds=0)
+        assert held.loans == ([20.0, 0.0] if waits else [])
+        assert [(one[0], one[2]) for one in noted] == [("outlined", "hall")]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"pipeline": 5}, {"pipeline": "a b"}, {"pipeline": "a", "seconds": 1e9}, {"pipeline": "a", "x": 1}],
+)
+def test_a_wish_that_is_none_is_refused(asked: dict[str, Any]) -> None:
+    from edged import lending
+    from edged.errors import ControlError
+
+    with pytest.raises(ControlError):
+        lending.lend([], asked, lambda *_: None)
