@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from edged.nouns import Series
-from edged.series import DISTRIBUTED, counted
+from edged.series import COUNTED, DISTRIBUTED
 
 SMALLEST: Final = 0.125  # s or km/h; what is less is in the first bin
 STEPS: Final = 8  # bins an octave
@@ -23,10 +23,14 @@ MISSED: Final = 254
 DOUBTFUL: Final = 255
 PARTS: Final = 16
 
-#: What a tick may tell of one series at most; the worker tells the rest with the next ones.
-MOST_EVENTS: Final = 8  # that have no number
+#: What is estimated: what happens, and how many there are.
+ESTIMATED: Final = COUNTED | {"occupancy", "queue"}
+
+#: What a tick may tell at most; the worker tells the rest with the next ones.
+MOST_EVENTS: Final = 8  # of one series, that have no number
 MOST_NUMBERS: Final = 2  # that have one: each can be any of ``BINS``, so they say much more
-MOST_PARTS: Final = 1 << 10  # 16ths: 64 things at once, all of them overlooked for a second
+MOST_ESTIMATES: Final = 2  # of all series: they are told in turn
+MOST_PARTS: Final = 1 << 14  # 16ths in one of them: sixteen things, all of them overlooked for a minute
 MOST_TOLD: Final = 128  # amounts of all series
 
 
@@ -36,10 +40,10 @@ def estimate(bin: int) -> bool:
 
 
 def fits(series: Series, bin: int) -> bool:
-    """Whether amounts of this series can have this bin: the estimates any, an event its number's or none."""
+    """Whether amounts of this series can have this bin: an event its number's, or none."""
     if estimate(bin):
-        return True
-    return 1 <= bin <= BINS if series.measure in DISTRIBUTED else counted(series) and bin == 0
+        return series.measure in ESTIMATED
+    return 1 <= bin <= BINS if series.measure in DISTRIBUTED else series.measure in COUNTED and bin == 0
 
 
 def coarse(sixteenths: int) -> int:

@@ -16,15 +16,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, get_args
 
-from edged import inspector, lender, rounding, vocabulary
+from edged import amounts, inspector, lender, rounding, vocabulary
 from edged.store.schema import COVERAGE_SCALE, SCALES
+from edged.wall import Sight
 
 LONGEST: Final = 60.0  # seconds; longer ticks are possible, and say less a second
 MINUTE: Final = 60.0
+_TICKS: Final = math.ceil(MINUTE * inspector.LIVE_RATE)
 TROUBLE_CHARACTERS: Final = 2 * 400  # of a message and its hint
 UNITS: Final = {"presence": "share", "occupancy": "count", "activity": "fraction", "level": ""}
+#: As units: what is counted, without and with a number for each event.
+COUNTED: Final = {"crossings": "an event", "dwell": "an event with a number"}
+SIGHTS: Final = len(get_args(Sight))
+_BINS: Final = {"an event": 1, "an event with a number": amounts.BINS}
+_POWERS: Final = amounts.MOST_PARTS.bit_length()
+_MOST: Final = {"an event": amounts.MOST_EVENTS, "an event with a number": amounts.MOST_NUMBERS}
 
 
 def grid(unit: str) -> list[float]:
@@ -46,6 +54,21 @@ def entries(unit: str) -> int:
     return count + of_two * sums + (pairs - of_two) * sums * squares
 
 
+def happened(units: Sequence[str]) -> float:
+    """The binary logarithm of how many different amounts a tick may have: of each series so many events or
+    fewer, of some bins, in no order; and of all of them a few estimates, each a power of two.
+    """
+    places = 2 * sum(unit in _BINS or unit == "count" for unit in units)
+    chosen = (math.comb(places, few) * _POWERS**few for few in range(amounts.MOST_ESTIMATES + 1))
+    return sum(map(_events, units)) + math.log2(sum(chosen))
+
+
+def _events(unit: str, ticks: int = 1) -> float:
+    """The binary logarithm of how many different events there can be of a series in so many ticks."""
+    bins = _BINS.get(unit, 0)
+    return math.log2(math.comb(ticks * _MOST.get(unit, 0) + bins, bins))
+
+
 def durations(most: float, digits: int) -> int:
     """How many different durations of so many binary digits there are, up to ``most`` seconds."""
     exact = 1 << digits  # multiples of the smallest step below this are all there
@@ -63,13 +86,21 @@ def health(span: float, rate: float) -> float:
     return float(frames * drops * frame**2)
 
 
-def ticks(span: float, told: float, rate: float) -> float:
-    """The binary logarithm of how many different ticks of ``span`` seconds there are; ``told`` is that of the
-    entries of all series.
+def ticks(span: float, units: Sequence[str], rate: float) -> float:
+    """The binary logarithm of how many different ticks of ``span`` seconds with series of these ``units``
+    there are.
     """
+    if not span:
+        return math.log2(health(span, rate))
     shares = span / rounding.GRAIN  # so many times may be observed, beside none; the rest is blind or untold
-    observed = _added(told + math.log2(2.0 * shares), 1.0) if shares else 0.0
+    seen, unseen = sum(map(_entry_bits, units)), happened(units)
+    rests = SIGHTS + 1.0  # blind, for one of so many reasons, or untold
+    observed = _added(seen + unseen + math.log2(rests * shares), unseen + math.log2(rests))
     return observed + math.log2(health(span, rate))
+
+
+def _entry_bits(unit: str) -> float:
+    return 0.0 if unit in _BINS else math.log2(entries(unit))
 
 
 def _added(*bits: float) -> float:
@@ -81,8 +112,7 @@ def _added(*bits: float) -> float:
 def wall_capacity(units: Sequence[str], rate: float) -> float:
     """Bits a second through ticks of a live pipeline with series of these ``units``, at most."""
     lengths = [number * rounding.GRAIN for number in range(int(LONGEST / rounding.GRAIN) + 1)]
-    told = sum(math.log2(entries(unit)) for unit in units)
-    counted = [(span, ticks(span, told, rate)) for span in lengths]
+    counted = [(span, ticks(span, units, rate)) for span in lengths]
 
     def bound(weight: float) -> float:
         return inspector.LIVE_RATE * _added(*(bits - weight * span for span, bits in counted)) + weight
@@ -105,11 +135,25 @@ def kept_capacity(units: Sequence[str], rate: float) -> float:
     """Bits a second that reach the store, where minutes are kept and no seconds."""
     frames = math.log2(rate * MINUTE + inspector.SPARE_FRAMES * MINUTE + 1) if rate else 16.0
     seconds = 2.0 * math.log2(MINUTE * COVERAGE_SCALE + 1)  # observed and blind
-    return (sum(map(_row, units)) + frames + seconds) / MINUTE
+    return (sum(map(_row, units)) + _estimates(units) + frames + seconds) / MINUTE
+
+
+def _estimates(units: Sequence[str]) -> float:
+    """Bits of a minute's estimates: so many powers of two, spread over the series in any way; and no more
+    than their sums can be.
+    """
+    places = 2 * sum(unit in _BINS or unit == "count" for unit in units)
+    many = amounts.MOST_ESTIMATES * _TICKS
+    sums = places * math.log2(many * amounts.MOST_PARTS + 1)
+    return min(sums, math.log2(math.comb(many + places * _POWERS, many)))
 
 
 def _row(unit: str) -> float:
     """Bits of a series' minute: its extremes, its sum, its squares and its time, each as the store has it."""
+    return _events(unit, _TICKS) + (0.0 if unit in _BINS else _entry_row(unit))
+
+
+def _entry_row(unit: str) -> float:
     count, most = len(grid(unit)), rounding.largest(unit)
     extremes = math.log2(count * (count + 1) / 2)
     scale = SCALES.get(unit)
@@ -123,7 +167,10 @@ def unrounded(units: Sequence[str]) -> float:
     """Bits a second through ticks if nothing were rounded: each number any double of its range, 1.5 messages
     a second. What the wall let pass before it was.
     """
-    entry = sum(2 * _doubles(rounding.largest(unit)) + 3 * _doubles(1.0) for unit in units)
+    entry = sum(
+        2 * _doubles(rounding.largest(unit)) + 3 * _doubles(1.0) if unit not in _BINS else 3 * 64.0
+        for unit in units
+    )
     return 1.5 * (entry + 7 * _doubles(1.0) + math.log2(2000.0) + math.log2(100_000.0))
 
 
@@ -161,8 +208,9 @@ def table(rate: float = 5.0) -> str:
     ]
     for text, units in (
         ("nothing to count (the tick itself)", []),
-        *((f"one series of {kind}", [unit]) for kind, unit in UNITS.items()),
+        *((f"one series of {kind}", [unit]) for kind, unit in (UNITS | COUNTED).items()),
         ("20 series of occupancy", ["count"] * 20),
+        ("20 series of crossings", ["an event"] * 20),
     ):
         numbers = (unrounded(units), wall_capacity(units, rate), kept_capacity(units, rate))
         rows.append(f"| {text} | {numbers[0]:,.0f} bit/s | {numbers[1]:.0f} bit/s | {numbers[2]:.1f} bit/s |")

@@ -373,11 +373,13 @@ def check_amounts(told: tuple[Amount, ...], series: tuple[Series, ...]) -> None:
     """Raise ``WallError`` unless they are in order, each of a bin that its series can have, and no more than
     a tick may tell.
     """
+    if sum(amounts.estimate(one.bin) for one in told) > amounts.MOST_ESTIMATES:
+        raise WallError(f"it sent more estimates at once than {amounts.MOST_ESTIMATES}")
     before, at, events = (-1, -1), -1, 0
     for one in told:
         if (one.series, one.bin) <= before:
             raise WallError("it told of what happened twice, or not in order")
-        if not (one.series < len(series) and amounts.fits(series[one.series], one.bin)):
+        if not (0 <= one.series < len(series) and amounts.fits(series[one.series], one.bin)):
             raise WallError("it told of something that cannot happen to that series")
         events = events if one.series == at else 0
         before, at = (one.series, one.bin), one.series

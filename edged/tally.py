@@ -11,6 +11,7 @@ import datetime
 import math
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Final, Literal, NamedTuple, Protocol
 
 from edged import wall
@@ -196,8 +197,10 @@ class Tally:
         """What was counted today before this start."""
         at = datetime.datetime.fromtimestamp(now, self._zone)
         midnight = at.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-        rows = self._store.report(midnight, now, 86400.0)
-        counts = {row.series: row.events for row in rows if row.counts and row.start >= midnight}
+        counts = dict[Series, int]()
+        with suppress(StoreError):  # a damaged page is for the next commit to find, not for a nicety
+            rows = self._store.report(midnight, now, 86400.0)
+            counts = {row.series: row.events for row in rows if row.counts and row.start >= midnight}
         self.today.begin(at.date().isoformat(), counts)
 
     @property

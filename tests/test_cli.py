@@ -48,7 +48,16 @@ def home(tmp_path: Path) -> Path:
 
 
 def series(measure: str, now: float | None, unit: str = "share", zone: str = "") -> dict[str, Any]:
-    return {"measure": measure, "label": "", "zone": zone, "unit": unit, "now": now, "min": now, "max": now}
+    return {
+        "measure": measure,
+        "label": "",
+        "zone": zone,
+        "unit": unit,
+        "now": now,
+        "min": now,
+        "max": now,
+        "today": None,
+    }
 
 
 def pipeline(**facts: Any) -> dict[str, Any]:

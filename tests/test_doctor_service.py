@@ -266,6 +266,29 @@ def test_a_node_that_is_no_camera(tmp_path: Path) -> None:
     assert "no camera" in told.found
 
 
+SILENT = '[pipelines.room]\nsource = {{ kind = "microphone", device = "{}" }}\nmodel = "ear"\n'
+EAR = '[models.ear]\nfile = "/nowhere/ear.tflite"\n'
+
+
+def test_a_microphone_that_is_there_and_one_that_is_not(tmp_path: Path) -> None:
+    if not Path("/usr/share/alsa/alsa.conf").exists():
+        pytest.skip("ALSA is not installed")
+    there = found(source, case_of(tmp_path, EAR + SILENT.format("null")))["room"]
+    assert there.verdict == "ok", there
+    assert there.facts["device"] == "null"
+    missing = found(source, case_of(tmp_path, EAR + SILENT.format("hw:CARD=Nobody")))["room"]
+    assert missing.verdict == "failed"
+    assert "there is no microphone" in missing.found
+
+
+def test_a_unit_that_allows_no_microphone(tmp_path: Path) -> None:
+    case = case_of(tmp_path, EAR + SILENT.format("null"))
+    case.unit = Unit({"LoadState": "loaded", "DevicePolicy": "closed", "DeviceAllow": "char-video4linux rw"})
+    told = found(source, case)["room"]
+    assert told.verdict == "failed"
+    assert "DeviceAllow=char-alsa" in told.found
+
+
 def test_files(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     missing = found(source, case_of(tmp_path, FILE.format(film)))["film"]

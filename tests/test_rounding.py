@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import covert, rounding
+from edged import amounts, covert, rounding
 from edged.config.shape import File, Measure, Model, Pipeline
-from edged.inspector import check_entry
-from edged.nouns import Entry
+from edged.errors import WallError
+from edged.inspector import check_amounts, check_entry
+from edged.nouns import Amount, Entry, Series
 from edged.series import series_of
 from edged.worker.measure import Left, Sums, meter
 from edged.worker.prepare import Preparation
@@ -143,6 +146,29 @@ def test_entries_are_counted_as_they_are() -> None:
                 if low <= high and low <= total <= high and rounding.rounded(entry, "share", 1.0) == entry:
                     found.add(entry.sum + 10 * low + 100 * high)
     assert len(found) == covert.entries("share")
+
+
+@pytest.mark.parametrize("units", [["an event"], ["an event with a number"], ["an event", "share"]])
+def test_amounts_are_counted_as_they_are(units: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few bins and few 16ths: by trying every list of amounts that could be one."""
+    monkeypatch.setattr(amounts, "BINS", 2)
+    monkeypatch.setattr(amounts, "MOST_EVENTS", 2)
+    monkeypatch.setattr(amounts, "MOST_PARTS", 2)
+    monkeypatch.setattr(covert, "_POWERS", 2)
+    monkeypatch.setattr(covert, "_BINS", {"an event": 1, "an event with a number": 2})
+    monkeypatch.setattr(covert, "_MOST", {"an event": 2, "an event with a number": 2})
+    measures = {"an event": "visits", "an event with a number": "dwell", "share": "presence"}
+    series = tuple(Series("p", measures[unit]) for unit in units)
+    bins = (0, 1, 2, amounts.MISSED, amounts.DOUBTFUL)
+    places = [(number, bin) for number in range(len(units)) for bin in bins]
+    found = 0
+    for counts in product(range(4), repeat=len(places)):
+        each = zip(places, counts, strict=True)
+        told = tuple(Amount(one, count, bin) for (one, bin), count in each if count)
+        with suppress(WallError):
+            check_amounts(told, series)
+            found += 1
+    assert math.log2(found) == pytest.approx(covert.happened(units))
 
 
 #: Seconds of the clip that the detector looks at; EDGED_EXPLORE=1 has it look at all of it, as for the

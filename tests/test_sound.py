@@ -16,8 +16,10 @@ from pathlib import Path
 import media
 import numpy as np
 import pytest
+import sounds
 from hypothesis import given
 from hypothesis import strategies as st
+from stage import Stage
 
 from edged.config import shape
 from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError
@@ -387,3 +389,28 @@ def encoded(numbers: np.ndarray, form: str) -> np.ndarray:
             else:
                 data = (words & 0xFFFFFF).tobytes()  # its upper byte may be anything
     return np.frombuffer(data, np.uint8).copy()
+
+
+# --- real workers
+
+
+def ear(folder: Path) -> shape.Model:
+    file = folder / "ear.tflite"
+    file.write_bytes(sounds.ear([(2000.0, 5000.0), (30.0, 400.0)]))
+    return shape.Model(file=str(file), labels=("song", "hum"), sample_rate=16000.0)
+
+
+def test_a_locked_worker_hears_a_microphone(card: Path, stage: Stage, tmp_path: Path) -> None:
+    measure = shape.Measure(kind="presence", labels=("song", "hum"))
+    stage.keep(source=shape.Microphone(device="null"), model=ear(tmp_path), measure=measure, rate=4.0)
+    stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= 6)
+    heard = [entry for _, tick in stage.heard.ticks for entry in tick.entries if entry.seconds]
+    assert heard
+    assert not any(entry.max for entry in heard)  # silence is neither
+    assert {event for _, event, _ in stage.heard.events} <= {"started"}, stage.heard.events
+
+
+def test_a_worker_refuses_a_model_of_sound_for_a_camera(stage: Stage, tmp_path: Path) -> None:
+    measure = shape.Measure(kind="presence", labels=("song",))
+    stage.keep(model=ear(tmp_path), measure=measure)
+    stage.until(lambda: any("gives pictures" in text for _, _, text in stage.heard.events))

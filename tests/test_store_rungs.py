@@ -9,6 +9,7 @@ import math
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from edged.clock import Reading
 from edged.config.shape import Keep
 from edged.errors import StoreError
-from edged.nouns import Bucket, Coverage, Entry, Series
+from edged.nouns import Amount, Bucket, Coverage, Entry, Series
 from edged.store import Covered, Ran, Store, schema
 
 KEY = bytes(range(32))
@@ -212,25 +213,26 @@ def test_the_store_adds_up_to_the_same_in_any_order(
     assert cheaper == pytest.approx(sum(total.rungs[1:]), abs=1e-6)
 
 
-# --- from schema 1
+# --- from schemas 1 and 2
 
 
-def test_a_store_of_schema_1_is_brought_up_to_date_and_loses_nothing(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_store_of_an_old_schema_is_brought_up_to_date_and_loses_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
     with monkeypatch.context() as then:
-        then.setattr(schema, "MIGRATIONS", (VERSION_1,))
-        then.setattr(schema, "VERSION", 1)
+        then.setattr(schema, "MIGRATIONS", (VERSION_1, ())[:version])
+        then.setattr(schema, "VERSION", version)
         with Store.open(path, KEY) as store:
             write(store, *(bucket(minute, made(50.0, throttled=10.0, paused=5.0)) for minute in range(150)))
             store.event("began", "long ago", reading=reading(NOON))
             store.write([bucket(0, made(60.0), boot="z")], SERIES, reading(NOON + 9100, "z", good=False))
-            assert store.facts().schema == 1
+            assert store.facts().schema == version
             before = {name: store._database.rows(f"SELECT * FROM {name}") for name in TABLES}
             told = list(store.report(0, NOON + 1e6, 3600.0)), list(store.coverage(0, NOON + 1e6, 3600.0))
     assert all(before[name] for name in ("series", "minute", "hour", "pending", "event"))
     with (
-        pytest.raises(StoreError, match="written by an older edged: its schema is 1"),
+        pytest.raises(StoreError, match=f"written by an older edged: its schema is {version}"),
         Store.open(path, KEY, read_only=True) as reader,
     ):
         reader.span()
@@ -241,5 +243,10 @@ def test_a_store_of_schema_1_is_brought_up_to_date_and_loses_nothing(
         assert (after, again) == (before, told)
         write(store, bucket(150, made(30.0, 30.0)))
         assert whole(store).ran == (Ran(0, "lite2", 150 * 50.0 + 30.0), Ran(1, "lite0", 30.0))
+        counted = (*SERIES["door"], Series("door", "visits", "", "", "visits"))
+        later = msgspec.structs.replace(bucket(151, made(60.0)), amounts=(Amount(1, 3),))
+        store.write([later], {"door": counted}, reading(NOON + 9200), LADDER)
+        visits = [row for row in store.report(0, NOON + 1e6, 60.0) if row.counts]
+        assert [(row.start, row.events, row.seconds) for row in visits] == [(NOON + 151 * 60, 3, 60.0)]
     with Store.open(path, KEY, read_only=True) as reader:
-        assert whole(reader).coverage.observed == 151 * 50.0 + 10.0
+        assert whole(reader).coverage.observed == 152 * 50.0 + 20.0

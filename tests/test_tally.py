@@ -4,6 +4,7 @@ meanwhile and however long the store cannot be written.
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import tempfile
 import time
@@ -19,15 +20,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged import tally as tallying
-from edged.clock import Clock
+from edged.clock import Clock, Reading
 from edged.config.shape import File, Keep, Measure, Model, Pipeline, Source, Synthetic, V4l2
 from edged.errors import StoreError
-from edged.nouns import Coverage, Entry, Series
+from edged.nouns import Amount, Coverage, Entry, Series
 from edged.reactor import Reactor
-from edged.series import series_of
+from edged.series import series_of, valued
 from edged.store import Store
 from edged.supervise import Keeper
 from edged.tally import Tally
+from edged.today import Today
+from edged.view import View
 from edged.wall import Directive, Ready, Tick
 
 FOREVER = Keep(second=0.0, minute=float("inf"), hour=float("inf"), day=float("inf"))
@@ -37,6 +40,7 @@ MEASURES = (
     (Measure(kind="occupancy", labels=("person",)),),
     (Measure(kind="occupancy", labels=("car",)),),
     (Measure(kind="occupancy", labels=("person", "dog")), Measure(kind="occupancy")),
+    (Measure(kind="visits", labels=("person",)), Measure(kind="occupancy", labels=("person",))),
 )
 
 
@@ -83,13 +87,20 @@ class Books:
         self.tally.left(self.keepers.pop(name), None)
 
     def tick(self, name: str, value: int, start: float | None = None) -> None:
-        """A second in which the first series of the pipeline was ``value``, the next ``value + 1`` ..."""
+        """A second in which the first series was ``value``, the next ``value + 1`` ...; what is counted
+        happened so often.
+        """
         keeper = self.keepers[name]
         if start is None:
             start, self.now = self.now, self.now + 1.0
         values = [float(value + place) for place in range(len(keeper.series))]
-        entries = tuple(Entry(1.0, one, one, one, one * one) for one in values)
-        self.tally.count(keeper, Tick(1, start, start + 1.0, 5, 0, 1.0, 0.0, 0.01, 0.0, entries))
+        held = valued(keeper.series)
+        entries = tuple(Entry(1.0, one, one, one, one * one) for one in (values[place] for place in held))
+        told = tuple(
+            Amount(place, int(one)) for place, one in enumerate(values) if place not in held and one > 0
+        )
+        tick = Tick(1, start, start + 1.0, 5, 0, 1.0, 0.0, 0.01, 0.0, entries, amounts=told)
+        self.tally.count(keeper, tick)
         for series, one in zip(keeper.series, values, strict=True):
             self.told.setdefault(series, []).append(one)
 
@@ -98,7 +109,8 @@ class Books:
         found: dict[Series, tuple[float, float]] = {}
         for row in self.store.report(0.0, 4e9, 3600.0):
             seconds, total = found.get(row.series, (0.0, 0.0))
-            found[row.series] = (seconds + row.seconds, total + row.mean * row.seconds)
+            more = row.mean * row.seconds if row.counts is None else row.events
+            found[row.series] = (seconds + row.seconds, total + more)
         return found
 
     def check(self) -> None:
@@ -426,3 +438,102 @@ def test_nothing_counted_is_lost_or_anothers_whatever_happens(steps: list[tuple[
         one.store.full = False
         one.tally.close()
         one.check()
+
+
+# --- today
+
+
+GATE = (Series("gate", "visits", "person", "", "visits"), Series("gate", "dwell", "", "hall", "s"))
+
+
+def test_today_is_what_was_stored_and_what_came_since() -> None:
+    today = Today()
+    today.begin("2026-03-01", {GATE[0]: 5})
+    today.count("2026-03-01", GATE, (Amount(0, 2), Amount(0, 64, 254), Amount(1, 1, 9), Amount(1, 2, 10)))
+    assert (today.of(GATE[0]), today.of(GATE[1])) == (7, 3)
+    today.count("2026-03-02", GATE, (Amount(0, 1),))
+    assert (today.of(GATE[0]), today.of(GATE[1])) == (1, 0)
+    today.forget("gate")
+    assert today.of(GATE[0]) == 0
+
+
+def test_what_came_before_the_day_was_known_is_of_the_first_that_is() -> None:
+    today = Today()
+    today.count("", GATE, (Amount(0, 2),))
+    today.count("2026-03-01", GATE, (Amount(0, 1),))
+    today.count("", GATE, (Amount(0, 1),))
+    assert today.of(GATE[0]) == 4
+
+
+def test_a_daemon_that_begins_again_knows_what_was_counted_today() -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    noon = datetime.timezone(datetime.timedelta(hours=12 - now.hour))  # somewhere it is
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[3]))
+        visits = one.keepers["gate"].series[0]
+        for value in (3, 4):
+            one.tick("gate", value)
+        assert one.tally.today.of(visits) == 7
+        one.tally.close()
+        again = Tally(one.reactor, lambda *_, **__: None, FOREVER, 60.0)
+        again.open(one.store, Clock("always"), (), noon)
+        assert again.today.of(visits) == 7
+        yesterday = Tally(one.reactor, lambda *_, **__: None, FOREVER, 60.0)
+        yesterday.open(one.store, AWeekLater(), (), noon)  # type: ignore[arg-type]
+        assert yesterday.today.of(visits) == 0
+
+
+class AWeekLater(Clock):
+    """As it will be in a week."""
+
+    def __init__(self) -> None:
+        super().__init__("always")
+
+    def read(self) -> Reading:
+        now = super().read()
+        return msgspec.structs.replace(now, offset=now.offset + 7 * 86400.0)
+
+
+# --- who sees nothing
+
+
+def lost_and_back(*sights: str) -> list[str]:
+    """The news of so many ticks of five seconds."""
+    view, news = View(), list[str]()
+    for number, sight in enumerate(sights):
+        heard = view.heard(sight, 5.0 * number, 5.0 * number + 5.0)
+        news += [f"{number} {heard.event} {heard.reason}"] if heard else []
+    return news
+
+
+def test_a_camera_that_sees_nothing_is_told_once_and_that_it_sees_again() -> None:
+    assert lost_and_back("", *["dark"] * 5, *[""] * 5) == ["2 view-lost dark", "7 view-back dark"]
+
+
+def test_who_walks_past_the_lens_is_no_news() -> None:
+    assert lost_and_back("", "covered", "", "covered", "", "") == []
+    assert lost_and_back("dark", "dark", "", "dark", "dark", "dark") == ["1 view-lost dark"]
+
+
+def test_another_reason_is_news() -> None:
+    told = lost_and_back("dark", "dark", "moved", "moved", "", "")
+    assert told == ["1 view-lost dark", "3 view-lost moved", "5 view-back moved"]
+
+
+def test_a_recording_that_begins_again_is_heard_again() -> None:
+    view = View()
+    assert view.heard("dark", 100.0, 101.0) is None
+    assert view.heard("dark", 0.0, 5.0) is None
+    assert view.heard("dark", 5.0, 10.0) is not None
+
+
+def test_the_tally_tells_of_a_view_and_counts_the_time_as_blind() -> None:
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[0]))
+        for number in range(12):
+            at = one.now + number
+            dark = Tick(number, at, at + 1.0, 0, 0, 0.0, 1.0, 0.0, 0.0, (Entry(),), sight="dark")
+            one.tally.count(one.keepers["gate"], dark)
+        assert one.notes.count("view-lost") == 1
+        assert one.tally.sight("gate") == "dark"
+        assert one.tally.covered["gate"].blind >= 12.0

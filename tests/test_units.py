@@ -175,11 +175,13 @@ def seconds(name: str) -> float:
 def test_each_class_of_device_has_a_group_that_may_open_it() -> None:
     """And no group is taken whose devices the unit refuses."""
     groups = {line.split()[2] for line in lines(SYSTEMD / "sysusers.d/edged.conf") if line.startswith("m ")}
-    assert groups == {"video", "audio", "plugdev", "apex"}
+    assert groups == {"video", "audio", "dialout", "iio", "plugdev", "apex"}
     classes = {line.split("=")[1].split()[0] for line in lines(UNIT) if line.startswith("DeviceAllow=")}
     of_groups = {
         "video": {"char-81", "char-video4linux", "char-media", "char-dma_heap", "/dev/vcio"},
         "audio": {"char-116", "char-alsa"},
+        "dialout": {"char-188", "char-166", "char-204", "/dev/ttyS0"},
+        "iio": {"char-iio"},
         "plugdev": {"char-189", "char-usb_device"},
         "apex": {"char-apex"},
     }

@@ -14,13 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged import rounding, wall
+from edged.amounts import DOUBTFUL, MISSED, MOST_PARTS, MOST_TOLD
 from edged.errors import WallError
 from edged.inspector import Inspector, check_entry
-from edged.nouns import Entry, Series
+from edged.nouns import Amount, Entry, Series
 from edged.vocabulary import NEW_AT_ONCE, REFILL, UNTOLD, Vocabulary
 from edged.wall import BURST, Declined, Ended, Lost, Ready, Switched, Tick, Trouble
 
-SERIES = (Series("door", "occupancy", "person", "", "count"), Series("door", "presence", "", "", "share"))
+SERIES = (
+    Series("door", "occupancy", "person", "", "count"),
+    Series("door", "crossings", "person", "gate:in", "crossings"),
+    Series("door", "presence", "", "", "share"),
+    Series("door", "dwell", "person", "hall", "s"),
+)
 GOOD = (Entry(1.0, 2.0, 2.0, 2.0, 4.0), Entry(1.0, 1.0, 1.0, 1.0, 1.0))
 
 
@@ -105,6 +111,73 @@ def test_ticks_pass_for_an_hour() -> None:
 def test_a_broken_rule_is_named(broken: dict[str, object], rule: str) -> None:
     with pytest.raises(WallError, match=rule):
         ready_inspector().inspect(tick(**broken), 101.0)  # type: ignore[arg-type]
+
+
+#: All that can be told at once, but for more than two estimates.
+HAPPENED = (
+    Amount(0, 64, MISSED),
+    Amount(1, 8),
+    Amount(1, 16384, DOUBTFUL),
+    Amount(3, 1, 1),
+    Amount(3, 1, 168),
+)
+
+
+@pytest.mark.parametrize("told", [(), HAPPENED, HAPPENED[1:2], (Amount(3, 2, 7),)])
+def test_what_happens_passes(told: tuple[Amount, ...]) -> None:
+    assert ready_inspector().inspect(tick(amounts=told), 101.0) == tick(amounts=told)
+    dark = tick(amounts=told, sight="dark", blind=1.0, **STILL)
+    assert ready_inspector().inspect(dark, 101.0) == dark
+
+
+@pytest.mark.parametrize(
+    ("told", "rule"),
+    [
+        ((Amount(1, 0),), "0 events"),
+        ((Amount(1, -3),), "-3 events"),
+        ((Amount(1, 9),), "9 events of a series at once; 8 are"),
+        ((Amount(3, 3, 5),), "3 events of a series at once; 2 are"),
+        ((Amount(3, 1, 5), Amount(3, 2, 6)), "3 events of a series at once"),
+        ((Amount(4, 1),), "cannot happen"),
+        ((Amount(-1, 1, 5),), "cannot happen"),
+        ((Amount(0, 1),), "cannot happen"),
+        ((Amount(2, 1, MISSED),), "cannot happen"),
+        ((Amount(1, 1, 3),), "cannot happen"),
+        ((Amount(3, 1, 0),), "cannot happen"),
+        ((Amount(3, 1, 169),), "cannot happen"),
+        ((Amount(1, 1, -1),), "cannot happen"),
+        ((Amount(1, 1, 256),), "cannot happen"),
+        ((Amount(1, 1), Amount(1, 1)), "twice"),
+        ((Amount(3, 1, 9), Amount(1, 1)), "not in order"),
+        ((Amount(3, 1, 9), Amount(3, 1, 8)), "not in order"),
+        ((Amount(1, 3, MISSED),), "finer"),
+        ((Amount(1, 0, DOUBTFUL),), "finer"),
+        ((Amount(1, 2 * MOST_PARTS, MISSED),), "too large"),
+        ((Amount(0, 1, MISSED), Amount(0, 1, DOUBTFUL), Amount(1, 1, MISSED)), "more estimates"),
+        ((Amount(1, 1),) * (MOST_TOLD + 1), "129 amounts; 128 are"),
+    ],
+)
+def test_what_cannot_happen_is_refused(told: tuple[Amount, ...], rule: str) -> None:
+    with pytest.raises(WallError, match=rule):
+        ready_inspector().inspect(tick(amounts=told), 101.0)
+
+
+def test_nothing_happens_in_no_time() -> None:
+    with pytest.raises(WallError, match="no time"):
+        ready_inspector().inspect(tick(end=100.0, amounts=HAPPENED, **STILL), 101.0)
+
+
+def test_why_it_was_blind_is_for_who_was_blind() -> None:
+    with pytest.raises(WallError, match="and was not"):
+        ready_inspector().inspect(tick(sight="dark"), 101.0)
+
+
+def test_a_full_tick_of_the_most_series_fits() -> None:
+    """Valued and counted by halves, as long in bytes as numbers can be."""
+    entries = (Entry(0.984375, 1 / 3, 1 / 7, 2 / 3, 1 / 9),) * wall.MOST_SERIES
+    told = tuple(Amount(one, 8 if one % 2 else 16384, 0 if one % 2 else 255) for one in range(MOST_TOLD))
+    ours, _ = wall.pair()
+    wall.Channel(ours, wall.Up).send(tick(entries=entries, amounts=told, infer=1 / 3, prepare=1 / 3, cpu=0.1))
 
 
 def test_a_time_told_of_already_is_refused() -> None:
@@ -228,7 +301,7 @@ def test_ready_comes_once_and_is_a_picture_that_can_be() -> None:
     with pytest.raises(WallError, match="twice"):
         ready_inspector().inspect(Ready(5.0, 300, 300, "litert", "cpu"), 101.0)
     with pytest.raises(WallError, match="cannot be"):
-        Inspector(SERIES, False, 100.0).inspect(Ready(5.0, 0, 300, "litert", "cpu"), 100.0)
+        Inspector(SERIES, False, 100.0).inspect(Ready(5.0, 300, 0, "litert", "cpu"), 100.0)
 
 
 def switched(rung: int = 1, threads: int = 3, took: float = 0.125) -> Switched:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -14,11 +14,14 @@ from edged.amounts import DOUBTFUL, MISSED, PARTS
 from edged.config import shape
 from edged.nouns import Series
 from edged.series import series_of
-from edged.worker.measure import Happening, Memory, counters, meter
+from edged.worker.measure import Happening, Memory, meter
+from edged.worker.measure import counters as measures
 from edged.worker.observation import Detections
 
 #: The model's own threshold, as ``min_score`` has it where the owner names none.
 LEAST: Final = 0.5
+#: What puts a dwell or a speed into its bin.
+NUMBER: Final = "bin_of"
 
 
 class Counted(NamedTuple):
@@ -30,6 +33,15 @@ class Counted(NamedTuple):
     numbers: list[float]
     missed: dict[str, float]
     doubtful: dict[str, float]
+
+    def of(self, measure: str) -> list[Event]:
+        """The events of one kind of measure."""
+        return self.events.get(measure, [])
+
+    @staticmethod
+    def thought(book: dict[str, float], measure: str) -> float:
+        """What a ``book`` (``missed``, ``doubtful``) holds of all series of a kind."""
+        return sum(share for key, share in book.items() if key.partition(" ")[0] == measure)
 
 
 def pipeline(
@@ -79,14 +91,14 @@ def _add(made: Counted, at: float, series: tuple[Series, ...], told: Sequence[Ha
 def exact() -> Iterator[list[float]]:
     """The numbers that go into bins meanwhile, in order, before they are coarse."""
     numbers: list[float] = []
-    real = counters.bin_of
+    real: Callable[[float], int] = getattr(measures, NUMBER)
 
     def noted(number: float) -> int:
         numbers.append(number)
         return real(number)
 
-    counters.bin_of = noted
+    setattr(measures, NUMBER, noted)
     try:
         yield numbers
     finally:
-        counters.bin_of = real
+        setattr(measures, NUMBER, real)

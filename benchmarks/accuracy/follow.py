@@ -62,7 +62,7 @@ def frame(things: Sequence[Thing], seen: Seen) -> Frame:
 
 def followed(frames: Iterable[Frame], make: Callable[[], Tracker]) -> Followed:
     """Run a new tracker over all ``frames``."""
-    import motmetrics
+    import motmetrics  # type: ignore[import-untyped]
 
     tracker, book, plain = make(), motmetrics.MOTAccumulator(auto_id=True), Plain()
     for frame in frames:

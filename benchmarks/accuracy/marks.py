@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from benchmarks.accuracy.street import Event
+from benchmarks.accuracy.street import Event, Stay
 
 #: What was counted is what happened when no more than this lies between them.
 NEAR: Final = 5.0  # seconds
@@ -58,3 +59,19 @@ def paired(true: Iterable[float], counted: Iterable[float]) -> int:
             left.remove(near)
             pairs += 1
     return pairs
+
+
+def dwelt(true: Sequence[Stay], told: Sequence[tuple[float, float]]) -> list[float]:
+    """How many seconds each dwell that was ``told`` (when, seconds) is off from the stay that ended about
+    then; infinite for those of which none did.
+    """
+    left, off = list(true), []
+    for time, long in sorted(told):
+        near = [one for one in left if abs(one.went - time) <= NEAR]
+        best = min(near, key=lambda one: abs(one.long - long), default=None)
+        if best is None:
+            off.append(math.inf)
+        else:
+            left.remove(best)
+            off.append(abs(best.long - long))
+    return off

@@ -92,7 +92,7 @@ def _size(folder: Path) -> tuple[float, float, float]:
     if "Sequence" not in about:
         raise FileNotFoundError(f"{folder / 'seqinfo.ini'} with its [Sequence] is not here")
     part = about["Sequence"]
-    return part.getfloat("frameRate"), part.getfloat("imWidth"), part.getfloat("imHeight")
+    return float(part["frameRate"]), float(part["imWidth"]), float(part["imHeight"])
 
 
 def _rows(path: Path) -> Iterator[list[float]]:

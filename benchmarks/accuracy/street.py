@@ -4,12 +4,13 @@ zones, and what truly happens there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from edged.config import shape
-from edged.worker.source.scene import Scene, Thing, Visit, in_view, stays_of
+from edged.worker.source.scene import Scene, Thing, Visit, in_view
 
 #: People and cars a minute. Of "crowded" no more than eight are in view at once.
 DENSITIES: Final = {"sparse": (3.0, 1.5), "busy": (8.0, 5.0), "crowded": (13.0, 10.0)}
@@ -17,8 +18,9 @@ DENSITIES: Final = {"sparse": (3.0, 1.5), "busy": (8.0, 5.0), "crowded": (13.0, 
 LINES: Final = {"west": 0.3, "middle": 0.5, "east": 0.7}
 #: Directions: of an upright line from its foot to its head the left side is the picture's.
 FORWARD, BACKWARD = "eastward", "westward"
-#: Of the picture's width: a tenth of a thing's size (see ``measure.person.MARGIN``).
-CLEAR: Final = 0.02
+#: Who turns back no farther beyond a line than so much of its own size (the root of its box's area) has not
+#: crossed it: that is how docs/measures.md defines a crossing, and nobody could tell it from a tremble.
+CLEAR: Final = 0.15
 ZONES: Final = {"pavement": ((0.25, 0.6), (0.75, 0.6), (0.75, 1.0), (0.25, 1.0))}
 KINDS: Final = ("person", "car")
 
@@ -30,6 +32,18 @@ class Event(NamedTuple):
     place: str
     kind: str
     number: int
+
+
+class Stay(NamedTuple):
+    """From when to when somebody is in a zone."""
+
+    came: float
+    went: float
+
+    @property
+    def long(self) -> float:
+        """Seconds."""
+        return self.went - self.came
 
 
 class Street:
@@ -64,14 +78,16 @@ class Street:
         ]
         return sorted(found)
 
-    def stays(self, zone: str) -> list[tuple[float, float, str]]:
-        """(from, to, kind) of every stay in a zone."""
-        return sorted(
-            (*stay, visit.kind)
-            for visit in self.visits()
-            for stay in stays_of(visit, ZONES[zone])
-            if stay[0] < self.seconds
-        )
+    def stays(self, zone: str) -> list[Stay]:
+        """Every stay of people in a zone, by when they pass its west and its east side, up to the end."""
+        west, east = min(x for x, _ in ZONES[zone]), max(x for x, _ in ZONES[zone])
+        found = []
+        for visit in self.visits():
+            if visit.kind == "person":
+                turns = sorted((*passages(visit, west), *passages(visit, east)))
+                times = [min(time, self.seconds) for time, _ in turns]
+                found += [Stay(times[at], times[at + 1]) for at in range(0, len(times) - 1, 2)]
+        return sorted(one for one in found if one.came < self.seconds)
 
 
 def passages(visit: Visit, x: float) -> Iterator[tuple[float, bool]]:
@@ -80,7 +96,8 @@ def passages(visit: Visit, x: float) -> Iterator[tuple[float, bool]]:
     Who turns back within ``CLEAR`` of it has not crossed it: docs/measures.md says so, and nobody could tell.
     """
     xs = [one.x for one in visit.path]
-    if xs[0] == xs[-1] and abs(xs[1] - x) < CLEAR and (xs[1] - x) * (xs[0] - x) < 0:
+    clear = CLEAR * math.sqrt(visit.height * visit.width)
+    if xs[0] == xs[-1] and abs(xs[1] - x) < clear and (xs[1] - x) * (xs[0] - x) < 0:
         return
     for a, b in pairwise(visit.path):
         if min(a.x, b.x) < x < max(a.x, b.x):

@@ -38,7 +38,7 @@ class Visits(NamedTuple):
     """
 
     pace: str
-    count: int
+    counted: int
     dwells: tuple[float, ...]
 
     @property
@@ -49,7 +49,7 @@ class Visits(NamedTuple):
 
     def __str__(self) -> str:
         told = ", ".join(f"{one:.1f}" for one in self.dwells)
-        return f"{self.pace:6} {self.count} visits, dwells {told}: at most {self.worst:.2f} s off"
+        return f"{self.pace:6} {self.counted} visits, dwells {told}: at most {self.worst:.2f} s off"
 
 
 #: Seconds in view; a frame stands for the time up to the next one.
@@ -111,7 +111,7 @@ start = "2026-03-01T10:00:00+00:00"
 
 
 class Reported(NamedTuple):
-    """What `edged report` says of the whole clip: how many, and the dwells' bins with how many are in each."""
+    """What `edged report` says of the whole clip: how many, and how many dwells are in each bin."""
 
     visits: int
     bins: dict[int, int]

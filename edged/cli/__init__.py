@@ -29,6 +29,8 @@ VERBS: Final = {
     "doctor": "Look for what is wrong, and say how to mend it",
     "tune": "Measure what models cost on this board, and recommend a ladder",
     "report": "What was counted: tables, plots, JSON, CSV, PNG",
+    "zones": "Draw zones and lines over the outline of what a camera sees",
+    "feed": "Write numbers to a pipeline, from any script",
     "models": "Get and look into models",
     "store": "The store's file: look for damage, save what is whole",
     "keys": "The key that encrypts the store: make, rotate, save, bring back",

@@ -120,7 +120,7 @@ class Screen:
         room = max(width - name_width - 14, 1)
         for name, one in zip(names, pipeline["series"], strict=True):
             line = self.history(_key(pipeline, one), one["unit"], room)
-            line = line if one["today"] is None else "today"
+            line = line if one.get("today") is None else "today"
             table.add_row(Text(name), Text(now(one), "bold"), Text(line))
         return table
 

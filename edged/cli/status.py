@@ -172,7 +172,7 @@ def pipeline_lines(one: dict[str, Any]) -> Iterator[str]:
         yield f"  since it began: {since}"
     if one["cpu_because"]:
         yield f"  on the CPU: {one['cpu_because']}"
-    if one["sight"]:
+    if one.get("sight"):
         yield f"  {click.style(blind(one), fg='yellow')}"
     if lacks := one.get("sandbox_lacks"):
         yield click.style(f"  its sandbox lacks {' and '.join(lacks)}: this kernel has none", fg="yellow")
@@ -180,18 +180,19 @@ def pipeline_lines(one: dict[str, Any]) -> Iterator[str]:
     for series in one["series"]:
         low, high = value(series["min"], series["unit"]), value(series["max"], series["unit"])
         span = f"  ({low} to {high})" if series["now"] is not None and low != high else ""
-        span = span if series["today"] is None else "  today"
+        span = span if series.get("today") is None else "  today"
         yield f"  {series_name(series):{width}}  {now(series):>8}{span}"
 
 
 def now(series: dict[str, Any]) -> str:
     """What it is now; of what is counted, how often it happened today."""
-    return value(series["now"], series["unit"]) if series["today"] is None else str(series["today"])
+    return value(series["now"], series["unit"]) if series.get("today") is None else str(series["today"])
 
 
 def blind(one: dict[str, Any]) -> str:
     """Why it sees nothing; "" if it does."""
-    return f"it does not see ({one['sight']}): the time is blind, nothing is counted" if one["sight"] else ""
+    why = one.get("sight", "")
+    return f"it does not see ({why}): the time is blind, nothing is counted" if why else ""
 
 
 def engine(one: dict[str, Any]) -> str:

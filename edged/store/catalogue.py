@@ -72,7 +72,6 @@ class Catalogue:
         values = (*(getattr(series, one) for one in series.__struct_fields__), schema.scale_of(series))
         self._database.write("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?)", (number, *values))
         self.by_number[number], self._numbers[series] = series, number
-        self._understand(number)
         return number
 
     def counting(self, pipeline: str, series: tuple[Series, ...]) -> int:

@@ -44,13 +44,19 @@ class OfCameras(msgspec.Struct, tag="cameras"):
     """Which cameras does libcamera know?"""
 
 
+class OfMicrophone(msgspec.Struct, tag="microphone"):
+    """Does ALSA open it, and what records here?"""
+
+    device: str
+
+
 class OfLibrary(msgspec.Struct, tag="library"):
     """Can the Edge TPU's library be loaded, and which is it?"""
 
     name: str
 
 
-Question = OfModel | OfDevice | OfFile | OfCameras | OfLibrary
+Question = OfModel | OfDevice | OfFile | OfCameras | OfMicrophone | OfLibrary
 Answer = dict[str, Any]
 
 
@@ -75,6 +81,8 @@ def _found(question: Question) -> Answer:
             return _file(question.path)
         case OfCameras():
             return _cameras()
+        case OfMicrophone():
+            return _microphone(question.device)
         case OfLibrary():
             return _library(question.name)
 
@@ -137,6 +145,15 @@ def _cameras() -> Answer:
     from edged.worker.source import camera
 
     return {"cameras": [{"number": one["Num"], "model": str(one["Model"])} for one in camera.listed()]}
+
+
+def _microphone(device: str) -> Answer:
+    from edged.worker.source import alsa, microphone
+
+    listed = [f"{one.device} ({one.name})" for one in alsa.listed()]
+    name = microphone.named(device)
+    alsa.Pcm(name).close()
+    return {"device": name, "listed": listed}
 
 
 def _library(name: str) -> Answer:

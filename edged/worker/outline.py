@@ -35,7 +35,7 @@ FRAMES: Final = 9
 LARGEST: Final = 8192  # pixels a side; no video is larger
 FIRST_FRAME: Final = 20.0  # seconds that a camera may take to start
 
-Grey = NDArray[np.float32]
+Grey = NDArray[np.floating[Any]]
 Sketch = NDArray[np.bool_]
 
 
@@ -124,7 +124,8 @@ def _cut(found: Sketch, strength: Grey, most: int) -> Sketch:
 def _neighbours(found: Sketch) -> NDArray[np.int_]:
     p = np.pad(found, 1).astype(np.int_)
     rows = p[:-2] + p[1:-1] + p[2:]
-    return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] - p[1:-1, 1:-1]
+    made: NDArray[np.int_] = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] - p[1:-1, 1:-1]
+    return made
 
 
 def packed(found: Sketch) -> Answer:

@@ -156,8 +156,8 @@ def looked(picture: NDArray[np.uint8]) -> Look | None:
 def _surroundings(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of the 5 by 5 blocks around each one, those at the edge repeated."""
     padded = np.pad(blocks, 2, mode="edge")
-    rows = sum(padded[i : i + ROWS] for i in range(5))
-    made: NDArray[np.float32] = sum(rows[:, i : i + COLUMNS] for i in range(5)) / np.float32(25)  # type: ignore[index]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (5, 5))
+    made: NDArray[np.float32] = windows.mean(axis=(2, 3))
     return made
 
 

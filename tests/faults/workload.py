@@ -13,9 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from edged.amounts import MISSED
 from edged.clock import Reading
 from edged.config.shape import Keep
-from edged.nouns import Bucket, Coverage, Entry, Series
+from edged.nouns import Amount, Bucket, Coverage, Entry, Series
 from edged.reactor import Timer
 from edged.store import Store
 from edged.tally import Tally
@@ -32,6 +33,8 @@ SERIES: Final = {
         ("yard", ("occupancy", "crossings", "dwell"), ("person", "car")),
     )
 }
+#: How a bin is named in the store.
+NAMED: Final = {MISSED: " missed", 0: ""}
 #: Seconds observed in a commit's minute, and in what comes later to some of them.
 FIRST: Final = {"door": 60.0, "yard": 25.0}
 LATER: Final = 30.0
@@ -64,15 +67,23 @@ def reading(number: int) -> Reading:
 def buckets(number: int) -> list[Bucket]:
     """What a commit has to write."""
     some = [
-        Bucket(name, start(number), 60, _entries(name, number), Coverage(300.0, 300, FIRST[name]))
+        Bucket(
+            name,
+            start(number),
+            60,
+            _entries(name, number),
+            Coverage(300.0, 300, FIRST[name]),
+            amounts=_amounts(name, number),
+        )
         for name in SERIES
     ]
     if number % 7 == 5:  # a restart within a minute: what is there already is added to
         again = _entries("yard", number - 1, LATER)
-        some.append(Bucket("yard", start(number - 1), 60, again, Coverage(50.0, 50, LATER)))
+        seen, happened = Coverage(50.0, 50, LATER), _amounts("yard", number - 1)
+        some.append(Bucket("yard", start(number - 1), 60, again, seen, amounts=happened))
     if number == 0:
         some += [
-            Bucket("door", 60 * one, 60, _entries("door", one), Coverage(), "boot-x")
+            Bucket("door", 60 * one, 60, _entries("door", one), Coverage(), "boot-x", _amounts("door", one))
             for one in range(WAITING)
         ]
     return some
@@ -84,9 +95,31 @@ def value(pipeline: str, place: int, number: int) -> int:
 
 
 def _entries(pipeline: str, number: int, seconds: float = 0.0) -> tuple[Entry, ...]:
-    values = (value(pipeline, place, number) for place in range(len(SERIES[pipeline])))
+    values = (value(pipeline, place, number) for place in _held(pipeline))
     span = seconds or FIRST[pipeline]
     return tuple(Entry(span, span * one, one - 1.0, one + 1.0, span * one * one) for one in values)
+
+
+def _held(pipeline: str) -> list[int]:
+    """The places of its series that have values; with all others something happens."""
+    return [place for place, one in enumerate(SERIES[pipeline]) if one.measure == "occupancy"]
+
+
+def happened(pipeline: str, place: int, number: int) -> dict[int, int]:
+    """How often by bin: mostly not at all."""
+    often = value(pipeline, place, number) % 5
+    if SERIES[pipeline][place].measure == "dwell":
+        return {1 + often * 40: 1 + often} if often else {}
+    return {one: count for one, count in ((0, often), (MISSED, often // 2)) if count}
+
+
+def _amounts(pipeline: str, number: int) -> tuple[Amount, ...]:
+    return tuple(
+        Amount(place, count, bin)
+        for place, one in enumerate(SERIES[pipeline])
+        if one.measure != "occupancy"
+        for bin, count in happened(pipeline, place, number).items()
+    )
 
 
 def text(number: int) -> str:
@@ -163,11 +196,17 @@ def minutes(number: int) -> Rows:
 
 def _count(rows: Rows, name: str, number: int, seconds: float, frames: int) -> None:
     ms, at = int(seconds * 1000), start(number)
-    for place, one in enumerate(SERIES[name]):
-        what = value(name, place, number)
+    for place in _held(name):
+        one, what = SERIES[name][place], value(name, place, number)
         numbers = (ms, what * ms, (what - 1) * 1000, (what + 1) * 1000, what * what * ms)
         _add(rows, (at, (name, one.measure, one.label)), numbers)
-    for label, amount in (("expected", frames * 1000), ("analysed", frames * 1000), ("observed", ms)):
+    for place in set(range(len(SERIES[name]))) - set(_held(name)):
+        one = SERIES[name][place]
+        for bin, count in happened(name, place, number).items():
+            measure = one.measure + NAMED.get(bin, f" {bin}")
+            _add(rows, (at, (name, measure, one.label)), (0, count, 0, 0, 0))
+    seen = (("expected", frames * 1000), ("analysed", frames * 1000), ("observed", ms), ("counting", ms))
+    for label, amount in seen:
         _add(rows, (at, (name, "coverage", label)), (0, amount, 0, 0, 0))
 
 
@@ -183,7 +222,9 @@ def expected(number: int) -> dict[str, Rows]:
     for one in range(WAITING if number >= 0 else 0):
         _count(waiting, "door", one, 60.0, 0)
     tables["pending"] = {
-        (60 * ((at - NOON) // 60), name): numbers for (at, name), numbers in waiting.items() if numbers[0]
+        (60 * ((at - NOON) // 60), name): numbers
+        for (at, name), numbers in waiting.items()
+        if name[1] != "coverage"
     }
     for table, width in (("hour", HOUR), ("day", DAY)):
         for (at, name), numbers in tables["minute"].items():

@@ -25,13 +25,13 @@ from typing import Any
 
 from edged import supervise, wall
 from edged.clock import Clock
-from edged.config.shape import Keep, Measure, Model, Pipeline, Source, Synthetic, V4l2
+from edged.config.shape import Keep, Line, Measure, Model, Pipeline, Source, Synthetic, V4l2
 from edged.nouns import Series
 from edged.process import Process
 from edged.quarantine import Sentence
 from edged.reactor import Reactor
 from edged.roster import finish
-from edged.series import series_of
+from edged.series import series_of, valued
 from edged.store import Store
 from edged.supervise import Keeper
 from edged.tally import Tally
@@ -44,7 +44,10 @@ MEASURES = (
     Measure(kind="occupancy", labels=("person", "car"), zones=("left",)),
     Measure(kind="activity"),
     Measure(kind="level", unit="g"),
+    Measure(kind="crossings", labels=("person",)),
+    Measure(kind="dwell", zones=("left",)),
 )
+LINES = {"gate": Line(points=((0.5, 0.0), (0.5, 1.0)))}
 RATE = 5.0
 LIVES_AT_ONCE = 4
 GROWTH = 8.0  # MB that the daemon's side may grow by
@@ -91,13 +94,26 @@ class Audit:
         check(self._end in (-math.inf, tick.start), f"not after the one before: {tick}")
         check(0.0 <= tick.observed <= span <= 70.0, f"more seconds than there were: {tick}")
         check(tick.analysed <= RATE * span + 3, f"more frames than asked for: {tick}")
-        check(len(tick.entries) == len(self._keeper.series), f"other series: {tick}")
+        held = valued(self._keeper.series)
+        check(len(tick.entries) == len(held), f"other series: {tick}")
         self._number, self._end, self.observed = tick.number, tick.end, self.observed + tick.observed
         if not self._keeper.recorded:
             check(tick.end <= now + 0.1, f"ahead of time: {tick}")
             check(self.observed <= now - self._began + 5.1, f"observed more than elapsed: {tick}")
-        for entry, series in zip(tick.entries, self._keeper.series, strict=True):
-            self._look_at(entry, series, tick)
+        for entry, place in zip(tick.entries, held, strict=True):
+            self._look_at(entry, self._keeper.series[place], tick)
+        self._look_at_amounts(tick)
+
+    def _look_at_amounts(self, tick: wall.Tick) -> None:
+        check(not tick.amounts or tick.end > tick.start, f"it happened in no time: {tick}")
+        check(sum(one.bin >= 254 for one in tick.amounts) <= 2, f"too many estimates: {tick}")
+        check(not tick.sight or tick.blind > 0.0, f"it was not blind: {tick}")
+        for place, one in enumerate(self._keeper.series):
+            mine = [amount for amount in tick.amounts if amount.series == place]
+            events = {amount.bin: amount.count for amount in mine if amount.bin < 254}
+            most = {"crossings": 8, "dwell": 2}.get(one.measure, 0)
+            check(sum(events.values()) <= most and min(events.values(), default=1) > 0, f"events: {tick}")
+            check(all((bin > 0) == (one.measure == "dwell") for bin in events), f"numbers: {tick}")
 
     def _look_at(self, entry: Any, series: Series, tick: wall.Tick) -> None:
         check(entry.seconds == tick.observed, f"observed for another time: {tick}")
@@ -111,6 +127,12 @@ class Audit:
             check(float(entry.min).is_integer() and float(entry.max).is_integer(), f"half a person: {entry}")
         least = entry.sum * entry.sum / entry.seconds
         check(least * (1 - 1e-9) - 1e-9 <= entry.sumsq, f"squares of no numbers: {entry}")
+
+
+def _unit(series: Series) -> str:
+    """As the hostile worker is told of it."""
+    kinds = {"level": "", "crossings": hostile.EVENT, "dwell": hostile.NUMBER}
+    return kinds.get(series.measure, series.unit)
 
 
 class Honest(Keeper):
@@ -129,7 +151,7 @@ class Possessed(Keeper):
 
     def __init__(self, campaign: Campaign, name: str, source: Source) -> None:
         self._campaign = campaign
-        pipeline = Pipeline(source=source, rate=RATE, measures=MEASURES, zones=ZONES)
+        pipeline = Pipeline(source=source, rate=RATE, measures=MEASURES, zones=ZONES, lines=LINES)
         models = (Model(file="builtin:activity"),)
         super().__init__(campaign.reactor, campaign, name, pipeline, models, series_of(name, pipeline))
         self._quarantine: Any = Lenient()
@@ -143,7 +165,7 @@ class Possessed(Keeper):
             self.state = "ended"
             return
         self.refused, self.audit = "", Audit(self)
-        units = ",".join(one.unit if one.measure != "level" else "" for one in self.series)
+        units = ",".join(map(_unit, self.series))
         kind = "recorded" if self.recorded else "live"
         life = (str(self._campaign.seed), str(self.life.number), kind, units, str(RATE))
         supervise.COMMAND = (sys.executable, "-I", "-S", str(SCRIPT), *life)
@@ -272,12 +294,15 @@ class Campaign:
         for row in self._store.report(0.0, 4e9, 3600.0):
             check(row.series in known, f"a series that nobody has: {row.series}")
             check(now - 86_400.0 < row.start < now + 86_400.0, f"a row of another time: {row}")
+            self.totals["rows"] += 1
+            if row.counts is not None:
+                check(0 <= row.events <= 8 * 2000 * 3600, f"more than can have happened: {row}")
+                continue
             numbers = (row.mean, row.min, row.max)
             check(all(map(math.isfinite, numbers)), f"a number that is none: {row}")
             check(row.min - 1e-3 <= row.mean <= row.max + 1e-3, f"a mean outside of its extremes: {row}")
             if row.series.pipeline.startswith("live"):
                 check(row.seconds <= 3600.5, f"more seconds than an hour has: {row}")
-            self.totals["rows"] += 1
 
     def _measure(self) -> None:
         """Memory and descriptors, of this process: the daemon's side."""

@@ -85,11 +85,22 @@ def _headed(content: bytes, few: int, code: int, most: int) -> bytes:
     raise OverflowError(size)
 
 
+EVENT, NUMBER = "event", "number"
+
+
+def valued(units: list[str]) -> list[str]:
+    """Of those series that have entries."""
+    return [one for one in units if one not in (EVENT, NUMBER)]
+
+
 class Liar:
-    """Ticks that keep every rule and are not true. ``units`` are those of the series."""
+    """Ticks that keep every rule and are not true. ``units`` are those of the series; of those that are
+    counted ``EVENT`` and ``NUMBER``.
+    """
 
     def __init__(self, chance: random.Random, units: list[str], recorded: bool, rate: float) -> None:
-        self._chance, self._units, self._recorded, self._rate = chance, units, recorded, rate
+        self._chance, self._recorded, self._rate = chance, recorded, rate
+        self._all, self._units = units, valued(units)
         self.number = self.frames = 0
         self.end = 0.0
 
@@ -115,7 +126,23 @@ class Liar:
         dropped = chance.choice((0, 0, 1, 2, 65536))
         entries = [self._entry(unit, observed) for unit in self._units]
         told = [analysed, dropped, observed, blind, took, took, entries, 0, 1, cpu]
-        return ["tick", self.number, start, self.end, *told]
+        happened = self._happened() if span and chance.random() < 0.5 else []
+        sight = chance.choice(("", "dark", "covered", "blurred", "moved")) if blind else ""
+        return ["tick", self.number, start, self.end, *told, happened, sight]
+
+    def _happened(self) -> list[list[int]]:
+        """Of each series that can have it, and one estimate of each in turn."""
+        chance, found = self._chance, []
+        guessed = chance.sample(range(len(self._all)), min(2, len(self._all)))
+        for number, unit in enumerate(self._all):
+            if unit == EVENT:
+                found.append([number, chance.randint(1, 8), 0])
+            elif unit == NUMBER:
+                first = chance.randint(1, 167)
+                found += [[number, 1, first], [number, 1, chance.randint(first + 1, 168)]]
+            if number in guessed and unit in (EVENT, NUMBER, "count"):
+                found.append([number, 2 ** chance.randint(0, 14), chance.choice((254, 255))])
+        return found
 
     def _entry(self, unit: str, seconds: float) -> list[float]:
         if not seconds:
@@ -142,9 +169,10 @@ def entry(
 
 
 #: Where a tick has what.
-NUMBER, START, END, ANALYSED, DROPPED, OBSERVED, BLIND, INFER, PREPARE, ENTRIES, RUNG, THREADS, CPU = range(
+TURN, START, END, ANALYSED, DROPPED, OBSERVED, BLIND, INFER, PREPARE, ENTRIES, RUNG, THREADS, CPU = range(
     1, 14
 )
+AMOUNTS, SIGHT = 14, 15
 
 
 def whole(worker: Worker) -> Message:
@@ -172,9 +200,23 @@ def changed_entry(change: Callable[[list[float], str], Any], units: tuple[str, .
 
     def deed(worker: Worker) -> None:
         tick = whole(worker)
-        fitting = [place for place, unit in enumerate(worker.units) if not units or unit in units]
+        mine = valued(worker.units)
+        fitting = [place for place, unit in enumerate(mine) if not units or unit in units]
         place = worker.chance.choice(fitting)
-        tick[ENTRIES][place] = change(tick[ENTRIES][place], worker.units[place])
+        tick[ENTRIES][place] = change(tick[ENTRIES][place], mine[place])
+        worker.send(tick)
+
+    return deed
+
+
+def happened(change: Callable[[int, int], list[Any]], kind: str = EVENT) -> Deed:
+    """Send a tick that tells of what happened to a series of that kind; ``change`` is given its number, and
+    how many series there are.
+    """
+
+    def deed(worker: Worker) -> None:
+        tick = whole(worker)
+        tick[AMOUNTS] = change(worker.units.index(kind), len(worker.units))
         worker.send(tick)
 
     return deed
@@ -223,8 +265,14 @@ def _between(one: list[float], unit: str) -> list[float]:
 def _flood(worker: Worker) -> None:
     at, number = worker.liar.end, worker.liar.number
     for more in range(1, 20_000):
-        told = [0, 0, 0.0, 0.0, 0.0, 0.0, worker.none(), 0, 1, 0.0]
+        told = [0, 0, 0.0, 0.0, 0.0, 0.0, worker.none(), 0, 1, 0.0, [], ""]
         worker.send(["tick", number + more, at, at, *told])
+
+
+def _dark_and_not_blind(worker: Worker) -> None:
+    tick = whole(worker)
+    tick[BLIND], tick[SIGHT] = 0.0, "dark"
+    worker.send(tick)
 
 
 def _single(worker: Worker) -> bytes:
@@ -256,14 +304,14 @@ def _text(size: int) -> Callable[[Worker], str]:
 
 #: Deeds that break a rule: the worker is to be killed for each.
 BROKEN: dict[str, Deed] = {
-    "number replayed": changed(NUMBER, lambda tick: tick[NUMBER] - 1),
-    "number skipped": changed(NUMBER, lambda tick: tick[NUMBER] + 1),
-    "number zero": changed(NUMBER, 0),
-    "number below zero": changed(NUMBER, -1),
-    "number of 2^63": changed(NUMBER, 2**63),
-    "number as fraction": changed(NUMBER, lambda tick: float(tick[NUMBER])),
-    "number as text": changed(NUMBER, lambda tick: str(tick[NUMBER])),
-    "number none": changed(NUMBER, None),
+    "number replayed": changed(TURN, lambda tick: tick[TURN] - 1),
+    "number skipped": changed(TURN, lambda tick: tick[TURN] + 1),
+    "number zero": changed(TURN, 0),
+    "number below zero": changed(TURN, -1),
+    "number of 2^63": changed(TURN, 2**63),
+    "number as fraction": changed(TURN, lambda tick: float(tick[TURN])),
+    "number as text": changed(TURN, lambda tick: str(tick[TURN])),
+    "number none": changed(TURN, None),
     "start back": changed(START, lambda tick: tick[START] - 1.0),
     "start ahead": changed(START, lambda tick: tick[START] + 1 / 64),
     "start nan": changed(START, NAN),
@@ -327,6 +375,31 @@ BROKEN: dict[str, Deed] = {
     "cpu too fine": changed(CPU, 0.17),
     "cpu of all the world": changed(CPU, 2.0**40),
     "cpu nan": changed(CPU, NAN),
+    "nine events at once": happened(lambda one, _: [[one, 9, 0]]),
+    "events below zero": happened(lambda one, _: [[one, -1, 0]]),
+    "no event": happened(lambda one, _: [[one, 0, 0]]),
+    "half an event": happened(lambda one, _: [[one, 0.5, 0]]),
+    "events of 2^63": happened(lambda one, _: [[one, 2**63, 0]]),
+    "an event with a number that has none": happened(lambda one, _: [[one, 1, 7]]),
+    "an event without its number": happened(lambda one, _: [[one, 1, 0]], NUMBER),
+    "a number beyond the bins": happened(lambda one, _: [[one, 1, 169]], NUMBER),
+    "three numbers at once": happened(lambda one, _: [[one, 1, 5], [one, 1, 6], [one, 1, 7]], NUMBER),
+    "an event of nobody's": happened(lambda _, many: [[many, 1, 0]]),
+    "an event of the last but none": happened(lambda *_: [[-1, 1, 9]]),
+    "an event of what has values": happened(lambda one, _: [[one, 1, 0]], "count"),
+    "events twice": happened(lambda one, _: [[one, 1, 0], [one, 1, 0]]),
+    "events backwards": happened(lambda one, _: [[one, 1, 254], [one, 1, 0]]),
+    "a fine estimate": happened(lambda one, _: [[one, 3, 254]]),
+    "a huge estimate": happened(lambda one, _: [[one, 2**20, 255]]),
+    "an estimate of a share": happened(lambda one, _: [[one, 1, 254]], "share"),
+    "three estimates at once": happened(
+        lambda one, _: [[one, 1, 254], [one, 1, 255], [one + 1, 1, 254]], "event"
+    ),
+    "a thousand amounts": happened(lambda one, _: [[one, 1, 0]] * 1000),
+    "amounts null": happened(lambda *_: None),  # type: ignore[arg-type, return-value]
+    "an amount as text": happened(lambda *_: ["a picture"]),
+    "blind for no reason that there is": changed(SIGHT, "a picture"),
+    "a reason and not blind": _dark_and_not_blind,
     "one field more": sent(lambda worker: [*whole(worker), "a picture"]),
     "one kind unknown": sent(["picture", 1, 2, 3]),
     "ready twice": sent(lambda worker: worker.liar.ready()),
@@ -367,7 +440,7 @@ EARLY: dict[str, Deed] = {
     "switched before ready": sent(["switched", 0, 1, "litert", "cpu", "", 0.0]),
     "ready with nan": sent(["ready", NAN, 96, 96, "x", "cpu", "", []]),
     "ready with a fine rate": sent(["ready", 29.97, 96, 96, "x", "cpu", "", []]),
-    "ready without a picture": sent(["ready", 5.0, 0, 96, "x", "cpu", "", []]),
+    "ready without a picture": sent(["ready", 5.0, 96, 0, "x", "cpu", "", []]),
     "ready with a long word": sent(["ready", 5.0, 96, 96, "x" * 65, "cpu", "", []]),
     "ready, lacking a picture": sent(["ready", 5.0, 96, 96, "x", "cpu", "", ["A Picture!"]]),
     "ready, lacking too much": sent(["ready", 5.0, 96, 96, "x", "cpu", "", ["a"] * 9]),
@@ -496,7 +569,7 @@ class Worker:
 
     def none(self) -> list[list[float]]:
         """Entries of nothing."""
-        return [[0.0] * 5 for _ in self.units]
+        return [[0.0] * 5 for _ in valued(self.units)]
 
     def send(self, message: Any) -> None:
         """Send a message, perhaps with descriptors that nobody asked for."""

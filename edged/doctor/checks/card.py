@@ -14,6 +14,8 @@ from edged.board.mounts import Mount, holder, mounts
 from edged.doctor.case import Case
 from edged.doctor.finding import Finding
 from edged.doctor.words import several, size, span
+from edged.nouns import Series
+from edged.series import DISTRIBUTED, counted, series_of
 
 YEAR: Final = 365.25 * 86400
 #: Bytes that one series takes a bucket (docs/store.md: 20 series, 138,731 buckets each in a year, 101 MB),
@@ -22,6 +24,9 @@ YEAR: Final = 365.25 * 86400
 #: series).
 ROW: Final = 36.4
 DAY_OF_COMMITS: Final = 12.2e6
+#: Of what is counted, in buckets in which it happens; so many bins are in one, of a busy place.
+COUNTED_ROW: Final = 16.0
+BINS: Final = 4
 #: A consumer's card is promised nothing; this many times its size is what careless ones bear.
 FILLS: Final = 100
 SHORT: Final = 3.0  # years of life that are worth a word
@@ -229,12 +234,19 @@ def _free(case: Case) -> int:
 
 def year_of(case: Case) -> float:
     """Bytes that the store has after a year of the config's series, kept as it says."""
-    from edged.series import series_of
-
     keep = case.config.store.keep
     ages = ((keep.second, 1), (keep.minute, 60), (keep.hour, 3600), (keep.day, 86400))
     buckets = sum(min(age, YEAR) / width for age, width in ages if math.isinf(age) or age > 0)
-    return ROW * buckets * sum(len(series_of(name, one)) for name, one in case.pipelines().items())
+    return buckets * sum(_rows(one) for name, it in case.pipelines().items() for one in series_of(name, it))
+
+
+def _rows(series: Series) -> float:
+    """Bytes that a series takes a bucket at most: what is counted has short rows, of a duration or a speed
+    one for each bin.
+    """
+    if not counted(series):
+        return ROW
+    return COUNTED_ROW * (BINS if series.measure in DISTRIBUTED else 1)
 
 
 def _store_size(case: Case) -> int:

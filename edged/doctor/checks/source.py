@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from edged.config.shape import Camera, File, Pipeline, Synthetic, V4l2
+from edged.config.shape import Camera, File, Microphone, Pipeline, Synthetic, V4l2
 from edged.doctor.case import Case
 from edged.doctor.finding import Finding, Progress
 from edged.doctor.trial import Answer, ask, whose
@@ -16,7 +16,11 @@ from edged.doctor.visibility import MOVE, hidden
 from edged.doctor.words import several, size
 
 PATIENCE: Final = 15.0  # seconds for one device; libcamera needs two on a Pi 3
-CLASSES: Final = {"v4l2": ("char-video4linux", "char-81"), "camera": ("char-media", "char-video4linux")}
+CLASSES: Final = {
+    "v4l2": ("char-video4linux", "char-81", "/dev/video"),
+    "camera": ("char-media", "char-video4linux", "/dev/video"),
+    "microphone": ("char-alsa", "char-116", "/dev/snd"),
+}
 
 
 def examine(case: Case) -> Iterator[Finding | Progress]:
@@ -34,15 +38,18 @@ def _source(case: Case, name: str, pipeline: Pipeline) -> Finding:
     if running.get("state") == "running" and running.get("source", "").startswith(_kind(pipeline)):
         return _proved(name, running)
     match source:
-        case Synthetic():
-            return Finding("ok", "the scripted scene: needs no device", name, facts={"kind": "synthetic"})
         case File():
             return _file(case, name, source)
         case V4l2():
             return _device(case, name, source)
         case Camera():
             return _camera(case, name, source)
-    return Finding("ok", f"{_kind(pipeline)}: the daemon opens it", name, facts={"kind": _kind(pipeline)})
+        case Microphone():
+            return _microphone(case, name, source)
+    kind = _kind(pipeline)
+    scripted = isinstance(source, Synthetic)
+    said = "the scripted scene: needs no device" if scripted else f"{kind}: the daemon opens it"
+    return Finding("ok", said, name, facts={"kind": kind})
 
 
 def _kind(pipeline: Pipeline) -> str:
@@ -149,11 +156,9 @@ def _closed(case: Case, kind: str) -> str:
     if unit["PrivateDevices"] == "yes":
         return "the unit hides every device (PrivateDevices=yes)"
     allowed = unit["DeviceAllow"]
-    if unit["DevicePolicy"] in ("closed", "strict") and not any(
-        one in allowed for one in (*CLASSES[kind], "/dev/video")
-    ):
+    if unit["DevicePolicy"] in ("closed", "strict") and not any(one in allowed for one in CLASSES[kind]):
         lacking = f"DevicePolicy={unit['DevicePolicy']} without DeviceAllow={CLASSES[kind][0]}"
-        return f"the unit allows no camera ({lacking})"
+        return f"the unit allows no {'microphone' if kind == 'microphone' else 'camera'} ({lacking})"
     return ""
 
 
@@ -183,6 +188,25 @@ def _camera(case: Case, name: str, source: Camera) -> Finding:
     return _tried(case, name, f"camera {source.number} is there ({listed})", facts)
 
 
+# --- microphones
+
+
+def _microphone(case: Case, name: str, source: Microphone) -> Finding:
+    """ALSA opens it; nothing is recorded."""
+    facts: dict[str, object] = {"kind": "microphone", "device": source.device, "in_use": False}
+    if closed := _closed(case, "microphone"):
+        return Finding("failed", closed, name, fix="sudo systemctl revert edged", facts=facts)
+    found = ask(case, "microphone", PATIENCE, device=source.device)
+    if found.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        missing = f"there is no microphone {source.device}"
+        return Finding("failed", missing, name, fix="plug it in; arecord -l lists what records", facts=facts)
+    if found.refused:
+        fix = f"sudo adduser {case.account.name} audio, then sudo systemctl restart edged"
+        return _refused(case, name, f"the microphone {source.device}", found, facts, fix)
+    facts |= found.facts
+    return _tried(case, name, f"{found.facts['device']} is there", facts)
+
+
 # --- what all have in common
 
 
@@ -196,7 +220,7 @@ def _refused(case: Case, name: str, what: str, found: Answer, facts: dict[str, o
             "warning",
             f"{what}: another program uses it",
             name,
-            fix=f"sudo fuser -v {what}; stop that one",
+            fix=f"sudo fuser -v {_node(what)}; stop that one",
             facts=facts,
         )
     if found.errno in (errno.EACCES, errno.EPERM) and not case.may_be_account:
@@ -204,6 +228,10 @@ def _refused(case: Case, name: str, what: str, found: Answer, facts: dict[str, o
     who = f" by the user {case.account.name}" if found.errno in (errno.EACCES, errno.EPERM) else ""
     said = "may not be opened" if who else found.refused
     return Finding("failed", f"{what}: {said}{who}", name, fix=found.hint or fix, facts=facts)
+
+
+def _node(what: str) -> str:
+    return what if what.startswith("/") else "/dev/snd/*"
 
 
 def _tried(

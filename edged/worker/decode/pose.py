@@ -29,6 +29,8 @@ SHOULDERS, WRISTS, HIPS, KNEES, ANKLES = (5, 6), (9, 10), (11, 12), (13, 14), (1
 SEEN: Final = 0.3
 #: Fewer keypoints are nobody: hands and chairs get some.
 LEAST_SEEN: Final = 5
+#: A person's score is the mean of so many best keypoints: half a body in view is enough.
+BEST: Final = 9
 #: Models look at a squeezed picture and do not know its shape: as if it were 3:2. At 4:3 the trunk counts as
 #: lying from 42° off the vertical on, at 16:9 from 50°.
 ASPECT: Final = 1.5
@@ -79,9 +81,7 @@ def _sorted(people: Points, instances: Points | None) -> Detections:
     """
     seen = people[:, :, 2] >= SEEN
     there = np.flatnonzero(seen.sum(axis=1) >= LEAST_SEEN)
-    scores = np.array([_score(people[one], seen[one]) for one in there], np.float32)
-    if instances is not None:
-        scores = instances[there, 4]
+    scores = np.array([_score(people[one]) for one in there], np.float32)
     best = np.argsort(-scores, kind="stable")
     there, scores = there[best], scores[best]
     boxes = np.array([_box(people[one], seen[one]) for one in there], np.float32).reshape(-1, 4)
@@ -91,9 +91,9 @@ def _sorted(people: Points, instances: Points | None) -> Detections:
     return Detections(np.clip(boxes, 0.0, 1.0), poses, np.clip(scores, 0.0, 1.0))
 
 
-def _score(points: Points, seen: NDArray[np.bool_]) -> float:
-    """The mean of the keypoints that are seen."""
-    return float(points[seen, 2].mean())
+def _score(points: Points) -> float:
+    """The mean of the ``BEST`` keypoints."""
+    return float(np.partition(points[:, 2], POINTS - BEST)[POINTS - BEST :].mean())
 
 
 def _box(points: Points, seen: NDArray[np.bool_]) -> tuple[float, float, float, float]:

@@ -12,6 +12,8 @@ from edged import amounts
 from edged.nouns import Amount
 from edged.worker.measure.meter import Happenings
 
+ESTIMATES = -1  #: where those of all series are counted
+
 
 class Amounts:
     """Counts what happened to which series, by bin."""
@@ -29,8 +31,12 @@ class Amounts:
 
     @property
     def waiting(self) -> bool:
-        """Whether there are events to tell. Estimates alone are worth no tick of their own."""
-        return any(not amounts.estimate(bin) for _, bin in self._left)
+        """Whether there are events to tell; estimates of less than one event are worth no tick of their
+        own.
+        """
+        return any(
+            left >= amounts.PARTS or not amounts.estimate(bin) for (_, bin), left in self._left.items()
+        )
 
     def taken(self) -> tuple[Amount, ...]:
         """What the next tick tells, in order of series and bin."""
@@ -39,8 +45,9 @@ class Amounts:
         for (series, bin), left in list(self._left.items()):
             if len(told) == amounts.MOST_TOLD:
                 break
-            if count := _some(bin, left, of_series[series]):
-                of_series[series] += 0 if amounts.estimate(bin) else count
+            of = ESTIMATES if amounts.estimate(bin) else series
+            if count := _some(bin, left, of_series[of]):
+                of_series[of] += 1 if of == ESTIMATES else count
                 told.append(Amount(series, count, bin))
                 self._tell(series, bin, left - count)
         return tuple(sorted(told, key=lambda one: (one.series, one.bin)))
@@ -53,7 +60,9 @@ class Amounts:
 
 
 def _some(bin: int, left: int, told: int) -> int:
-    """How many of ``left`` a tick may tell that has told so many events of the series."""
+    """How many of ``left`` a tick may tell that has told so many events of the series, or estimates of
+    any.
+    """
     if amounts.estimate(bin):
-        return amounts.coarse(left)
+        return amounts.coarse(left) if told < amounts.MOST_ESTIMATES else 0
     return min(left, (amounts.MOST_NUMBERS if bin else amounts.MOST_EVENTS) - told)

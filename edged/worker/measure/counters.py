@@ -80,7 +80,8 @@ class Speeds:
         first, second = (person.passed.get(name) for name in one.measure.lines)
         if first is None or second is None or not ledger.means(one, person.track):
             return
-        if 0.0 < second - first <= SLOWEST:
+        if 0.0 < second - first <= SLOWEST and person.timed.get(one.index) != first:
+            person.timed[one.index] = first
             speed = (one.measure.distance or 0.0) / (second - first) * PER_METRE[one.measure.unit]
             ledger.count(one, person.track, bin=bin_of(speed))
 

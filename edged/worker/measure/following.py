@@ -28,7 +28,7 @@ from edged.worker.measure.counters import (
 from edged.worker.measure.geometry import Rope, Yard
 from edged.worker.measure.ledger import Ledger
 from edged.worker.measure.meter import Happening
-from edged.worker.measure.person import Person
+from edged.worker.measure.person import Person, same_place
 from edged.worker.track import Track, Tracker
 
 #: Measures for which it is followed who is who.
@@ -61,6 +61,7 @@ class Following:
         labels = {series[index].label for index in self._series}
         self._labels = frozenset() if "" in labels else frozenset(labels)
         self._tracker, self._people, self._ledger = Tracker(), dict[int, Person](), Ledger()
+        self._lost: list[Person] = []  # who stood, and is out of sight
         self._at: float | None = None
 
     def look(
@@ -85,6 +86,7 @@ class Following:
             self._end(track, interrupted=False)
         for track in tracks:
             self._follow(track)
+        self._give_up(at)
         self._queues.fill(self._people.values(), values)
         return self._ledger.taken()
 
@@ -92,10 +94,13 @@ class Following:
         """Nothing is known from the last look on: whoever is there is told as far as was seen."""
         if self._at is None:
             return []
-        self._visits.stop(at, self._people.values())
+        self._visits.stop(at, [*self._people.values(), *self._lost])
         for track in self._tracker.drop():
             self._end(track, interrupted=True)
+        for person in self._lost:
+            self._finish(person, interrupted=True)
         self._people.clear()
+        self._lost.clear()
         self._at = None
         return self._ledger.taken()
 
@@ -110,17 +115,44 @@ class Following:
 
     def _follow(self, track: Track) -> None:
         person = self._people.get(track.number)
+        if person is not None and person.leaps(track):
+            self._lost.append(self._people.pop(track.number))
+            person = None
+        new = track.sure and not (person and person.track.sure)
         if person is None:
             person = self._people[track.number] = Person(track, self._ropes, self._yards)
         else:
             person.moved(track, self._ropes, self._yards)
+        if new:
+            self._recognise(person)
         self._count(person)
+
+    def _recognise(self, person: Person) -> None:
+        """By place alone: who stands where somebody of the kind stood a moment ago has not gone."""
+        for lost in self._lost:
+            if same_place(person, lost):
+                person.goes_on(lost)
+                self._lost.remove(lost)
+                return
+
+    def _give_up(self, at: float) -> None:
+        """Who was waited for has gone."""
+        for person in [one for one in self._lost if at - one.at > one.waited_for]:
+            self._lost.remove(person)
+            self._finish(person, interrupted=False)
 
     def _end(self, track: Track, interrupted: bool) -> None:
         self._ledger.over(track)
         if (person := self._people.pop(track.number, None)) is not None:
-            person.ended(track, interrupted)
-            self._count(person)
+            person.track = track
+            if track.sure and not interrupted and person.waited_for:
+                self._lost.append(person)
+            else:
+                self._finish(person, interrupted)
+
+    def _finish(self, person: Person, interrupted: bool) -> None:
+        person.ended(interrupted)
+        self._count(person)
 
     def _count(self, person: Person) -> None:
         """What it did, once it is sure that there is somebody."""

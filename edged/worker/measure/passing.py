@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from edged.worker.measure.geometry import Point, Rope
+
+#: Nobody crosses a line, gets clear of it, and crosses it back in less: that was a box on a wrong thing.
+UNDONE: Final = 1.0  # seconds
 
 
 class Crossing(NamedTuple):
@@ -21,41 +24,52 @@ class Crossing(NamedTuple):
 class Passing:
     """Adds up how often a way went over the line and back. Only once the thing is clear of the line again,
     by a margin, is it known whether it has crossed: a box that trembles on the line crosses many times, and
-    all but one of them cancel.
+    all but one of them cancel. What is undone within ``UNDONE`` was no crossing either.
 
     Whoever walks around the line's end has not crossed it; whoever turns back beyond it crosses twice.
     """
 
-    __slots__ = ("_clear", "_first", "_last", "_net")
+    __slots__ = ("_clear", "_first", "_held", "_last", "_net")
 
     def __init__(self) -> None:
         self._net = 0
         self._clear = False  # whether it has been clear of the line yet
         self._first = self._last = 0.0
+        self._held: Crossing | None = None
 
     def moved(
         self, rope: Rope, start: Point, began: float, end: Point, at: float, margin: float
     ) -> Crossing | None:
-        """From ``start`` at time ``began`` to ``end`` at ``at``."""
+        """From ``start`` at time ``began`` to ``end`` at ``at``: a crossing that is certain by now."""
         for way, share in rope.crossed(start, end):
             moment = began + share * (at - began)
             if not self._net:
                 self._first = moment
             self._net += way
             self._last = moment
-        if rope.distance(end) <= margin:
-            return None
-        found = self._told(not self._clear)
-        self._clear = True
-        return found
+        told = None
+        if self._held is not None and at - self._held.at > UNDONE and not self._net:
+            told, self._held = self._held, None
+        if rope.distance(end) > margin:
+            told = self._settled(not self._clear) or told
+            self._clear = True
+        return told
 
-    def ended(self) -> Crossing | None:
+    def ended(self) -> list[Crossing]:
         """The track is over. One that was never clear of the line has not crossed it."""
-        return self._told(True) if self._clear else None
+        told = self._settled(True) if self._clear else None
+        left = [one for one in (told, self._held) if one is not None]
+        self._held = None
+        return left
 
-    def _told(self, doubtful: bool) -> Crossing | None:
+    def _settled(self, doubtful: bool) -> Crossing | None:
+        """Take in that it is clear of the line; the crossing before, which this one has not undone."""
         net, self._net = self._net, 0
         if not net:
             return None
         # Who dithers on the line crosses it in the middle of that.
-        return Crossing(1 if net > 0 else -1, (self._first + self._last) / 2, doubtful)
+        new = Crossing(1 if net > 0 else -1, (self._first + self._last) / 2, doubtful)
+        before, self._held = self._held, new
+        if before is not None and before.way != new.way and new.at - before.at < UNDONE:
+            before = self._held = None
+        return before

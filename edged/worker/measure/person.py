@@ -14,9 +14,15 @@ from edged.worker.track import Track
 
 #: Clear of a line, or in or out of a zone, is who is farther from it than so much of its own size (the square
 #: root of its box's area): a detector's boxes tremble by a few hundredths of theirs.
-MARGIN: Final = 0.1
+MARGIN: Final = 0.15
 #: A box that is so near to the picture's edge comes in over it, or leaves.
 EDGE: Final = 0.05
+#: Who stood for so long and is lost is waited for, but not for longer than that.
+STOOD, MOST_WAIT = 3.0, 60.0  # seconds
+#: Who stood for so long is not so much of its size away when it is found again.
+SETTLED, LEAP = 20.0, 1.3  # seconds; sizes
+#: In so much of its size is the same place.
+SAME_PLACE: Final = 0.5
 
 
 class Stayed(NamedTuple):
@@ -38,7 +44,7 @@ class Person:
 
     __slots__ = (
         "at", "counted", "crossed", "from_edge", "passed", "passings", "place", "standing", "stayed",
-        "stays", "track", "waits", "zone_before",
+        "stays", "timed", "track", "waits", "zone_before",
     )  # fmt: skip
 
     def __init__(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
@@ -50,11 +56,15 @@ class Person:
         self.standing = Standing(self.at, self.place)
         self.crossed: list[tuple[str, Crossing]] = []
         self.stayed: list[Stayed] = []
-        #: The counters' own notes: stays that were counted, queues, lines passed when, a flow's last zone.
+        #: The counters' own notes: stays that were counted, queues, lines passed when and where
+        #: a speed was measured from, a flow's last zone.
         self.counted: set[tuple[int, str, int]] = set()
         self.waits: set[int] = set()
         self.passed: dict[str, float] = {}
+        self.timed: dict[int, float] = {}
         self.zone_before: dict[int, str] = {}
+        for name, passing in self.passings.items():
+            passing.moved(ropes[name], self.place, self.at, self.place, self.at, margin_of(track))
         self._at_last(ropes, yards)
 
     def moved(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
@@ -74,9 +84,6 @@ class Person:
 
     def _at_last(self, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
         margin = margin_of(self.track)
-        if self.track.hits == 1:
-            for name, passing in self.passings.items():
-                passing.moved(ropes[name], self.place, self.at, self.place, self.at, margin)
         for name, stay in self.stays.items():
             went = stay.moved(yards[name], self.place, self.at, margin)
             if went is not None:
@@ -86,13 +93,32 @@ class Person:
         """Whether it was seen to come."""
         return stay.whole or self.from_edge
 
-    def ended(self, track: Track, interrupted: bool) -> None:
+    @property
+    def waited_for(self) -> float:
+        """Seconds for which somebody who was lost is expected to be seen again: where it stood, and for as
+        long as it had stood. 0 for who walked, or is at the picture's edge.
+        """
+        stood = self.at - self.standing.since
+        return 0.0 if stood < STOOD or at_edge(self.track) else min(stood, MOST_WAIT)
+
+    def leaps(self, track: Track) -> bool:
+        """Whether the track says that who stood here is far away at once: then it is on somebody else."""
+        far = math.dist(self.place, held(track.foot)) > LEAP * size_of(track)
+        return track.seen and far and self.waited_for >= SETTLED
+
+    def goes_on(self, lost: Person) -> None:
+        """This is who was ``lost`` there: what that one did goes on."""
+        self.passings, self.standing, self.counted = lost.passings, lost.standing, lost.counted
+        self.passed, self.timed = lost.passed, lost.timed
+        self.zone_before, self.from_edge = lost.zone_before, lost.from_edge
+        for name, stay in self.stays.items():
+            stay.go_on(lost.stays[name])
+
+    def ended(self, interrupted: bool) -> None:
         """It is not followed any more. Who was lost in the middle of the picture may still be there."""
-        self.track = track
         for name, passing in self.passings.items():
-            if found := passing.ended():
-                self.crossed.append((name, found))
-        lost = interrupted or not at_edge(track)
+            self.crossed += [(name, found) for found in passing.ended()]
+        lost = interrupted or not at_edge(self.track)
         for name, stay in self.stays.items():
             if stay.inside:
                 cut = lost or not self._saw(stay)
@@ -106,8 +132,19 @@ def height(track: Track) -> float:
 
 def margin_of(track: Track) -> float:
     """How far from a line it has to be for that to be more than a tremble."""
+    return MARGIN * size_of(track)
+
+
+def size_of(track: Track) -> float:
+    """The square root of its box's area."""
     top, left, bottom, right = track.box
-    return MARGIN * math.sqrt(max(0.0, (bottom - top) * (right - left)))
+    return math.sqrt(max(0.0, (bottom - top) * (right - left)))
+
+
+def same_place(one: Person, other: Person) -> bool:
+    """Whether two of a kind stand where there is room for one."""
+    near = math.dist(one.place, other.place) <= SAME_PLACE * size_of(one.track)
+    return near and one.track.kind == other.track.kind
 
 
 def at_edge(track: Track) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from edged.worker.measure.geometry import Point, Yard
 
+#: Whoever is on the other side of the boundary for so long is there, however near to it.
+IN, OUT = 1.0, 5.0  # seconds
+
 
 class Stay:
-    """Whether the thing is in the zone. It comes and goes only by a margin, and did so at the moment at which
-    it passed the boundary: a box that trembles there neither comes nor goes.
+    """Whether the thing is in the zone. It comes and goes only by a margin, or by staying for a while on that
+    side, and did so at the moment at which it passed the boundary: a box that trembles there neither comes
+    nor goes.
 
     ``came`` is when it came in; ``whole``: that it was seen to come. A track that begins inside is in from
     then on.
@@ -31,13 +35,20 @@ class Stay:
         self._depth, self._time = depth, at
         margin = min(margin, yard.most_margin)
         if not self.inside:
-            if depth > margin or (before is None and depth > 0.0):
-                self._enter(at if before is None else self._passed, before is not None)
+            if before is None:
+                self._passed = at
+            if depth > 0.0 and (depth > margin or before is None or at - self._passed >= IN):
+                self._enter(self._passed, before is not None)
             return None
-        if depth >= -margin:
+        if depth >= -margin and (depth > 0.0 or at - self._passed < OUT):
             return None
         self.inside = False
         return self._passed
+
+    def go_on(self, before: Stay) -> None:
+        """The stay ``before`` was not over."""
+        if self.inside and before.inside:
+            self.came, self.whole, self.number = before.came, before.whole, before.number
 
     def _enter(self, at: float, whole: bool) -> None:
         self.inside, self.whole, self.came = True, whole, at

@@ -21,7 +21,7 @@ from edged.worker.source.samples import Gathering, agreed
 
 LARGEST: Final = 4096  # bytes of a datagram
 MOST_LINES: Final = 64  # of a datagram
-BURST, BREATHER = 50, 0.02  # datagrams of one read that come at once; seconds between those after it
+BURST, BREATHER = 100, 0.001  # datagrams of one read that come at once; seconds between those after it
 #: Nobody was reading for so long: what waits is of an unknown time.
 STALE: Final = 2.5  # seconds
 MOST_STALE: Final = 10_000  # datagrams that are thrown away at once: somebody may write faster than we do

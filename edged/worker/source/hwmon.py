@@ -20,20 +20,20 @@ CHANNEL = re.compile(r"([a-z]+[0-9]+)_(input|average)\Z")
 class HwmonSource(PolledSource):
     """In our units: °C, V, A, W."""
 
-    def __init__(self, config: shape.Hwmon, want: WantWindow, sys: Path = device.SYS) -> None:
+    def __init__(self, config: shape.Hwmon, want: WantWindow, sys: Path | None = None) -> None:
         folder = _folder(config, sys)
         probes = opened((name, _file(folder, name), 1.0 / _scale(name)) for name in channels(config, sys))
         super().__init__(probes, want, config.sample_rate, config.timeout, f"hwmon {config.device}")
 
 
-def channels(config: shape.Hwmon, sys: Path = device.SYS) -> tuple[str, ...]:
+def channels(config: shape.Hwmon, sys: Path | None = None) -> tuple[str, ...]:
     """Those that are named, else all that the chip has. Raises ``UnavailableError``, ``RefusedError``."""
     there = _there(_folder(config, sys))
     return device.selected(config.channels, there, f"hwmon {config.device}")
 
 
-def _folder(config: shape.Hwmon, sys: Path) -> Path:
-    return device.chosen(config.device, sys / "class/hwmon", "hwmon*")
+def _folder(config: shape.Hwmon, sys: Path | None) -> Path:
+    return device.chosen(config.device, (sys or device.SYS) / "class/hwmon", "hwmon*")
 
 
 def _there(folder: Path) -> Iterator[str]:

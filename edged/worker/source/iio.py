@@ -64,7 +64,7 @@ class Element(NamedTuple):
 
 
 def opened_iio(
-    config: shape.Iio, want: WantWindow, sys: Path = device.SYS, devices: Path = DEVICES
+    config: shape.Iio, want: WantWindow, sys: Path | None = None, devices: Path = DEVICES
 ) -> Source:
     """Polled or buffered, as the config says; "auto" takes the buffer where it is switched on and may be
     read. Raises ``UnavailableError``, ``RefusedError``.
@@ -81,7 +81,7 @@ def opened_iio(
     return IioPolledSource(config, want, folder)
 
 
-def channels(config: shape.Iio, sys: Path = device.SYS) -> tuple[str, ...]:
+def channels(config: shape.Iio, sys: Path | None = None) -> tuple[str, ...]:
     """Those that are named, else all that the device has; of one that is read through its buffer those that
     are switched on. Raises ``UnavailableError``, ``RefusedError``.
     """
@@ -94,8 +94,8 @@ def channels(config: shape.Iio, sys: Path = device.SYS) -> tuple[str, ...]:
     return device.selected(config.channels, iter(there), config.device)
 
 
-def _folder(config: shape.Iio, sys: Path) -> Path:
-    return device.chosen(config.device, sys / "bus/iio/devices", "iio:device*")
+def _folder(config: shape.Iio, sys: Path | None) -> Path:
+    return device.chosen(config.device, (sys or device.SYS) / "bus/iio/devices", "iio:device*")
 
 
 # --- one by one

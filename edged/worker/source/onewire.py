@@ -25,8 +25,8 @@ LEAP: Final = 10_000.0
 class OneWireSource(PolledSource):
     """In °C."""
 
-    def __init__(self, config: shape.OneWire, want: WantWindow, sys: Path = device.SYS) -> None:
-        folder = sys / "bus/w1/devices"
+    def __init__(self, config: shape.OneWire, want: WantWindow, sys: Path | None = None) -> None:
+        folder = (sys or device.SYS) / "bus/w1/devices"
         probes = opened(
             (name, folder / name / "temperature", 1.0 / units.ONEWIRE[1], 0.0, Thermometer())
             for name in channels(config, sys)
@@ -49,10 +49,10 @@ class Thermometer:
         return found
 
 
-def channels(config: shape.OneWire, sys: Path = device.SYS) -> tuple[str, ...]:
+def channels(config: shape.OneWire, sys: Path | None = None) -> tuple[str, ...]:
     """Those that are named, else all that are on the bus now. Raises ``RefusedError``."""
     if config.channels:
         return config.channels
-    folder = sys / "bus/w1/devices"
+    folder = (sys or device.SYS) / "bus/w1/devices"
     there = sorted(one.name for one in folder.glob("??-*") if one.name[:2] in FAMILIES)
     return device.selected((), iter(there), "the 1-wire bus")

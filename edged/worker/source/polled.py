@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -54,6 +55,9 @@ class Probe:
         self._scale, self._offset, self._parse = scale, offset, parse
         try:
             self._descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            if stat.S_ISDIR(os.fstat(self._descriptor).st_mode):
+                self.close()
+                raise IsADirectoryError(errno.EISDIR, "it is a folder")
         except OSError as error:
             raise trouble(name, file, error) from None
 

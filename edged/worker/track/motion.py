@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 #: move at, in sizes a second.
 SWERVE = 0.6
 #: How a width or height changes by itself: shares of it per square root of a second.
-GROWTH = 0.12
+GROWTH = 0.04
 #: What a detector's boxes are off by: shares of the box, and of the picture.
-JITTER, GRAIN = 0.06, 0.004
+JITTER, GRAIN = (0.04, 0.03), 0.003
 #: A thing that came in over the picture's edge may be so much larger than what was seen of it.
 CUT = 0.5  # shares of its size
 #: The velocity that a thing may have taken on since it was last seen: stops, starts and turns are sudden.
@@ -41,7 +41,7 @@ def begun(middles: Floats, sizes: Floats, cut: NDArray[np.bool_], paces: Sequenc
     state[:, MIDDLE], state[:, SIZE] = middles, sizes
     noise = _noise(sizes)
     state[:, POSITION_VAR] = noise
-    state[:, SIZE_VAR] = np.where(cut, (CUT * sizes.max(axis=1, keepdims=True)) ** 2, 2.0 * noise)
+    state[:, SIZE_VAR] = np.where(cut, (CUT * sizes.max(axis=1, keepdims=True)) ** 2, 4.0 * noise)
     state[:, PACE] = paces
     state[:, SPEED_VAR] = paced(state) ** 2
     return state
@@ -49,7 +49,7 @@ def begun(middles: Floats, sizes: Floats, cut: NDArray[np.bool_], paces: Sequenc
 
 def paced(state: Floats) -> Floats:
     """[n, 1]: what is a usual speed for them, in pictures a second."""
-    made: Floats = state[:, SIZE].mean(axis=1, keepdims=True) * state[:, PACE, None]
+    made: Floats = state[:, SIZE].max(axis=1, keepdims=True) * state[:, PACE, None]
     return made
 
 
@@ -72,45 +72,41 @@ def advance(state: Floats, seconds: float) -> None:
     state[:, UNSEEN] += seconds
 
 
-def spread(state: Floats) -> Floats:
-    """[n, 4]: variances of the residuals: of the middle in x and y, of width and height."""
-    noise = _noise(state[:, SIZE])
-    made = np.empty((len(state), 4))
-    made[:, :2] = state[:, POSITION_VAR] + noise
-    made[:, 2:] = state[:, SIZE_VAR] + 2.0 * noise
-    return made
-
-
 def turned(state: Floats) -> Floats:
     """[n, 1]: by what a turn since it was last seen adds to the variance of a middle."""
     made: Floats = (TURN * paced(state) * state[:, UNSEEN, None]) ** 2
     return made
 
 
-def correct(state: Floats, residual: Floats, spread: Floats, turns: NDArray[np.bool_]) -> Floats:
-    """What these states [k, COLUMNS] are after residuals [k, 4] of spreads [k, 4]. Of those that did a turn
-    [k] the velocity is learnt anew.
+def doubt(state: Floats, turns: NDArray[np.bool_]) -> None:
+    """Those that did a turn [k] may be anywhere that they can have come to since, at any usual speed; in
+    place.
     """
-    state, here, grown = state.copy(), residual[:, :2], residual[:, 2:]
-    variance = spread[:, :2].copy()
-    if turns.any():
-        seconds = np.maximum(state[:, UNSEEN, None], 1e-3)
-        doubt = np.where(turns[:, None], turned(state), 0.0)
-        state[:, POSITION_VAR] += doubt
-        state[:, COVARIANCE] += doubt / seconds
-        state[:, SPEED_VAR] += doubt / seconds**2
-        variance += doubt
-    gain, speed_gain = state[:, POSITION_VAR] / variance, state[:, COVARIANCE] / variance
-    state[:, MIDDLE] += gain * here
-    state[:, SPEEDS] += speed_gain * here
-    state[:, SPEED_VAR] -= speed_gain * state[:, COVARIANCE]
-    state[:, COVARIANCE] *= 1.0 - gain
-    state[:, POSITION_VAR] *= 1.0 - gain
-    size_gain = state[:, SIZE_VAR] / spread[:, 2:]
-    state[:, SIZE] = np.maximum(state[:, SIZE] + size_gain * grown, LEAST)
-    state[:, SIZE_VAR] *= 1.0 - size_gain
+    seconds = np.maximum(state[:, UNSEEN, None], 1e-3)
+    more = np.where(turns[:, None], turned(state), 0.0)
+    state[:, POSITION_VAR] += more
+    state[:, COVARIANCE] += more / seconds
+    state[:, SPEED_VAR] += more / seconds**2
+
+
+def correct(state: Floats, moved: Floats, grown: Floats, hidden: NDArray[np.bool_]) -> None:
+    """Take in that their boxes were off by ``moved`` and by ``grown`` in size [k, 2], in place. Where one
+    side was ``hidden`` [k, 2] the other one has moved, and nothing is known of the size.
+    """
+    noise = placed(state)
+    place_var, size_var, both = state[:, POSITION_VAR], state[:, SIZE_VAR], state[:, COVARIANCE]
+    variance = place_var + noise + np.where(hidden, 0.25 * size_var + noise, 0.0)
+    gain = np.where(hidden, 0.0, size_var / (size_var + 4.0 * noise))
+    state[:, SIZE] += gain * grown
+    np.maximum(state[:, SIZE], LEAST, out=state[:, SIZE])
+    size_var *= 1.0 - gain
+    gain, speed_gain = place_var / variance, both / variance
+    state[:, MIDDLE] += gain * moved
+    state[:, SPEEDS] += speed_gain * moved
+    state[:, SPEED_VAR] -= speed_gain * both
+    both *= 1.0 - gain
+    place_var *= 1.0 - gain
     state[:, UNSEEN] = 0.0
-    return state
 
 
 def edges(state: Floats) -> Floats:
@@ -120,7 +116,14 @@ def edges(state: Floats) -> Floats:
     return np.concatenate((low[:, ::-1], high[:, ::-1]), axis=1)
 
 
+def placed(state: Floats) -> Floats:
+    """[n, 2]: the variance of a box's middle about the true one. A side's is twice that, a size's four times:
+    both sides err by themselves.
+    """
+    return _noise(state[:, SIZE])
+
+
 def _noise(sizes: Floats) -> Floats:
     """The variance of a box's middle, of boxes of these ``sizes`` [n, 2]."""
-    made: Floats = (JITTER * sizes + GRAIN) ** 2
+    made: Floats = (np.array(JITTER) * sizes + GRAIN) ** 2
     return made

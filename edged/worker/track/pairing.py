@@ -1,15 +1,14 @@
 """How likely it is that a box is a track's: the log of the likelihood that it is, over that of it being
 something new or nothing.
 
-The residual's density is a Student t with few degrees of freedom, not a normal one: people stop and turn,
-and a box that is cut by who stands in front leaps. So a far pair is unlikely, not impossible, and is taken
-where nothing else explains the box.
+A pair is judged under several suppositions, and the likeliest holds: the thing went on as before, or it
+turned, stopped or started; its box is whole, or one of its sides is hidden. So what stops at once or passes
+behind another is still followed, and yet a box that is merely near is not taken for it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,22 +17,28 @@ from numpy.typing import NDArray
 from edged.worker.track import motion
 from edged.worker.track.motion import Floats
 
-#: How often a thing turns, stops or starts between two frames, and how often its box is cut or doubled.
-TURNS, CUTS = 0.05, 0.1
-#: How far off a cut box's sides are: shares of its size.
-CUT = 0.4
+#: How often a thing turns, stops or starts between two frames; how often one side of a box ends where another
+#: thing begins to hide it.
+TURNS, CUTS = 0.05, 0.05
+#: The same where another thing stands there: nearer, so its box ends no higher. The slack is a share of
+#: the box.
+COVERED, BESIDE, SLACK = 0.6, 0.3, 0.1
 #: New things and false boxes in a frame, over all places (1) and sizes (1/4) that there are.
 CLUTTER = 0.4
 #: A score says that much, in nats for 1, and nothing at the middle of 0..1.
 TRUST = 3.0
 #: A box that shares so much of the smaller of both with a better one is its shadow: detectors put several
-#: boxes
-#: around one thing. That it shows a second thing is so much less likely, in nats.
-WITHIN, SHADOW = 0.5, 7.0
+#: boxes around one thing. That it shows a second thing is so much less likely, in nats.
+WITHIN, SHADOW = 0.5, 5.0
 #: Taken for another kind: this much less likely, in nats.
 OTHER_KIND = 4.0
 #: A detector's box that is no farther from the picture's edge ends there.
 BORDER = 0.006
+
+
+_LN_2PI = math.log(2.0 * math.pi)
+_COST_TURNS = -2.0 * np.log([[[1.0 - TURNS]], [[TURNS]]])
+_COST_WHOLE, _COST_COVERED = -2.0 * math.log(1.0 - CUTS), -2.0 * math.log(1.0 - COVERED)
 
 
 def touching(boxes: Floats) -> NDArray[np.bool_]:
@@ -44,81 +49,119 @@ def touching(boxes: Floats) -> NDArray[np.bool_]:
     return found
 
 
-def residuals(edges: Floats, boxes: Floats, cut: NDArray[np.bool_]) -> Floats:
-    """[n, m, 4]: how far each box [m, 4] is from each track's predicted ``edges`` [n, 4]: the middle in x and
-    y, width and height.
-
-    Of a box that is ``cut`` by the picture's edge only the other side is known, and that it reaches as far
-    as the edge at least: its middle is judged by the free side alone.
+class Boxes(NamedTuple):
+    """One frame's boxes [m, 4]: what they are taken for, with which score; which of them are *shadows*:
+    within a better one of their kind; which are *weak*: shadows, or with too low a score to be sure of; which
+    of their sides (top, left, bottom, right) may end ``behind`` another.
     """
-    off = boxes[None] - edges[:, None]
+
+    boxes: Floats
+    kinds: NDArray[np.intp]
+    scores: Floats
+    shadow: NDArray[np.bool_]
+    weak: NDArray[np.bool_]
+    behind: NDArray[np.bool_]
+
+
+def looked_at(boxes: Floats, kinds: NDArray[np.intp], scores: Floats, least: float) -> Boxes:
+    """The boxes of a frame, compared with each other."""
+    if len(scores) < 2:
+        none = np.zeros(len(scores), np.bool_)
+        return Boxes(boxes, kinds, scores, none, scores < least, np.zeros((len(scores), 4), np.bool_))
+    better = (scores > scores[:, None]) & (kinds == kinds[:, None])
+    lows, highs = boxes[:, :2], boxes[:, 2:]
+    span = np.minimum(highs[:, None], highs) - np.maximum(lows[:, None], lows)
+    sides = highs - lows
+    size = sides[:, 0] * sides[:, 1]
+    common = np.maximum(span[..., 0], 0.0) * np.maximum(span[..., 1], 0.0)
+    shadow = np.logical_or.reduce(better & (common >= WITHIN * np.minimum(size[:, None], size)), axis=1)
+    return Boxes(boxes, kinds, scores, shadow, shadow | (scores < least), _behind(boxes, span, sides, shadow))
+
+
+def _behind(boxes: Floats, span: Floats, sides: Floats, shadow: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """[m, 4]: whether a box's side (top, left, bottom, right) may be where another, nearer thing begins to
+    hide it: it lies in that thing's box, and both share a good part of the other direction.
+    """
+    slack = SLACK * sides
+    nearer = boxes[:, 2] >= (boxes[:, 2] - slack[:, 0])[:, None]
+    nearer &= ~shadow
+    np.fill_diagonal(nearer, False)
+    if not (nearer & (span[..., 0] > 0.0)).any():
+        return np.zeros(boxes.shape, np.bool_)
+    hides = (nearer[..., None] & (span >= BESIDE * sides[:, None]))[..., _ACROSS]
+    slack = slack[:, _BOTH]
+    reached = (boxes[:, _LOWS] <= (boxes + slack)[:, None]) & (boxes[:, _HIGHS] >= (boxes - slack)[:, None])
+    found: NDArray[np.bool_] = np.logical_or.reduce(hides & reached, axis=1)
+    return found
+
+
+#: Of the sides top, left, bottom, right: their axis, the other one, the low and the high side along it.
+_BOTH, _ACROSS, _LOWS, _HIGHS = [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [2, 3, 2, 3]
+
+
+class Pairing(NamedTuple):
+    """All pairs of n tracks and m boxes: what each is worth, in nats [n, m]: above 0 it is more likely than
+    not.
+
+    If it is one: whether the thing has ``turned`` [n, m]; and in x and y, [n, m, 2]: how far it has ``moved``
+    from where it was predicted, how much it has ``grown``, and whether one side is ``hidden``.
+    """
+
+    worth: Floats
+    turned: NDArray[np.bool_]
+    moved: Floats
+    grown: Floats
+    hidden: NDArray[np.bool_]
+
+
+def paired(state: Floats, kinds: NDArray[np.intp], found: Boxes) -> Pairing:
+    """Judge all pairs. A box that is hidden in part ends too early on one side: then the other side tells
+    where it is. A weak box only shows things that go on.
+    """
+    off = found.boxes - motion.edges(state)[:, None]
     low, high = off[..., 1::-1], off[..., 3:1:-1]
+    middle, grown = _of_cut(low, high, touching(found.boxes))
+    noise = motion.placed(state)
+    own = state[:, motion.POSITION_VAR] + noise
+    growth_var = (state[:, motion.SIZE_VAR] + 4.0 * noise)[:, None]
+    edge = (0.25 * state[:, motion.SIZE_VAR] + noise)[:, None]
+    # Twice the negative logs of densities, all without ln(2 pi). The first axis: it went on, it has turned.
+    var = np.stack((own, own + motion.turned(state)))[:, :, None]
+    cuts = np.where(found.behind, COVERED, CUTS)
+    cost = -2.0 * np.log(cuts)
+    cost_low, cost_high = cost[:, 1::-1], cost[:, 3:1:-1]
+    least_cut = np.where(found.behind[:, 1::-1] | found.behind[:, 3:1:-1], _COST_COVERED, _COST_WHOLE)
+    size = grown * grown / growth_var + np.log(growth_var) + least_cut
+    whole = middle * middle / var + np.log(var) + size
+    var += edge
+    inverse = 1.0 / var
+    low_cut, high_cut = high * high * inverse + cost_low, low * low * inverse + cost_high
+    part = np.minimum(low_cut, high_cut) + np.log(var)
+    part += (2.0 * np.log(state[:, motion.SIZE]) - _LN_2PI)[:, None]
+    cut = (part < whole) & (grown < 0.0)
+    far = np.where(cut, part, whole)
+    went_on, turned = far[..., 0] + far[..., 1] + _COST_TURNS
+    turned[:, found.weak] = np.inf
+    turns = turned < went_on
+    worth = -0.5 * np.minimum(turned, went_on)
+    worth += TRUST * (found.scores - 0.5) - SHADOW * found.shadow - (2.0 * _LN_2PI + math.log(CLUTTER))
+    worth[kinds[:, None] != found.kinds] -= OTHER_KIND
+    hidden = np.where(turns[..., None], cut[1], cut[0])
+    moved = np.where(hidden, np.where(low_cut[0] < high_cut[0], high, low), middle)
+    return Pairing(worth, turns, moved, grown, hidden)
+
+
+def _of_cut(low: Floats, high: Floats, cut: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """By how much boxes' middles and sizes are off [n, m, 2], of which sides are off by ``low`` and ``high``.
+
+    Of a box that is ``cut`` [m, 4] by the picture's edge only the other side is known, and that it reaches as
+    far as the edge at least: its middle is judged by the free side alone.
+    """
     if not cut.any():
-        return np.concatenate(((low + high) * 0.5, high - low), axis=2)
+        return (low + high) * 0.5, high - low
     cut_low, cut_high = cut[:, 1::-1], cut[:, 3:1:-1]
     reach_low, reach_high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     low_known, high_known = np.where(cut_low, high, low), np.where(cut_high, low, high)
     middle = np.where(cut_low & cut_high, 0.0, (low_known + high_known) * 0.5)
-    size = np.where(
-        cut_low | cut_high,
-        np.where(cut_high, reach_high, 0.0) - np.where(cut_low, reach_low, 0.0),
-        high - low,
-    )
-    return np.concatenate((middle, size), axis=2)
-
-
-class Boxes(NamedTuple):
-    """One frame's boxes [m, 4]: what they are taken for, with which score; which of them are *shadows*:
-    within a better one of their kind; which are *weak*: shadows, or not good enough to begin a track.
-    """
-
-    boxes: Floats
-    kinds: Sequence[str]
-    scores: Floats
-    shadow: NDArray[np.bool_]
-    weak: NDArray[np.bool_]
-
-
-def looked_at(boxes: Floats, kinds: Sequence[str], scores: Floats, least: float) -> Boxes:
-    """The boxes of a frame, compared with each other."""
-    better: NDArray[np.bool_] = scores[None] > scores[:, None]
-    if better.any():
-        if len(set(kinds)) > 1:
-            names = np.array(kinds)
-            better = better & (names[:, None] == names[None])
-        span = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-        span -= np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-        np.maximum(span, 0.0, out=span)
-        size = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        within = span[..., 0] * span[..., 1] >= WITHIN * np.minimum(size[:, None], size[None])
-        shadow = np.logical_or.reduce(better & within, axis=1)
-    else:
-        shadow = np.zeros(len(scores), np.bool_)
-    return Boxes(boxes, kinds, scores, shadow, shadow | (scores < least))
-
-
-def gains(
-    residual: Floats, state: Floats, spread: Floats, same_kind: NDArray[np.bool_], found: Boxes
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """[n, m]: what each pair is worth, in nats; above 0 it is more likely than not. And [n, m]: whether the
-    thing is more likely to have turned than to have gone on. A weak box only shows things that go on.
-    """
-    squares = residual * residual
-    places, sizes = squares[..., :2], squares[..., 2:]
-    went_on = _density(places, spread[:, :2], math.log(1.0 - TURNS))
-    turned = _density(places, spread[:, :2] + motion.turned(state), math.log(TURNS))
-    whole = _density(sizes, spread[:, 2:], math.log(1.0 - CUTS))
-    cut = _density(sizes, spread[:, 2:] + (CUT * state[:, motion.SIZE]) ** 2, math.log(CUTS))
-    turned[:, found.weak] = cut[:, found.weak] = -np.inf
-    worth: Floats = np.maximum(went_on, turned) + np.maximum(whole, cut)
-    worth += TRUST * (found.scores - 0.5) - SHADOW * found.shadow - math.log(CLUTTER)
-    return np.where(same_kind, worth, worth - OTHER_KIND), turned > went_on
-
-
-def _density(squares: Floats, variance: Floats, weight: float) -> Floats:
-    """The log of the normal density in two dimensions: squares [n, m, 2], variances [n, 2]."""
-    inverse = -0.5 / variance
-    off = squares[..., 0] * inverse[:, :1] + squares[..., 1] * inverse[:, 1:]
-    peak = weight - math.log(2.0 * math.pi) - 0.5 * np.log(variance[:, 0] * variance[:, 1])
-    made: Floats = off + peak[:, None]
-    return made
+    reach = np.where(cut_high, reach_high, 0.0) - np.where(cut_low, reach_low, 0.0)
+    return middle, np.where(cut_low | cut_high, reach, high - low)

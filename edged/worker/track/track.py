@@ -41,7 +41,8 @@ class Record:
     """What is remembered of a track besides its motion."""
 
     __slots__ = (
-        "began", "chances", "clear", "hits", "kind", "last", "misses", "number", "peak", "total", "votes",
+        "began", "chances", "clear", "hits", "kind", "last", "misses", "number", "peak", "strong", "total",
+        "votes",
     )  # fmt: skip
 
     def __init__(self, number: int, at: float) -> None:
@@ -50,13 +51,15 @@ class Record:
         self.last: float = at
         self.clear = at  # when its box was last no other's shadow
         self.hits = self.chances = 0
+        self.strong = 0  # hits
         self.misses = 0  # in a row, up to now
         self.total: float = 0.0
         self.peak: float = 0.0
         self.votes: dict[str, float] = {}
 
-    def hit(self, at: float, kind: str, score: float) -> None:
-        """It was seen."""
+    def hit(self, at: float, kind: str, score: float, strong: bool) -> None:
+        """It was seen; ``strong``: with a score that counts."""
+        self.strong += strong
         self.last, self.misses = at, 0
         self.hits += 1
         self.chances += 1
@@ -73,8 +76,12 @@ class Record:
     @property
     def sure(self) -> bool:
         """Whether it is more than a flicker: three hits, or two that lie apart."""
-        return self.hits >= 3 or (self.hits == 2 and self.last - self.began >= SURE_APART)
+        return self.strong >= STRONG and (
+            self.hits >= 3 or (self.hits == 2 and self.last - self.began >= SURE_APART)
+        )
 
 
+#: So many hits with a score that counts.
+STRONG = 1
 #: Two hits that lie so far apart are no flicker of neighbouring frames.
 SURE_APART = 0.3  # seconds

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from edged.worker.track import motion
 from edged.worker.track.assignment import Pair, assigned
 from edged.worker.track.motion import SIZE, SPEEDS, Floats
-from edged.worker.track.pairing import Boxes, gains, looked_at, residuals, touching
+from edged.worker.track.pairing import Boxes, looked_at, paired, touching
 from edged.worker.track.track import Record, Track
 
 #: A box whose score is lower keeps nothing alive.
-LOWEST = 0.1
+LOWEST = 0.2
 #: Unseen for longer, a track ends: in the open, and behind another.
 PATIENCE, HIDDEN = 1.6, 5.0  # seconds
 #: Seen for so long only as another's shadow, it is that shadow.
@@ -27,14 +27,16 @@ BEHIND = 0.5
 #: Of an unseen track's box so much has to be in the picture.
 IN_PICTURE = 0.25
 #: A box that shares so much of the smaller of both with one of its own kind, or (intersection over union)
-#: with
-#: one of another kind, is no second thing: detectors put several boxes around one.
+#: with one of another kind, is no second thing: detectors put several boxes around one.
 SAME, TWIN = 0.5, 0.85
 #: How fast things are before anything is known of their kind, in sizes a second.
-PACE = 0.9
+PACE = 0.6
 #: A speed is learnt of tracks with so many hits that move: faster than so many sizes a second, and of what is
 #: beyond belief no more than that. Each weighs so much.
-KNOWN, SLOW, FAST, LEARN = 5, 0.15, 4.0, 0.01
+KNOWN, SLOW, FAST, LEARN = 5, 0.1, 3.0, 0.04
+EVERY = 4  # frames
+#: A track begins with a box of that share of the score that makes it sure.
+FIRST = 0.85
 #: No two frames that lie farther apart are compared.
 LONGEST_GAP = 10.0  # seconds
 #: No more are followed: a detector gives some ten to a hundred boxes.
@@ -51,7 +53,8 @@ class Tracker:
         self._state = np.zeros((0, motion.COLUMNS))
         self._records: list[Record] = []
         self._at: float | None = None
-        self._number = 0
+        self._number = self._updates = 0
+        self._codes: dict[str, int] = {}
         self._squares: dict[str, float] = {}
         self.ended: list[Track] = []
 
@@ -66,21 +69,23 @@ class Tracker:
         """All tracks at ``at`` (seconds), given this frame's ``boxes`` [N, 4] (top, left, bottom, right in
         fractions of the picture), what each is taken for, and its score in 0..1.
 
-        Only a box with ``least`` may begin a track; a lower one may keep one alive (as in ByteTrack: Zhang
-        et al., ECCV 2022), so give all that there are. A gap of more than ``LONGEST_GAP`` ends everything.
+        Only a track that has had a box with ``least`` is sure; lower ones keep it alive (as in ByteTrack:
+        Zhang et al., ECCV 2022), so give all that there are. A gap of more than ``LONGEST_GAP`` ends all.
         """
         self.ended = []
         motion.advance(self._state, self._elapsed(at))
         found = np.asarray(boxes, np.float64).reshape(-1, 4)
         weights = np.asarray(scores, np.float64).reshape(-1)
-        chosen = np.flatnonzero(weights >= min(LOWEST, least))[:MOST]
+        told = np.isfinite(found).all(axis=1) & (weights >= min(LOWEST, least))
+        chosen = np.flatnonzero(told)[:MOST]
         if chosen.size != weights.size:
             found, weights = found[chosen], weights[chosen]
             kinds = [kinds[one] for one in chosen.tolist()]
-        seen = looked_at(found, kinds, weights, least)
-        pairs = self._matched(at, seen)
+        codes = np.array([self._codes.setdefault(one, len(self._codes)) for one in kinds], np.intp)
+        seen = looked_at(found, codes, weights, least)
+        pairs = self._matched(at, seen, kinds)
         self._end(at, {row for row, _ in pairs})
-        self._begin(at, seen, [column for _, column in pairs])
+        self._begin(at, seen, kinds, least, [column for _, column in pairs])
         return self._told(at)
 
     def drop(self) -> list[Track]:
@@ -97,34 +102,37 @@ class Tracker:
         self._at = at
         return seconds
 
-    def _matched(self, at: float, found: Boxes) -> list[Pair]:
+    def _matched(self, at: float, found: Boxes, kinds: Sequence[str]) -> list[Pair]:
         """Bring the tracks together with their boxes; (row, box) of each."""
-        pairs: list[Pair] = []
-        if len(found.boxes) and self._records:
-            residual = residuals(motion.edges(self._state), found.boxes, touching(found.boxes))
-            spread = motion.spread(self._state)
-            same = np.array([[one.kind == kind for kind in found.kinds] for one in self._records])
-            worth, turned = gains(residual, self._state, spread, same, found)
-            pairs = assigned(worth)
+        if not len(found.boxes) or not self._records:
+            return []
+        mine = np.array([self._codes[one.kind] for one in self._records])
+        worth, *rest = paired(self._state, mine, found)
+        pairs = assigned(worth)
         if pairs:
-            rows, columns = (list(one) for one in zip(*pairs, strict=True))
-            self._state[rows] = motion.correct(
-                self._state[rows], residual[rows, columns], spread[rows], turned[rows, columns]
-            )
+            rows, columns = (np.array(one) for one in zip(*pairs, strict=True))
+            turned, moved, grown, hidden = (one[rows, columns] for one in rest)
+            state = self._state[rows]
+            if turned.any():
+                motion.doubt(state, turned)
+            motion.correct(state, moved, grown, hidden)
+            self._state[rows] = state
+            scores, weak, shadow = found.scores.tolist(), found.weak.tolist(), found.shadow.tolist()
             for row, column in pairs:
-                self._records[row].hit(at, found.kinds[column], float(found.scores[column]))
-                if not found.shadow[column]:
+                self._records[row].hit(at, kinds[column], scores[column], not weak[column])
+                if not shadow[column]:
                     self._records[row].clear = at
-            self._learn(rows)
+            self._learn()
         return pairs
 
-    def _learn(self, rows: list[int]) -> None:
+    def _learn(self) -> None:
         """How fast things of each kind move, from those that are well known."""
-        moved = self._state[rows]
-        squares = (moved[:, SPEEDS] ** 2).sum(axis=1) / moved[:, SIZE].mean(axis=1) ** 2
-        for row, square in zip(rows, squares.tolist(), strict=True):
-            record = self._records[row]
-            if record.hits >= KNOWN and square >= SLOW**2:
+        self._updates += 1
+        if self._updates % EVERY:
+            return
+        squares = (self._state[:, SPEEDS] ** 2).sum(axis=1) / self._state[:, SIZE].max(axis=1) ** 2
+        for record, square in zip(self._records, squares.tolist(), strict=True):
+            if record.hits >= KNOWN and not record.misses and square >= SLOW**2:
                 before = self._squares.get(record.kind, PACE**2)
                 self._squares[record.kind] = before + LEARN * (min(square, FAST**2) - before)
         self._state[:, motion.PACE] = [self._pace(one.kind) for one in self._records]
@@ -162,12 +170,14 @@ class Tracker:
             return False
         return at - record.last > HIDDEN or not _covered(boxes[row], boxes[sorted(seen)])
 
-    def _begin(self, at: float, seen: Boxes, taken: list[int]) -> None:
+    def _begin(self, at: float, seen: Boxes, kinds: Sequence[str], least: float, taken: list[int]) -> None:
         """Tracks of the boxes that are nobody's, best first."""
         if len(taken) == len(seen.boxes):
             return
-        found, kinds = seen.boxes, seen.kinds
-        free = [one for one in np.flatnonzero(~seen.weak).tolist() if one not in set(taken)]
+        found = seen.boxes
+        good = ~seen.shadow & (seen.scores >= FIRST * least)
+        good[taken] = False
+        free = np.flatnonzero(good).tolist()
         new: list[int] = []
         for one in sorted(free, key=lambda index: -float(seen.scores[index])):
             if len(self._records) + len(new) < MOST and not _twin(one, [*taken, *new], found, kinds):
@@ -187,7 +197,7 @@ class Tracker:
         for one in new:
             self._number += 1
             record = Record(self._number, at)
-            record.hit(at, kinds[one], float(seen.scores[one]))
+            record.hit(at, kinds[one], float(seen.scores[one]), float(seen.scores[one]) >= least)
             self._records.append(record)
 
     def _told(self, at: float, rows: Sequence[int] | None = None) -> list[Track]:

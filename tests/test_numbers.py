@@ -1,0 +1,632 @@
+"""Sensors one by one: what lines, files and buffers say, what is no number, what is lost; and the way of a
+feed's socket from the daemon into a locked worker. What all kinds promise is in ``contracts/test_sensors``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rigs import BufferRig, SerialRig, planted, replaced
+from stage import Stage
+
+from edged import feeds, units, wall
+from edged.config import shape
+from edged.config.shape import Channel, Measure, Model, Pipeline
+from edged.errors import RefusedError, UnavailableError
+from edged.series import series_of
+from edged.supervise import Keeper
+from edged.tally import _coverage
+from edged.worker.source import WantWindow, device, iio, sensor
+from edged.worker.source.feed import FeedSource
+from edged.worker.source.hwmon import HwmonSource
+from edged.worker.source.lines import LONGEST, Lines
+from edged.worker.source.onewire import OneWireSource, Thermometer
+from edged.worker.source.samples import Gathering
+from edged.worker.source.serial import SerialSource, speed
+from edged.worker.source.sysfs import SysfsSource
+from edged.worker.straight import Straight, asked, mean
+
+NUMBERS = WantWindow(0, 1, 0.0, 0.0)
+NONE = Model(file="builtin:none")
+
+
+# --- lines
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines({"level": Channel(), "warmth": Channel(scale=0.1, offset=-5.0)}, timeout=10.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "numbers"),
+    [
+        (b"3.2 184", (3.2, 13.4)),
+        (b"3.2,184\r", (3.2, 13.4)),
+        (b" 3.2 ;\t184 # as it rains", (3.2, 13.4)),
+        (b"warmth=184 level=3.2", (3.2, 13.4)),
+        (b"level:3.2,warmth:184", (3.2, 13.4)),
+        (b"-.5 +1e2", (-0.5, 5.0)),
+        (b"3. 0", (3.0, -5.0)),
+    ],
+)
+def test_a_line_of_numbers(lines, line, numbers):
+    sample = lines.sample(line, 1.0)
+    assert sample.shape == (1, 2)
+    assert sample[0] == pytest.approx(numbers, rel=1e-6)
+    assert lines.bad == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"3.2", b"1 2 3", b"1 x", b"nan 1", b"inf 1", b"1_0 2", b"0x10 2", b"1e999 2", b"1e10 2"),
+        *(b"level=1 2", b"depth=1 level=2", b"level=1=2 warmth=3", b"level= warmth=3", b"\xff\xfe 1"),
+        b"\xd9\xa1 \xd9\xa2",  # digits of another alphabet
+        b"1 " * LONGEST,
+        b"level=" + b"9" * LONGEST,
+    ],
+)  # fmt: skip
+def test_a_line_that_is_none_is_counted(lines, line):
+    assert lines.sample(line, 1.0) is None
+    assert lines.bad == 1
+
+
+@pytest.mark.parametrize("line", [b"", b"   ", b"# only a remark", b"\r", b"\0"])
+def test_an_empty_line_is_nothing(lines, line):
+    assert lines.sample(line, 1.0) is None
+    assert lines.bad == 0
+
+
+def test_a_channel_that_a_line_leaves_out_keeps_its_number_for_the_timeout(lines):
+    assert lines.sample(b"level=1", 0.0) is None
+    assert lines.sample(b"warmth=50", 4.0)[0] == pytest.approx((1.0, 0.0))
+    assert lines.sample(b"warmth=60", 10.0)[0] == pytest.approx((1.0, 1.0))
+    assert lines.sample(b"warmth=60", 10.5) is None
+    assert lines.sample(b"level=2", 10.6)[0] == pytest.approx((2.0, 1.0))
+
+
+# --- samples to frames
+
+
+def fed(gathering: Gathering, *samples: float, since: float = 0.0, apart: float = 1.0) -> None:
+    for number, one in enumerate(samples):
+        gathering.add(np.full((1, 1), one, np.float32), since + number * apart)
+
+
+def test_without_a_model_a_frame_is_the_mean_of_what_came_since_the_last():
+    gathering = Gathering(WantWindow(0, 1, 0.0, 0.5), ["a"])
+    fed(gathering, 1.0)
+    assert gathering.wait(0.0) == 0.0
+    assert gathering.taken(0.0).data.tolist() == [[1.0]]
+    fed(gathering, 2.0, 3.0, since=0.5, apart=0.5)
+    assert gathering.wait(1.0) == pytest.approx(0.5)  # at 2.0, or a quarter of that earlier
+    frame = gathering.taken(2.0)
+    assert (frame.data.tolist(), frame.time) == ([[2.5]], 1.0)
+    assert gathering.wait(9.0) is None
+
+
+def test_a_window_that_nobody_fetched_is_dropped_and_counted():
+    gathering = Gathering(WantWindow(4, 1, 0.0, 0.0), ["a"])
+    fed(gathering, *range(4))
+    assert gathering.taken(3.0).data[:, 0].tolist() == [0, 1, 2, 3]
+    fed(gathering, 4, 5, since=4.0)
+    assert gathering.taken(5.0).data[:, 0].tolist() == [2, 3, 4, 5]
+    assert gathering.dropped == 0
+    fed(gathering, *range(6, 12), since=6.0)
+    assert gathering.taken(11.0).data[:, 0].tolist() == [8, 9, 10, 11]
+    assert gathering.dropped == 2
+
+
+def test_no_window_goes_over_a_gap():
+    gathering = Gathering(WantWindow(4, 1, 0.0, 0.0), ["a"])
+    fed(gathering, 1, 1, 1)
+    gathering.forget()
+    fed(gathering, 2, 2, 2)
+    assert gathering.wait(9.0) is None
+    fed(gathering, 2)
+    assert gathering.taken(9.0).data[:, 0].tolist() == [2, 2, 2, 2]
+
+
+# --- files
+
+
+def test_a_file_that_says_no_number_is_dropped_and_a_silent_one_is_lost(tmp_path):
+    file = tmp_path / "a"
+    replaced(file, "7\n")
+    config = shape.Sysfs(channels={"a": Channel(path=str(file))}, sample_rate=100.0, timeout=0.3)
+    source = SysfsSource(config, NUMBERS)
+    assert source.read(1.0).data[0, 0] == 7.0
+    replaced(file, "seven")
+    with pytest.raises(UnavailableError, match="sysfs: a gave no number for 0 s"):
+        for _ in range(100):
+            source.read(0.1)
+    assert source.dropped >= 10
+    source.close()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "nan", "inf", "--", "12abc"])
+def test_what_is_no_finite_number_is_none(tmp_path, text):
+    (tmp_path / "a").write_text(text)
+    source = SysfsSource(
+        shape.Sysfs(channels={"a": Channel(path=str(tmp_path / "a"))}, timeout=60.0), NUMBERS
+    )
+    assert source.read(0.1) is None
+    assert source.dropped == 1
+    source.close()
+
+
+def test_a_file_that_is_not_there_is_waited_for_and_a_folder_is_refused(tmp_path):
+    missing = shape.Sysfs(channels={"a": Channel(path=str(tmp_path / "none"))})
+    with pytest.raises(UnavailableError, match=r"a: .*none is not there"):
+        SysfsSource(missing, NUMBERS)
+    folder = shape.Sysfs(channels={"a": Channel(path=str(tmp_path))})
+    with pytest.raises(RefusedError, match="is a folder"):
+        SysfsSource(folder, NUMBERS)
+
+
+def test_none_stays_open_when_one_cannot_be_opened(tmp_path):
+    (tmp_path / "a").write_text("1")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    channels = {"a": Channel(path=str(tmp_path / "a")), "b": Channel(path=str(tmp_path / "b"))}
+    with pytest.raises(UnavailableError):
+        SysfsSource(shape.Sysfs(channels=channels), WantWindow(0, 2, 0.0, 0.0))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("bmp280", "iio:device1"), ("iio:device0", "iio:device0")])
+def test_a_device_is_found_by_its_name_or_its_folder_s(tmp_path, wanted, found):
+    planted(tmp_path / "iio:device0", name="lis3dh")
+    planted(tmp_path / "iio:device1", name="bmp280")
+    assert device.chosen(wanted, tmp_path, "iio:device*").name == found
+
+
+def test_of_two_of_one_name_the_place_says_which(tmp_path):
+    for number, place in enumerate(("1-0048", "1-0049")):
+        chip = planted(tmp_path / f"devices/{place}/hwmon/hwmon{number}", name="lm75")
+        (tmp_path / "class").mkdir(exist_ok=True)
+        (chip / "device").symlink_to(tmp_path / "devices" / place)
+        (tmp_path / f"class/hwmon{number}").symlink_to(chip)
+    with pytest.raises(RefusedError) as error:
+        device.chosen("lm75", tmp_path / "class", "hwmon*")
+    assert error.value.hint == "say which: lm75@1-0048, lm75@1-0049"
+    assert device.chosen("lm75@1-0049", tmp_path / "class", "hwmon*").name == "hwmon1"
+    with pytest.raises(
+        UnavailableError, match=r'no "lm76" here; there are: lm75 \(hwmon0\), lm75 \(hwmon1\)'
+    ):
+        device.chosen("lm76", tmp_path / "class", "hwmon*")
+
+
+def test_a_channel_that_the_chip_does_not_have_is_refused_with_those_it_has(tmp_path):
+    planted(tmp_path / "class/hwmon/hwmon0", name="lm75", temp1_input=1, temp1_max=2, in0_input=3)
+    with pytest.raises(RefusedError) as error:
+        HwmonSource(shape.Hwmon(device="lm75", channels=("temp2",)), NUMBERS, tmp_path)
+    assert (error.value.message, error.value.hint) == (
+        'hwmon lm75 has no channel "temp2"',
+        "it has in0, temp1",
+    )
+
+
+def test_a_power_meter_that_only_has_an_average(tmp_path):
+    planted(tmp_path / "class/hwmon/hwmon0", name="meter", power1_average=4_020_000)
+    source = HwmonSource(shape.Hwmon(device="meter"), NUMBERS, tmp_path)
+    assert source.read(1.0).data[0, 0] == pytest.approx(4.02)
+    source.close()
+
+
+def test_85_degrees_out_of_nowhere_is_no_temperature():
+    said = Thermometer()
+    with pytest.raises(ValueError, match="no power"):
+        said(b"85000\n")
+    assert said(b"21500\n") == 21500.0
+    with pytest.raises(ValueError, match="no power"):
+        said(b"85000\n")
+    assert said(b"84000\n") == 84000.0
+    assert said(b"85000\n") == 85000.0
+
+
+def test_a_bus_without_a_thermometer(tmp_path):
+    planted(tmp_path / "bus/w1/devices/w1_bus_master1")
+    with pytest.raises(RefusedError, match="the 1-wire bus has no channel"):
+        OneWireSource(shape.OneWire(), NUMBERS, tmp_path)
+
+
+# --- industrial I/O
+
+
+@pytest.mark.parametrize(
+    ("text", "stored", "number"),
+    [
+        ("le:s12/16>>4", b"\xf5\xff", -1),
+        ("le:s12/16>>4", b"\x00\x80", -2048),
+        ("be:u12/16>>0", b"\xf1\x02", 0x102),
+        ("le:u13/16>>3", b"\x10\x27", 1250),
+        ("be:s24/32>>8", b"\xff\xff\xfe\x77", -2),
+        ("le:s64/64>>0", b"\xff" * 8, -1),
+        ("le:u8/8>>0", b"\x80", 128),
+        ("le:s8/8>>0", b"\x80", -128),
+    ],
+)
+def test_a_sample_as_the_kernel_describes_it(text, stored, number):
+    form = iio.parsed(text)
+    records = np.frombuffer(stored * 2, np.uint8).reshape(2, -1)
+    assert iio.numbers(records, iio.Element("a", form, 0)).tolist() == [number, number]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "le:s12/16", "le:s12/16X4>>4", "pe:s12/16>>4", "le:s14/16>>4", "le:u0/8>>0"]
+)
+def test_a_sample_that_cannot_be_read_is_refused(text):
+    with pytest.raises(RefusedError, match="which edged does not read"):
+        iio.parsed(text, "accel_x")
+
+
+def test_samples_lie_at_multiples_of_their_own_size(tmp_path):
+    rig = BufferRig(tmp_path)
+    try:
+        elements = iio.elements(tmp_path / "bus/iio/devices/iio:device0")
+        assert [(one.name, one.place) for one in elements] == [("accel_x", 0), ("temp", 4), ("timestamp", 8)]
+        assert iio.record_size(elements) == 16
+        assert iio.record_size(elements[:1]) == 2
+    finally:
+        rig.close()
+
+
+def test_samples_that_the_buffer_had_no_room_for_are_counted(tmp_path):
+    rig = BufferRig(tmp_path)
+    try:
+        source = rig.opened(WantWindow(0, 2, 0.0, 0.0))
+        while source.read(1.0) is None:
+            pass
+        assert source.dropped == 0
+        rig.skip(25)
+        deadline = time.monotonic() + 30.0
+        while source.dropped == 0 and time.monotonic() < deadline:
+            source.read(1.0)
+        assert source.dropped == 25
+        source.close()
+    finally:
+        rig.close()
+
+
+def test_a_buffer_that_is_off_is_polled_unless_it_was_asked_for(tmp_path):
+    folder = planted(tmp_path / "bus/iio/devices/iio:device0", name="lis3dh", in_accel_x_raw=5)
+    planted(folder / "buffer", enable=0)
+    source = iio.opened_iio(shape.Iio(device="lis3dh"), NUMBERS, tmp_path)
+    assert source.read(1.0).data[0, 0] == 5.0
+    source.close()
+    with pytest.raises(UnavailableError, match="the buffer of lis3dh is switched off"):
+        iio.opened_iio(shape.Iio(device="lis3dh", mode="buffered"), NUMBERS, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "value"),
+    [
+        ({"in_temp_input": 21500}, 21.5),
+        ({"in_temp_raw": 100, "in_temp_scale": 10, "in_temp_offset": 50}, 1.5),
+        ({"in_temp_raw": 100, "in_temp_scale": 10}, 1.0),
+        ({"in_temp_raw": 100}, 0.1),
+        ({"in_temp_raw": 100, "in_scale": 20}, 2.0),
+    ],
+)
+def test_a_value_is_raw_plus_offset_times_scale_in_our_unit(tmp_path, attributes, value):
+    planted(tmp_path / "bus/iio/devices/iio:device0", name="a", **attributes)
+    source = iio.opened_iio(shape.Iio(device="a"), NUMBERS, tmp_path)
+    assert source.read(1.0).data[0, 0] == pytest.approx(value)
+    source.close()
+
+
+# --- a serial line
+
+
+def test_the_first_line_may_be_half_of_one_and_a_line_without_end_is_one_bad_line(tmp_path):
+    rig = SerialRig(tmp_path)
+    rig._talker.close()
+    try:
+        source = rig.opened(WantWindow(0, 2, 0.0, 0.0))
+        os.write(rig._ours, b"99 99\n2 4\n")
+        assert source.read(5.0).data.tolist() == [[1.0, 2.0]]
+        for _ in range(5):
+            os.write(rig._ours, b"7" * 600)
+            source.read(0.1)
+        os.write(rig._ours, b" 4\n6 8\n")
+        assert source.read(5.0).data.tolist() == [[3.0, 4.0]]
+        assert source.dropped == 1
+        source.close()
+    finally:
+        os.close(rig._theirs)
+        os.close(rig._ours)
+
+
+def test_a_line_that_was_unplugged_is_lost(tmp_path):
+    rig = SerialRig(tmp_path)
+    source = rig.opened(WantWindow(0, 2, 0.0, 0.0))
+    while source.read(1.0) is None:
+        pass
+    rig.close()
+    with pytest.raises(UnavailableError, match="was unplugged"):
+        for _ in range(50):
+            source.read(0.1)
+    source.close()
+
+
+def test_a_silent_line_is_lost(tmp_path):
+    rig = SerialRig(tmp_path)
+    rig._talker.close()
+    source = SerialSource(shape.Serial(device=rig._name, channels={"a": Channel()}, timeout=0.2), NUMBERS)
+    with pytest.raises(UnavailableError, match="said nothing for 0 s"):
+        for _ in range(20):
+            source.read(0.1)
+    source.close()
+    os.close(rig._theirs)
+    os.close(rig._ours)
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "said"),
+    [
+        ("/dev/null", RefusedError, "no serial line"),
+        ("/dev/no-such-line", UnavailableError, "there is no device"),
+    ],
+)
+def test_what_is_no_line(path, error, said):
+    with pytest.raises(error, match=said):
+        SerialSource(shape.Serial(device=path, channels={"a": Channel()}), NUMBERS)
+
+
+def test_speeds_are_those_of_termios():
+    from edged.config.sensors import BAUDS
+
+    assert all(speed(one) for one in BAUDS)
+    with pytest.raises(RefusedError, match="12345 baud"):
+        speed(12345)
+
+
+# --- a feed
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Iterator[feeds.Feed]:
+    made = feeds.Feed(feeds.path(tmp_path, "tank"))
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def out(feed: feeds.Feed) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.setblocking(False)
+        made.connect(str(feed.place))
+        yield made
+
+
+def test_a_feed_s_socket_is_a_one_way_street_for_its_group(feed, out):
+    about = feed.place.stat()
+    assert stat.S_ISSOCK(about.st_mode)
+    assert stat.S_IMODE(about.st_mode) == 0o660
+    assert stat.S_IMODE(feed.place.parent.stat().st_mode) == 0o750
+    with (
+        socket.socket(fileno=os.dup(feed.open())) as ours,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as theirs,
+    ):
+        theirs.bind(str(feed.place.with_name("other")))
+        with pytest.raises(BrokenPipeError):
+            ours.sendto(b"a word", str(feed.place.with_name("other")))
+    assert feed.open() > wall.FEED
+    feed.close()
+    feed.close()
+    assert not feed.place.exists()
+
+
+def test_a_socket_that_a_dead_daemon_left_behind_is_replaced(feed):
+    another = feeds.Feed(feed.place)
+    another.open()
+    another.close()
+
+
+def test_what_waited_before_anybody_read_is_thrown_away_and_counted(feed, out):
+    out.send(b"1")
+    out.send(b"2")
+    source = FeedSource(shape.Feed(channels={"a": Channel()}), NUMBERS, os.dup(feed.open()))
+    assert source.read(0.05) is None
+    assert source.dropped == 2
+    out.send(b"3")
+    assert source.read(5.0).data.tolist() == [[3.0]]
+    source.close()
+
+
+def test_a_datagram_may_be_several_lines_but_no_novel(feed, out):
+    source = FeedSource(
+        shape.Feed(channels={"a": Channel()}), WantWindow(3, 1, 0.0, 0.0), os.dup(feed.open())
+    )
+    source.read(0.05)
+    out.send(b"1\n2\n\nbogus\n3\n")
+    assert source.read(5.0).data[:, 0].tolist() == [1.0, 2.0, 3.0]
+    assert source.dropped == 1
+    out.send(b"1\n" * 100)
+    out.send(b"1 " * 4096)
+    assert source.read(0.1) is None
+    assert source.dropped == 3
+    source.close()
+
+
+def test_without_a_socket_nothing_is_fed(tmp_path):
+    config = shape.Feed(channels={"a": Channel()})
+    opened = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    for descriptor in (opened, 999):
+        with pytest.raises(UnavailableError, match="nothing is fed here"):
+            FeedSource(config, NUMBERS, descriptor)
+    os.close(opened)
+
+
+# --- no model, units, time
+
+
+def test_no_model_imports_no_interpreter(tmp_path):
+    (tmp_path / "a").write_text("1")
+    program = f"""
+import sys
+from edged.config.shape import *
+from edged.wall import Assignment
+from edged.worker.ladder import Ladder
+source = Sysfs(channels={{"a": Channel(path={str(tmp_path / "a")!r})}})
+pipeline = Pipeline(source=source, model="none", measures=(Measure(kind="level"),))
+from edged.series import series_of
+ladder = Ladder(Assignment(3, "p", pipeline, (Model(file="builtin:none"),), series_of("p", pipeline)))
+footing = ladder.footing(0, 1)
+ladder.hold()
+print(footing.network.labels, [one for one in sys.modules if "litert" in one or "tflite" in one])
+"""
+    import subprocess
+
+    told = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert told == "('a',) []\n"
+
+
+def test_it_is_the_mean_of_the_samples():
+    samples = np.array([[1.0, 10.0], [2.0, 20.0]], np.float32)
+    assert Straight(("a", "b")).infer(mean(samples), 0.0).values.tolist() == [1.5, 15.0]
+
+
+def test_channels_are_those_that_measures_name_where_the_source_names_none():
+    measures = (
+        Measure(kind="level", labels=("temp1", "in0")),
+        Measure(kind="level", labels=("in0",), zones=()),
+    )
+    pipeline = Pipeline(source=shape.Hwmon(device="x"), model="none", measures=measures)
+    assert asked(pipeline).channels == ("temp1", "in0")
+    own = msgspec_replaced(pipeline, shape.Hwmon(device="x", channels=("fan1",)))
+    assert asked(own).channels == ("fan1",)
+
+
+def msgspec_replaced(pipeline: Pipeline, source: shape.Source) -> Pipeline:
+    return Pipeline(source=source, model=pipeline.model, measures=pipeline.measures)
+
+
+def test_a_camera_has_no_numbers():
+    with pytest.raises(RefusedError, match='model = "none" takes the numbers of a sensor'):
+        sensor.channels(shape.V4l2())
+    with pytest.raises(RefusedError, match="a source of kind v4l2 gives pictures"):
+        sensor.opened(shape.V4l2(), NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("source", "channel", "unit"),
+    [
+        (shape.Iio(device="x"), "accel_x", "m/s²"),
+        (shape.Iio(device="x"), "voltage0-voltage1", "V"),
+        (shape.Iio(device="x"), "humidityrelative", "%"),
+        (shape.Iio(device="x"), "count0", ""),
+        (shape.Hwmon(device="x"), "in0", "V"),
+        (shape.Hwmon(device="x"), "temp12", "°C"),
+        (shape.OneWire(), "28-0316a2795e5f", "°C"),
+        (shape.Feed(channels={"a": Channel(unit="hPa")}), "a", "hPa"),
+        (shape.Feed(channels={"a": Channel(unit="hPa")}), "b", ""),
+        (shape.V4l2(), "a", ""),
+    ],
+)
+def test_units_are_known_from_the_config(source, channel, unit):
+    assert units.unit_of(source, channel) == unit
+
+
+def test_a_series_has_its_channel_s_unit_unless_its_owner_names_another():
+    source = shape.Feed(channels={"a": Channel(unit="hPa"), "b": Channel(unit="m")})
+    both, named = Measure(kind="level", labels=("a", "b")), Measure(kind="level", labels=("a",), unit="mbar")
+    pipeline = Pipeline(source=source, model="none", measures=(both, named))
+    assert [one.unit for one in series_of("p", pipeline)] == ["hPa", "m", "mbar"]
+    single = Pipeline(
+        source=shape.Hwmon(device="x", channels=("temp1",)), model="none", measures=(Measure(kind="level"),)
+    )
+    assert [one.unit for one in series_of("p", single)] == ["°C"]
+
+
+@pytest.mark.parametrize(
+    ("source", "seconds"),
+    [
+        (shape.Feed(channels={"a": Channel()}, timeout=60.0), 60.0),
+        (shape.Feed(channels={"a": Channel()}, timeout=60.0, sample_rate=1.0), 0.0),
+        (shape.Serial(device="x", channels={"a": Channel()}), 10.0),
+        (shape.Hwmon(device="x"), 0.0),
+        (shape.V4l2(), 0.0),
+    ],
+)
+def test_a_number_holds_until_the_next_or_for_the_timeout(source, seconds):
+    assert units.least_hold(source) == seconds
+    assert units.irregular(source) is (seconds > 0.0)
+
+
+# --- in a locked worker
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage()
+    yield made
+    made.end()
+
+
+def kept(stage: Stage, source: shape.Source, feed: feeds.Feed | None = None, rate: float = 5.0) -> Keeper:
+    pipeline = Pipeline(source=source, model="none", rate=rate, measures=(Measure(kind="level"),))
+    keeper = Keeper(stage.reactor, stage.heard, "tank", pipeline, (NONE,), series_of("tank", pipeline), feed)
+    stage.keepers.append(keeper)
+    keeper.start()
+    return keeper
+
+
+def test_a_file_is_read_on_after_the_lock(stage, tmp_path):
+    file = tmp_path / "a"
+    replaced(file, "21500")
+    channels = {"a": Channel(path=str(file), scale=0.001)}
+    kept(stage, shape.Sysfs(channels=channels, sample_rate=10.0))
+    stage.until(lambda: any(tick.observed and tick.entries[0].max == 21.5 for _, tick in stage.heard.ticks))
+    replaced(file, "-4000")
+    stage.until(lambda: any(tick.observed and tick.entries[0].max == -4.0 for _, tick in stage.heard.ticks))
+    assert [event for _, event, _ in stage.heard.events] == ["started"]
+
+
+def test_a_feed_that_is_silent_is_blind_and_speaks_when_it_is_fed(stage, feed, out):
+    """It is ready without a number; then one holds for longer than a frame."""
+    keeper = kept(stage, shape.Feed(channels={"a": Channel(unit="m")}), feed)
+    stage.until(lambda: stage.heard.count("tank") >= 2)
+    assert all((tick.observed, tick.analysed) == (0.0, 0) for _, tick in stage.heard.ticks)
+    assert not any(tick.entries[0].seconds for _, tick in stage.heard.ticks)
+    out.send(b"2.5 # m")
+    out.send(b"-- none of your business")
+    stage.until(lambda: sum(tick.observed for _, tick in stage.heard.ticks) > 3.0)
+    seen = [tick for _, tick in stage.heard.ticks if tick.observed]
+    assert sum(tick.analysed for tick in seen) == 1
+    assert all(tick.entries[0].mean == 2.5 for tick in seen)
+    assert sum(tick.dropped for _, tick in stage.heard.ticks) == 1
+    assert [event for _, event, _ in stage.heard.events] == ["started"]
+    coverage = [_coverage(keeper, tick) for tick in seen]
+    assert sum(one.expected for one in coverage) == 1.0  # nobody knows how many lines to expect
+
+
+def test_a_feed_outlives_its_workers_and_not_its_pipeline(stage, feed, out):
+    keeper = kept(stage, shape.Feed(channels={"a": Channel()}), feed)
+    stage.until(lambda: stage.heard.count("tank") >= 1)
+    os.kill(keeper.pid, 9)
+    stage.until(lambda: keeper.restarts == 1 and keeper.state == "running")
+    out.send(b"7")
+    stage.until(lambda: any(tick.observed and tick.entries[0].max == 7.0 for _, tick in stage.heard.ticks))
+    gone: list[bool] = []
+    keeper.retire(lambda: gone.append(True))
+    stage.until(lambda: bool(gone))
+    assert not feed.place.exists()
+
+
+def test_a_socket_that_cannot_be_made_is_a_worker_that_cannot_start(stage, tmp_path):
+    (tmp_path / "feed").write_text("no folder")
+    keeper = kept(stage, shape.Feed(channels={"a": Channel()}), feeds.Feed(tmp_path / "feed/tank"))
+    stage.until(lambda: keeper.state == "backoff")
+    assert os.strerror(errno.EEXIST) in keeper.why or os.strerror(errno.ENOTDIR) in keeper.why
