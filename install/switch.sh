@@ -56,7 +56,7 @@ give_up() { # give_up REASON
 	write_trial phase=back reason="$1"
 }
 
-# An event as edged/events.py has it, which a test holds this to.
+# An event as edged/events has it, which a test holds this to.
 tell_journal() { # tell_journal NAME MESSAGE-ID PRIORITY TEXT
 	logger --journald <<-FIELDS || true
 		MESSAGE=$1: $4

@@ -18,6 +18,7 @@ from command import edged
 
 from edged.cli import evidence
 
+PATIENCE = 170.0  # seconds; less than a command's own
 #: As fast as it goes: two minutes of the scene take a second or two.
 RECORDING = """
 [daemon]
@@ -42,7 +43,7 @@ def test_the_demo_shows_counts_truth_and_disk(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert re.search(r"street: [\d.]+ fps  presence [\d.]+ %", done.stdout)  # progress, in plain lines
-    assert re.search(r"street  [\d.]+ % of 1[0-3]s? observed", done.stdout)
+    assert re.search(r"street  [\d.]+ % of \d+s? observed", done.stdout)  # its start is blind, however long
     true, counted = (
         float(re.search(rf"presence, a character a second\n(?:.*\n)?? +{word} +([\d.]+) %", done.stdout)[1])  # type: ignore[index]
         for word in ("true", "counted")
@@ -72,14 +73,21 @@ def test_the_demo_leaves_nothing_behind(short: Path) -> None:
         text=True,
         env={**os.environ, "TMPDIR": str(short)},
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not list(short.glob("edged-demo-*/run/control.sock")):
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, said.strip()) == (130, "")
     assert list(short.iterdir()) == []
+
+
+def test_a_folder_with_too_long_a_path_is_refused_at_once(tmp_path: Path) -> None:
+    """A socket's path ends there, and nobody would hear the daemon."""
+    done = edged("demo", "--keep", str(tmp_path / ("x" * 90)))
+    assert done.returncode == 2
+    assert "too long a path" in done.stderr and "--keep" in done.stderr
 
 
 def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:
@@ -109,14 +117,16 @@ def test_a_recording_runs_to_its_end_and_is_reported(tmp_path: Path) -> None:
 
 
 def test_the_running_daemon_answers_and_stops(tmp_path: Path) -> None:
-    (tmp_path / "edged.toml").write_text(RECORDING.replace("fast", "real").replace("start =", "# start ="))
+    (tmp_path / "edged.toml").write_text(
+        RECORDING.replace("fast", "real").replace("start =", "# start =").replace('"2m"', '"2h"')
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "edged", "run", "--init-key"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while '"running"' not in (status := edged("status", "--json", cwd=tmp_path)).stdout:
-            assert time.monotonic() < deadline, status.stdout + status.stderr
+            assert time.monotonic() < deadline and process.poll() is None, status.stdout + status.stderr
             time.sleep(0.2)
         assert "street  running" in edged("status", cwd=tmp_path).stdout
         assert "street" in edged("top", "--once", cwd=tmp_path).stdout
@@ -126,7 +136,7 @@ def test_the_running_daemon_answers_and_stops(tmp_path: Path) -> None:
         assert "edged:" in again.stderr
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     assert edged("status", cwd=tmp_path).returncode == 6
 

@@ -232,6 +232,16 @@ def test_root_rotates_for_the_stores_owner(edged: Edged, home: Path, store: Path
     assert {one.stat().st_uid for one in store.parent.iterdir()} == {12345}
 
 
+@pytest.mark.skipif(not ROOT, reason="only root works for others")
+def test_an_owner_who_cannot_reach_the_store_is_told_of(edged: Edged, home: Path, store: Path) -> None:
+    home.chmod(0o700)
+    for one in (store.parent, *store.parent.iterdir()):
+        os.chown(one, 12345, 12345)
+    said = edged("keys", "rotate", status=5).stderr
+    assert "as user 12345" in said and str(store) in said and "fault" not in said
+    assert "owners and modes" in said
+
+
 # --- export and restore
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edged.config.shape import Config
 
 GRACE: Final = 60.0  # seconds beyond the scene's own: a slow board starts slowly
+LONGEST: Final = 108  # bytes of a socket's path, its zero included: unix(7)
 #: Asked in a process of its own: nothing right of the wall imports what draws.
 TRUTH: Final = "edged.worker.source.truth"
 
@@ -43,6 +44,7 @@ def command(seconds: int, keep: Path | None) -> None:
     Then: what was counted beside the truth, and what is on the disk. Needs no camera, no root and no network.
     """
     with folder(keep) as place:
+        refuse_long(place)
         path = prepared(place, seconds)
         from edged.config.loading import load
 
@@ -75,6 +77,16 @@ def folder(keep: Path | None) -> Iterator[Path]:
     except OSError as error:
         raise click.UsageError(f"--keep {keep}: no new folder can be made there: {error.strerror}") from None
     yield keep.absolute()
+
+
+def refuse_long(place: Path) -> None:
+    """The control socket's path must fit into sockaddr_un. Raises ``click.UsageError``."""
+    size = len(os.fsencode(place / "run" / "control.sock"))
+    if size >= LONGEST:
+        raise click.UsageError(
+            f"{place} is too long a path: with the control socket's name it has {size} bytes, and fewer than "
+            f"{LONGEST} are allowed; name another folder by --keep, or by TMPDIR"
+        )
 
 
 def prepared(place: Path, seconds: int) -> Path:
@@ -141,9 +153,13 @@ def _live(process: subprocess.Popen[str], config: Config, deadline: float) -> No
 def _plainly(process: subprocess.Popen[str], config: Config, deadline: float) -> None:
     from edged.cli.run import summary
 
+    told = ""
     for number, facts in enumerate(_facts(process, config, deadline)):
-        if number % 5 == 0:
+        # The first that is seen is told at once, then every few seconds.
+        states = " ".join(f"{one['state']} {one['fps'] is not None}" for one in facts["pipelines"])
+        if number % 5 == 0 or states != told:
             click.echo("  " + " | ".join(map(summary, facts["pipelines"])))
+        told = states
 
 
 def counted(config: Config) -> None:

@@ -48,6 +48,12 @@ def _be(uid: int, gid: int, work: Callable[[], Any], what: str, writing: int) ->
         answer = {"result": work()}
     except EdgedError as error:
         answer = {"message": error.message, "hint": error.hint}
+    except PermissionError as error:
+        where = f"{error.filename} or a folder above it" if error.filename else "what it needs"
+        message = (
+            f"{what} is done as user {uid}, whose files these are, and {where} is not that user's to use"
+        )
+        answer = {"message": message, "hint": "see to the owners and modes of the folders on the way to it"}
     except BaseException as error:
         bug = fault(error, what) if isinstance(error, Exception) else EdgedError("interrupted")
         answer = {"message": bug.message, "hint": bug.hint}

@@ -476,12 +476,12 @@ def test_a_reload_during_the_end_is_no_more(service: Managed) -> None:
     assert service.process.returncode == 0 and "reloaded" not in said
 
 
-#: The whole service, impatient.
+#: The whole service, impatient, but not so that a tick a second is late on a busy machine.
 HASTY = """
 import sys
 from edged import health, supervise
-health.SLACK = 0.2
-supervise.PROGRESS_DEADLINE = 1.0
+health.SLACK = 0.5
+supervise.PROGRESS_DEADLINE = 3.0
 from edged import service
 sys.exit(service.serve(sys.argv[1]))
 """
@@ -495,7 +495,7 @@ def test_a_freezer_that_lets_go_again_is_nobodys_fault(service: Managed) -> None
     for number in (signal.SIGSTOP, signal.SIGCONT):
         for pid in frozen:
             os.kill(pid, number)
-        time.sleep(4.0 if number == signal.SIGSTOP else 0.0)
+        time.sleep(6.0 if number == signal.SIGSTOP else 0.0)  # longer than it has patience
     service.listen()
     service.told.clear()
     service.until(lambda: service.told.count("WATCHDOG=1") >= 2)
