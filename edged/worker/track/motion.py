@@ -109,6 +109,22 @@ def correct(state: Floats, moved: Floats, grown: Floats, hidden: NDArray[np.bool
     state[:, UNSEEN] = 0.0
 
 
+def reach(state: Floats, low_cut: NDArray[np.bool_], high_cut: NDArray[np.bool_]) -> None:
+    """Things whose boxes end at the picture's edge [k, 2] reach that far at least, in place. What comes in
+    shows more of itself in each frame: its size is as unknown as before.
+    """
+    half = 0.5 * state[:, SIZE]
+    low, high = state[:, MIDDLE] - half, state[:, MIDDLE] + half
+    short = (low_cut & (low > 0.0)) | (high_cut & (high < 1.0))
+    if not short.any():
+        return
+    low = np.where(low_cut, np.minimum(low, 0.0), low)
+    high = np.where(high_cut, np.maximum(high, 1.0), high)
+    state[:, MIDDLE], state[:, SIZE] = (low + high) * 0.5, high - low
+    most = (CUT * state[:, SIZE].max(axis=1, keepdims=True)) ** 2
+    state[:, SIZE_VAR] = np.where(short, np.maximum(state[:, SIZE_VAR], most), state[:, SIZE_VAR])
+
+
 def edges(state: Floats) -> Floats:
     """[n, 4]: top, left, bottom, right, also where that is out of the picture."""
     half = 0.5 * state[:, SIZE]

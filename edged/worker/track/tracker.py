@@ -116,6 +116,9 @@ class Tracker:
             if turned.any():
                 motion.doubt(state, turned)
             motion.correct(state, moved, grown, hidden)
+            cut = touching(found.boxes[columns])
+            if cut.any():
+                motion.reach(state, cut[:, 1::-1], cut[:, 3:1:-1])
             self._state[rows] = state
             scores, weak, shadow = found.scores.tolist(), found.weak.tolist(), found.shadow.tolist()
             for row, column in pairs:
