@@ -170,9 +170,9 @@ _TABLE: Final = (
         "notice",
         "somebody looked through a camera; everybody who reads the journal is to know",
         "An outline of what pipeline @EDGED_PIPELINE@ sees was shown",
-        "Somebody with the owner's right has typed `edged zones`: a sketch of edges, of at most 160 x 160 cells "
-        "that are black or white, was shown to them, and kept nowhere. While the source was lent for that the "
-        "pipeline was blind.",
+        "Somebody with the owner's right has typed `edged zones`: a sketch of edges, of at most 160 x 160 "
+        "cells that are black or white, was shown to them, and kept nowhere. While the source was lent for "
+        "that the pipeline was blind.",
         "Nothing needs to be done. If it was not you who looked, find out who may be root on this box.",
     ),
     Kind(
