@@ -53,7 +53,7 @@ def of_count(count: int, missed: float, doubtful: float, frames: float, seconds:
     low = count - most(min(doubtful + edge, float(count)))
     wider = math.sqrt(1.0 + missed / count) - 1.0 if count else 0.0
     more = most(missed + edge + unseen(frames, seconds)) + DEVIATIONS * math.sqrt(missed) * wider
-    return max(0, low), count + math.ceil(more)
+    return max(0, low), count + round(more)
 
 
 def of_mean(
