@@ -14,7 +14,19 @@ from pathlib import Path
 from benchmarks.requirement import REQUIREMENTS, Requirement
 
 #: In this order: what is quick and quiet first.
-MODULES = ("memory", "efficiency", "sandbox", "replacement", "idle", "clip", "sound", "activity", "store", "governor")
+MODULES = (
+    "memory",
+    "efficiency",
+    "sandbox",
+    "replacement",
+    "idle",
+    "clip",
+    "sound",
+    "activity",
+    "tracker",
+    "store",
+    "governor",
+)
 OUT = Path("build/bench.json")
 
 

@@ -22,9 +22,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edged.aggregate import LATE, Aggregator
+from edged.amounts import bin_of
 from edged.clock import Reading, zone
 from edged.config.shape import Keep
-from edged.nouns import Bucket, Coverage, Entry, Series
+from edged.nouns import Amount, Bucket, Coverage, Entry, Series
+from edged.series import counted, valued
 from edged.store import Store
 from edged.wall import Tick
 
@@ -43,6 +45,19 @@ SERIES = {
     )[:10]
     for camera in ("front", "yard")
 }
+#: One camera of these, and one at a gate: people by kind and direction, how long they stay.
+COUNTED = {
+    "front": SERIES["front"],
+    "gate": (
+        *(
+            Series("gate", "crossings", label, f"gate:{way}", "crossings")
+            for label in ("person", "car", "bicycle", "dog")
+            for way in ("in", "out")
+        ),
+        *(Series("gate", "dwell", "person", zone, "s") for zone in ("hall", "queue")),
+    ),
+}
+PER_HOUR = 60  # events of each series, by day
 BEGIN = 1_767_225_600  # 2026-01-01 00:00 UTC
 YEAR = 365  # days
 FPS = 5.0
@@ -54,6 +69,7 @@ def measure() -> dict[str, float]:
     OUT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=OUT) as folder:
         figures = _own_process("day", folder)
+        figures |= _own_process("counted", folder)
         figures |= _own_process("year", folder)
         figures |= _own_process("month", folder)  # every minute kept: a year is twelve times as much
     return {f"store.{name}": value for name, value in figures.items()}
@@ -70,7 +86,21 @@ def _own_process(what: str, folder: str) -> dict[str, float]:
 
 def entries(series: tuple[Series, ...], seconds: float, chance: random.Random) -> tuple[Entry, ...]:
     """What ``seconds`` of a street look like: mostly something, at night and elsewhere nothing."""
-    return tuple(_entry(one.unit, seconds, chance) for one in series)
+    return tuple(_entry(series[one].unit, seconds, chance) for one in valued(series))
+
+
+def amounts(
+    series: tuple[Series, ...], seconds: float, hour: int, chance: random.Random
+) -> tuple[Amount, ...]:
+    """What happens at a gate: by day all the time, by night hardly."""
+    busy = seconds * PER_HOUR / 3600 / (1 if 7 <= hour < 20 else 30)
+    happened = [
+        place for place, one in enumerate(series) if counted(one) and chance.random() < min(busy, 1.0)
+    ]
+    return tuple(
+        Amount(place, 1, bin_of(chance.lognormvariate(3.0, 0.8)) if series[place].unit == "s" else 0)
+        for place in happened
+    )
 
 
 def _entry(unit: str, seconds: float, chance: random.Random) -> Entry:
@@ -94,24 +124,26 @@ def _reading(now: float) -> Reading:
 # --- one day, second by second
 
 
-def day(folder: Path) -> dict[str, float]:
+def day(path: Path, all_series: dict[str, tuple[Series, ...]]) -> dict[str, float]:
     """A whole day of the daemon's own calls; the card is charged from the second day on, when the WAL has its
     size.
     """
-    store = Store.open(folder / "day.db", KEY, zone=zone("Europe/Berlin"))
+    store = Store.open(path, KEY, zone=zone("Europe/Berlin"))
     aggregator, chance = Aggregator(60), random.Random(1)
     charged, took = 0, []
     for second in range(BEGIN, BEGIN + 2 * 86400):
         if second == BEGIN + 86400:
             charged, took = _written(), []
         now = second + 1 + 0.37  # ticks end at any part of a second
-        for camera, series in SERIES.items():
-            tick = Tick(second, now - 1, now, 5, 0, 1.0, 0.0, 0.01, 0.001, entries(series, 1.0, chance))
+        for camera, series in all_series.items():
+            happened = amounts(series, 1.0, second // 3600 % 24, chance)
+            seen = entries(series, 1.0, chance)
+            tick = Tick(second, now - 1, now, 5, 0, 1.0, 0.0, 0.01, 0.001, seen, amounts=happened)
             aggregator.add(camera, tick, Coverage(FPS, 5, 1.0), _reading(now))
         if second % 60 == 0:
             began = time.perf_counter()
             reading = _reading(second + LATE)  # when ``next_commit`` says
-            store.write(aggregator.due(reading), SERIES, reading)
+            store.write(aggregator.due(reading), all_series, reading)
             took.append(time.perf_counter() - began)
     written = _written() - charged
     store.close()
@@ -179,7 +211,10 @@ def main() -> None:
     what, folder = sys.argv[1], Path(sys.argv[2])
     match what:
         case "day":
-            found = day(folder)
+            found = day(folder / "day.db", SERIES)
+        case "counted":
+            made = day(folder / "counted.db", COUNTED)
+            found = {f"counted_{name}": value for name, value in made.items()}
         case "year":
             path = filled(folder / "year.db", YEAR, Keep())
             found = {"year_mb": round(path.stat().st_size / 1e6, 2), **asked(path, YEAR)}

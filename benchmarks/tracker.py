@@ -16,13 +16,15 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-THINGS, FRAMES, ROUNDS = 10, 300, 3
+THINGS, FRAMES, ROUNDS = 10, 300, 9
 RATE = 5.0
 Frame = tuple[NDArray[np.float32], list[str], NDArray[np.float32]]
 
 
 def measure() -> dict[str, float]:
-    """Milliseconds, the best of three rounds (others use the processor too), and MB (10^6 bytes)."""
+    """Milliseconds, of the quietest round (others use the processor and its caches too), and MB (10^6
+    bytes).
+    """
     return {"tracker.ms": min(spent() for _ in range(ROUNDS)), "tracker.mb": grown()}
 
 
@@ -74,7 +76,7 @@ print(pss())
 
 def grown() -> float:
     """The median of MB that tracking adds to a process."""
-    return median(_pss("with") - _pss("without") for _ in range(ROUNDS)) / 1e6
+    return median(_pss("with") - _pss("without") for _ in range(3)) / 1e6
 
 
 def _pss(which: str) -> int:

@@ -46,11 +46,14 @@ def of_count(count: int, missed: float, doubtful: float, frames: float, seconds:
     counted.
 
     At the ends of the time an event may belong to either side: of ``count`` in ``frames`` looks, so many in
-    the time of one.
+    the time of one. What was missed is told from what was seen, of each 1/p - 1 (Horvitz and Thompson, 1952):
+    that estimate has 1/p times the variance of a Poisson's.
     """
     edge = count / max(frames, 1.0)
     low = count - most(min(doubtful + edge, float(count)))
-    return max(0, low), count + most(missed + edge + unseen(frames, seconds))
+    wider = math.sqrt(1.0 + missed / count) - 1.0 if count else 0.0
+    more = most(missed + edge + unseen(frames, seconds)) + DEVIATIONS * math.sqrt(missed) * wider
+    return max(0, low), count + round(more)
 
 
 def of_mean(

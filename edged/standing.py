@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +12,7 @@ from edged.config.shape import Model, Pipeline
 from edged.directions import Directions
 from edged.process import Process
 from edged.reactor import Timer
+from edged.wall import Directive
 
 if TYPE_CHECKING:
     from edged.supervise import Keeper
@@ -43,6 +45,40 @@ class Standing:
     _process: Process | None
     _began: float
     _next_start: Timer
+    directions: Directions  #: what its worker is told
+    progress: float  #: when it last showed some
+    _killed: float | None  #: when
+    _stopping: bool
+    _stop_by: float
+    _lent: float | None  #: for how many seconds
+
+    @property
+    def due(self) -> float:
+        """By when (``CLOCK_MONOTONIC``) the keeper owes its next deed; infinite when it owes none.
+
+        It owes the end of a worker without progress, the next start of one that failed, the burial of one
+        that has ended. What hangs in the kernel cannot be ended by anybody, so that is not owed.
+        """
+        if self._process is None:
+            return self._next_start.at if self.state in ("backoff", "quarantined") else math.inf
+        if self._killed is not None:
+            return math.inf if self._process.lives() else self._killed
+        return self._stop_by if self._stopping else self.progress + self._allowed()
+
+    @property
+    def directed(self) -> Directive:
+        """What is wanted of the worker."""
+        return self.directions.wanted
+
+    @property
+    def lacking(self) -> frozenset[int]:
+        """The rungs that cannot be had now, because their models cannot be opened."""
+        return self.directions.lacking(time.monotonic())
+
+    @property
+    def lent(self) -> bool:
+        """Whether its source is."""
+        return self._lent is not None
 
     @property
     def alive(self) -> bool:
@@ -106,6 +142,10 @@ class Standing:
         if self.state != "quarantined":
             return None
         return max(0.0, self._next_start.at - time.monotonic())
+
+    def _allowed(self) -> float:
+        """Seconds that may pass without progress now."""
+        raise NotImplementedError
 
     def called(self, rung: int) -> str:
         """A rung of the ladder as its owner calls it."""

@@ -104,19 +104,6 @@ class Keeper(Standing):
         self.stuck = False
         self._hanging: Hanging | None = None
 
-    @property
-    def due(self) -> float:
-        """By when (``CLOCK_MONOTONIC``) the keeper owes its next deed; infinite when it owes none.
-
-        It owes the end of a worker without progress, the next start of one that failed, the burial of one
-        that has ended. What hangs in the kernel cannot be ended by anybody, so that is not owed.
-        """
-        if self._process is None:
-            return self._next_start.at if self.state in ("backoff", "quarantined") else math.inf
-        if self._killed is not None:
-            return math.inf if self._process.lives() else self._killed
-        return self._stop_by if self._stopping else self.progress + self._allowed()
-
     def start(self) -> None:
         """Exec a worker."""
         self._cancel_timers()
@@ -206,11 +193,6 @@ class Keeper(Standing):
             self._after(STOP_PATIENCE, self.kill)
         else:
             self.kill()
-
-    @property
-    def lent(self) -> bool:
-        """Whether its source is."""
-        return self._lent is not None
 
     def _rest(self, seconds: float) -> None:
         self._cancel_timers()

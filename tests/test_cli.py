@@ -706,3 +706,16 @@ def test_the_progress_line() -> None:
     assert summary(pipeline()) == "street: 4.9 fps  presence in door 25.0 %  activity 3.1 %"
     assert summary(pipeline(state="backoff", why="no camera")) == "street: backoff no camera"
     assert summary(pipeline(fps=None, series=[])) == "street: no frame yet  "
+
+
+def test_status_tells_what_happened_today_and_who_sees_nothing() -> None:
+    counted = {**series("crossings", None, "crossings", "gate:north"), "label": "bicycle", "today": 34}
+    facts = status(pipelines=[pipeline(series=[counted], sight="dark")])
+    text = "\n".join(status_lines.lines(facts))
+    assert re.search(r"crossings bicycle gate:north +34  today", text)
+    assert "it does not see (dark): the time is blind, nothing is counted" in text
+    older = {
+        key: value for key, value in pipeline(series=[series("presence", 1.0)]).items() if key != "sight"
+    }
+    del older["series"][0]["today"]
+    assert "100.0 %" in "\n".join(status_lines.lines(status(pipelines=[older])))

@@ -15,10 +15,12 @@ from typing import Any
 import drafts
 import pytest
 
-from edged.config.shape import Model
+from edged import wall
+from edged.config.shape import Model, Pipeline, Synthetic
 from edged.errors import RefusedError
 from edged.worker.decode import Output, Plain, plugin
 from edged.worker.decode.choice import chosen
+from edged.worker.ladder import Ladder
 
 PACKAGE = Path(__file__).parent / "decoder_package"
 BUILD = "import sys, hatchling.build; print(hatchling.build.build_wheel(sys.argv[1]))"
@@ -164,6 +166,16 @@ def test_what_fails_in_it_is_a_sentence_without_its_words(monkeypatch: pytest.Mo
 def test_what_is_no_decoder_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RefusedError, match='the decoder "theirs" keeps no rules: its tensors are None'):
         asked(lambda *_: 5, monkeypatch)
+
+
+def test_a_locked_worker_s_other_rungs_have_theirs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is started anew opens one rung only before it is locked."""
+    asked: list[str] = []
+    monkeypatch.setattr(plugin, "_loaded", asked.append)
+    models = (Model(file="builtin:activity"), Model(file=str(home / "heat.tflite"), decoder="theirs-too"))
+    pipeline = Pipeline(source=Synthetic())
+    Ladder(wall.Assignment(wall.PROTOCOL, "p", pipeline, models, (), examine=False)).hold()
+    assert asked == ["theirs-too"]
 
 
 def test_one_that_cannot_be_imported_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,6 +246,9 @@ def test_the_growth_of_a_year_is_the_measured_one(tmp_path: Path) -> None:
     case = case_of(tmp_path, config=scene + counted + model)
     assert case.problems == ()
     assert card_check.year_of(case) == pytest.approx(101e6, rel=0.02)
+    gate = scene + counted.replace('"occupancy"', '"visits"') + model
+    of_events = card_check.year_of(case_of(tmp_path, config=gate))
+    assert 100e6 < of_events == pytest.approx(22.0 * 2 * 138_731 * 20, rel=0.02)
 
 
 def test_swap_on_the_card_and_in_memory(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import drafts
 import numpy as np
 import pytest
 from rigs import BufferRig, SerialRig, planted, replaced
@@ -575,9 +576,16 @@ def stage() -> Iterator[Stage]:
     made.end()
 
 
-def kept(stage: Stage, source: shape.Source, feed: feeds.Feed | None = None, rate: float = 5.0) -> Keeper:
-    pipeline = Pipeline(source=source, model="none", rate=rate, measures=(Measure(kind="level"),))
-    keeper = Keeper(stage.reactor, stage.heard, "tank", pipeline, (NONE,), series_of("tank", pipeline), feed)
+def kept(
+    stage: Stage,
+    source: shape.Source,
+    feed: feeds.Feed | None = None,
+    model: Model = NONE,
+    measure: Measure | None = None,
+) -> Keeper:
+    name = "none" if model is NONE else "ours"
+    pipeline = Pipeline(source=source, model=name, measures=(measure or Measure(kind="level"),))
+    keeper = Keeper(stage.reactor, stage.heard, "tank", pipeline, (model,), series_of("tank", pipeline), feed)
     stage.keepers.append(keeper)
     keeper.start()
     return keeper
@@ -630,3 +638,78 @@ def test_a_socket_that_cannot_be_made_is_a_worker_that_cannot_start(stage, tmp_p
     keeper = kept(stage, shape.Feed(channels={"a": Channel()}), feeds.Feed(tmp_path / "feed/tank"))
     stage.until(lambda: keeper.state == "backoff")
     assert os.strerror(errno.EEXIST) in keeper.why or os.strerror(errno.ENOTDIR) in keeper.why
+
+
+# --- windows into a model
+
+
+def shaken(path: Path, classes: bool) -> Model:
+    """float32 [1, 16, 2] -> the mean square of its numbers, or the scores of "calm" and "shaking" by it."""
+    draft = drafts.Draft()
+    given, squares = draft.tensor("samples", [1, 16, 2]), draft.tensor("squares", [1, 16, 2])
+    draft.operator("MUL", [given, given], [squares], "MulOptions")
+    axes, energy = draft.tensor("axes", [2], "int32", data=[1, 2]), draft.tensor("energy", [1])
+    draft.operator("MEAN", [squares, axes], [energy], "ReducerOptions", keepDims=False)
+    if not classes:
+        path.write_bytes(draft.packed([given], [energy]))
+        return Model(file=str(path), decoder="values", labels=("energy",))
+    row, scores = draft.tensor("row", [1, 1]), draft.tensor("scores", [1, 2])
+    draft.reshape(energy, row, [1, 1])
+    weights = draft.tensor("weights", [2, 1], data=[[-8.0], [8.0]])
+    bias = draft.tensor("bias", [2], data=[4.0, -4.0])
+    logits = draft.tensor("logits", [1, 2])
+    draft.operator("FULLY_CONNECTED", [row, weights, bias], [logits], "FullyConnectedOptions")
+    draft.operator("LOGISTIC", [logits], [scores])
+    path.write_bytes(draft.packed([given], [scores]))
+    return Model(file=str(path), decoder="classifier", labels=("calm", "shaking"))
+
+
+def said(number: float) -> bytes:
+    """A window of it, in one datagram."""
+    return f"{number} {-number}\n".encode() * 16
+
+
+def mean_is(stage: Stage, value: float) -> None:
+    """In the last tick that saw anything."""
+
+    def last() -> float:
+        seen = [tick for _, tick in stage.heard.ticks if tick.observed == 1.0]
+        return seen[-1].entries[0].mean if seen else -1.0
+
+    stage.until(lambda: last() == pytest.approx(value, abs=0.01))
+
+
+def test_an_anomaly_s_score_of_windows(stage, feed, out, tmp_path):
+    """The model is locked in before the first window is there."""
+    source = shape.Feed(channels={"x": Channel(), "y": Channel()})
+    kept(
+        stage,
+        source,
+        feed,
+        shaken(tmp_path / "score.tflite", classes=False),
+        Measure(kind="level", labels=("energy",)),
+    )
+    stage.until(lambda: stage.heard.count("tank") >= 1)
+    out.send(said(0.5))
+    mean_is(stage, 0.25)
+    out.send(said(2.0))
+    mean_is(stage, 4.0)
+    assert [event for _, event, _ in stage.heard.events] == ["started"]
+
+
+def test_classes_of_windows(stage, feed, out, tmp_path):
+    source = shape.Feed(channels={"x": Channel(), "y": Channel()})
+    model = shaken(tmp_path / "classes.tflite", classes=True)
+    kept(stage, source, feed, model, Measure(kind="presence", labels=("shaking",)))
+    stage.until(lambda: stage.heard.count("tank") >= 1)
+    out.send(said(0.9))
+    mean_is(stage, 1.0)
+    out.send(said(0.1))
+    mean_is(stage, 0.0)
+
+
+def test_a_model_of_other_channels_is_refused(stage, feed, tmp_path):
+    model = shaken(tmp_path / "score.tflite", classes=False)
+    keeper = kept(stage, shape.Feed(channels={"x": Channel()}), feed, model)
+    stage.until(lambda: keeper.state == "refused")
+    assert "takes 2 numbers a sample, and the source has 1: x" in keeper.why

@@ -431,3 +431,41 @@ def test_a_wish_that_is_none_is_refused(asked: dict[str, Any]) -> None:
 
     with pytest.raises(ControlError):
         lending.lend([], asked, lambda *_: None)
+
+
+def test_in_a_terminal_it_asks_until_its_owner_is_done(home: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "edged", "zones", "hall"],
+        cwd=home,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+    ) as asking:
+        os.close(theirs)
+        os.write(
+            ours, b"zone till 0.6,0.6 0.9,0.6 0.9,0.9\nzone bad 5,5\nline gate 0,0.5 1,0.5\ndrop door\n\n"
+        )
+        said, _ = asking.communicate(timeout=120)
+        os.close(ours)
+    assert asking.returncode == 0, said
+    assert "the zone bad cannot be drawn" in said and "in is down" in said
+    found = tomllib.loads(said.partition("# instead of")[2].partition("\n")[2])["pipelines"]["hall"]
+    assert set(found["zones"]) == {"till"} and found["lines"]["gate"]["points"] == [[0.0, 0.5], [1.0, 0.5]]
+
+
+def test_root_looks_as_the_daemon_s_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    assert sketch._of_process(os.getpid()) == (uid, gid, os.getgroups())
+    assert sketch._of_process(2**22 + 1) is None
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(sketch, "_of_process", lambda _: (990, 991, [44, 991]))
+    assert sketch._account(5) == {"user": 990, "group": 991, "extra_groups": [44, 991]}
+    monkeypatch.setattr(sketch, "_of_process", lambda _: (0, 0, []))
+    assert sketch._account(5) == {}, "a daemon that is root's own"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert sketch._account(5) == {}, "nobody else can become anybody"

@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from edged import feeds
+from edged.cli import candidates as names
 from edged.cli.contact import said_in
 from edged.cli.options import command as make
 from edged.cli.options import config_option, config_path
@@ -30,7 +31,7 @@ STEP: Final = 0.02
     ("rtl_433 | my-filter | edged feed garden -", "lines from another program, for as long as it runs"),
 )
 @config_option
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=names.pipelines)
 @click.argument("values", nargs=-1, required=True)
 def command(config_path: Path | None, pipeline: str, values: tuple[str, ...]) -> int:
     """Write numbers to a pipeline whose source is a feed. `-` reads lines from the standard input.

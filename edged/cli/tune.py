@@ -17,7 +17,7 @@ from edged.cli import candidates as names
 from edged.cli.options import command as make
 from edged.cli.options import config_option, json_option, loaded, print_json
 from edged.cli.options import config_path as wanted_config
-from edged.errors import ConfigError, ControlError, UnavailableError
+from edged.errors import ConfigError, ControlError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from edged.board.vitals import Vitals
@@ -129,11 +129,16 @@ def _named(config: Config, pipeline: str | None) -> str:
 
 def candidates(config: Config, name: str) -> tuple[Candidate, ...]:
     """The pipeline's models, dearest first, then those that no other pipeline has."""
-    from edged.changes import BUILTIN
+    from edged.changes import BUILTIN, PREDEFINED
     from edged.governor.wants import qualities
     from edged.tune.bench import Candidate
 
     pipeline = config.pipelines[name]
+    if pipeline.model not in config.models and pipeline.model in PREDEFINED:
+        raise RefusedError(
+            f"the pipeline {name} has no model to measure",
+            "--pipeline names another one; without a model there is no ladder",
+        )
     own = (pipeline.model, *pipeline.ladder)
     others = {
         model

@@ -423,9 +423,9 @@ class Looker:
 
     def _pause(self, paused: bool) -> None:
         """Look at nothing from now on, or go on. A recording loses no frame by it: its time stands still."""
-        if paused:
-            self._amounts.add(self._climb.footing.meter.interrupt(self._now()))
         if not self._recorded:
+            if paused:
+                self._amounts.add(self._climb.footing.meter.interrupt(self._now()))
             self._sums.advance(time.monotonic(), self._paused)
             self._sums.forget()
         self._paused = paused

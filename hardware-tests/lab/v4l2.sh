@@ -17,7 +17,7 @@ udevadm settle
 cd /project
 export EDGED_LAB=v4l2 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/project:/share/site OPENBLAS_NUM_THREADS=1
 exec /opt/venv/bin/python -m pytest -q -p no:cacheprovider \
-  tests/contracts/test_source.py hardware-tests/lab/test_vivid.py hardware-tests/lab/test_locked.py \\
-  -k 'v4l2 or test_vivid or locked' $*
+  tests/contracts/test_source.py hardware-tests/lab/test_vivid.py hardware-tests/lab/test_locked.py hardware-tests/lab/test_outline.py \\
+  -k 'v4l2 or test_vivid or locked or outline' $*
 S
 "$here/vm.sh" "$share/v4l2-in-vm.sh" "$share"

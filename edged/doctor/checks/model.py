@@ -16,6 +16,7 @@ from edged.doctor.trial import ask, whose
 from edged.doctor.unconfigured import unconfigured
 from edged.doctor.visibility import MOVE, hidden
 from edged.doctor.words import size
+from edged.units import NO_MODEL
 
 PATIENCE: Final = 60.0  # seconds for one model; the catalogue's largest needs six on a Pi 3
 DEARER: Final = 1.1  # times as slow as the rung above: no timing error any more
@@ -57,6 +58,8 @@ def _ordered(name: str, names: tuple[str, ...], times: dict[str, float]) -> Iter
 
 def _model(case: Case, name: str, model: Model) -> Finding:
     facts: dict[str, Any] = {"file": model.file}
+    if model.file == NO_MODEL:
+        return Finding("ok", "no model: a sensor's numbers as they are", name, facts=facts, minor=True)
     if not model.file.startswith("builtin:") and (why := hidden(case, model.file)):
         return Finding(
             "failed", f"{model.file}: {why}", name, fix=MOVE.format(case.account.name), facts=facts

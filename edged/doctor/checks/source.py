@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from edged.config.shape import Camera, File, Microphone, Pipeline, Synthetic, V4l2
+from edged.config.shape import Camera, File, Microphone, Pipeline, Sensor, Source, V4l2
+from edged.doctor import sensors
 from edged.doctor.case import Case
 from edged.doctor.finding import Finding, Progress
 from edged.doctor.trial import Answer, ask, whose
@@ -37,6 +38,10 @@ def _source(case: Case, name: str, pipeline: Pipeline) -> Finding:
     running = case.pipeline_status(name)
     if running.get("state") == "running" and running.get("source", "").startswith(_kind(pipeline)):
         return _proved(name, running)
+    return sensors.finding(case, name, source) if isinstance(source, Sensor) else _looked(case, name, source)
+
+
+def _looked(case: Case, name: str, source: Source) -> Finding:
     match source:
         case File():
             return _file(case, name, source)
@@ -46,10 +51,7 @@ def _source(case: Case, name: str, pipeline: Pipeline) -> Finding:
             return _camera(case, name, source)
         case Microphone():
             return _microphone(case, name, source)
-    kind = _kind(pipeline)
-    scripted = isinstance(source, Synthetic)
-    said = "the scripted scene: needs no device" if scripted else f"{kind}: the daemon opens it"
-    return Finding("ok", said, name, facts={"kind": kind})
+    return Finding("ok", "the scripted scene: needs no device", name, facts={"kind": "synthetic"})
 
 
 def _kind(pipeline: Pipeline) -> str:

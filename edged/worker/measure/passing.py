@@ -8,6 +8,8 @@ from edged.worker.measure.geometry import Point, Rope
 
 #: Nobody crosses a line, gets clear of it, and crosses it back in less: that was a box on a wrong thing.
 UNDONE: Final = 1.0  # seconds
+#: Who is on the line for so long when it is found stood there, and may have been counted before.
+LINGERS: Final = 1.0  # seconds
 
 
 class Crossing(NamedTuple):
@@ -29,9 +31,10 @@ class Passing:
     Whoever walks around the line's end has not crossed it; whoever turns back beyond it crosses twice.
     """
 
-    __slots__ = ("_clear", "_first", "_held", "_last", "_net")
+    __slots__ = ("_began", "_clear", "_first", "_held", "_last", "_net")
 
-    def __init__(self) -> None:
+    def __init__(self, at: float) -> None:
+        self._began = at
         self._net = 0
         self._clear = False  # whether it has been clear of the line yet
         self._first = self._last = 0.0
@@ -55,9 +58,11 @@ class Passing:
             self._clear = True
         return told
 
-    def ended(self) -> list[Crossing]:
-        """The track is over. One that was never clear of the line has not crossed it."""
-        told = self._settled(True) if self._clear else None
+    def ended(self, stood: bool) -> list[Crossing]:
+        """The track is over. One that was never clear of the line has not crossed it, nor has one that
+        ``stood`` there: it will be found again.
+        """
+        told = self._settled(True) if self._clear and not stood else None
         left = [one for one in (told, self._held) if one is not None]
         self._held = None
         return left
@@ -65,7 +70,7 @@ class Passing:
     def _settled(self, doubtful: bool) -> Crossing | None:
         """Take in that it is clear of the line; the crossing before, which this one has not undone."""
         net, self._net = self._net, 0
-        if not net:
+        if not net or (not self._clear and self._first - self._began > LINGERS):
             return None
         # Who dithers on the line crosses it in the middle of that.
         new = Crossing(1 if net > 0 else -1, (self._first + self._last) / 2, doubtful)

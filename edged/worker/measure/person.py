@@ -17,6 +17,8 @@ from edged.worker.track import Track
 MARGIN: Final = 0.15
 #: A box that is so near to the picture's edge comes in over it, or leaves.
 EDGE: Final = 0.05
+#: Who moves by less of its size in a second stands.
+SLOW: Final = 0.2
 #: Who stood for so long and is lost is waited for, but not for longer than that.
 STOOD, MOST_WAIT = 3.0, 60.0  # seconds
 #: Who stood for so long is not so much of its size away when it is found again.
@@ -51,7 +53,7 @@ class Person:
         self.track = track
         self.at, self.place = track.last, held(track.foot)
         self.from_edge = at_edge(track)
-        self.passings = {name: Passing() for name in ropes}
+        self.passings = {name: Passing(self.at) for name in ropes}
         self.stays = {name: Stay() for name in yards}
         self.standing = Standing(self.at, self.place)
         self.crossed: list[tuple[str, Crossing]] = []
@@ -116,8 +118,9 @@ class Person:
 
     def ended(self, interrupted: bool) -> None:
         """It is not followed any more. Who was lost in the middle of the picture may still be there."""
+        stood = math.hypot(*self.track.velocity) < SLOW * size_of(self.track)
         for name, passing in self.passings.items():
-            self.crossed += [(name, found) for found in passing.ended()]
+            self.crossed += [(name, found) for found in passing.ended(stood)]
         lost = interrupted or not at_edge(self.track)
         for name, stay in self.stays.items():
             if stay.inside:

@@ -21,8 +21,9 @@ def assigned(gain: NDArray[np.float64]) -> list[Pair]:
     if len(set(rows)) == len(rows) and len(set(columns)) == len(columns):
         return list(zip(rows, columns, strict=True))
     pairs: list[Pair] = []
+    worth = gain.tolist()
     for members in _clusters(rows, columns):
-        pairs += _solved(members, gain)
+        pairs += members if len(members) == 1 else _solved(members, worth)
     return pairs
 
 
@@ -44,15 +45,18 @@ def _clusters(rows: list[int], columns: list[int]) -> list[list[Pair]]:
     return found
 
 
-def _solved(members: list[Pair], gain: NDArray[np.float64]) -> list[Pair]:
+def _solved(members: list[Pair], gain: list[list[float]]) -> list[Pair]:
     rows, columns = sorted({one for one, _ in members}), sorted({one for _, one in members})
     if len(rows) == 1 or len(columns) == 1:
-        return [max(members, key=lambda pair: float(gain[pair]))]
-    costs = np.minimum(-gain[np.ix_(rows, columns)], 0.0)
+        return [max(members, key=lambda pair: gain[pair[0]][pair[1]])]
     flipped = len(rows) > len(columns)
-    chosen = cheapest((costs.T if flipped else costs).tolist())
+    if flipped:
+        costs = [[min(0.0, -gain[row][column]) for row in rows] for column in columns]
+    else:
+        costs = [[min(0.0, -gain[row][column]) for column in columns] for row in rows]
+    chosen = cheapest(costs)
     pairs = [(rows[b], columns[a]) if flipped else (rows[a], columns[b]) for a, b in enumerate(chosen)]
-    return [pair for pair in pairs if gain[pair] > 0.0]
+    return [(row, column) for row, column in pairs if gain[row][column] > 0.0]
 
 
 def cheapest(costs: list[list[float]]) -> list[int]:

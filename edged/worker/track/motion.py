@@ -22,6 +22,7 @@ SWERVE = 0.6
 GROWTH = 0.04
 #: What a detector's boxes are off by: shares of the box, and of the picture.
 JITTER, GRAIN = (0.04, 0.03), 0.003
+_JITTER = np.array(JITTER)
 #: A thing that came in over the picture's edge may be so much larger than what was seen of it.
 CUT = 0.5  # shares of its size
 #: The velocity that a thing may have taken on since it was last seen: stops, starts and turns are sudden.
@@ -32,6 +33,7 @@ LEAST = 0.002  # of the picture: no box is smaller
 MIDDLE, SIZE, SPEEDS = slice(0, 2), slice(2, 4), slice(4, 6)
 POSITION_VAR, SIZE_VAR, SPEED_VAR, COVARIANCE = slice(6, 8), slice(8, 10), slice(10, 12), slice(12, 14)
 UNSEEN, PACE = 14, 15  # seconds, sizes a second
+WIDTH, HEIGHT = slice(2, 3), slice(3, 4)
 COLUMNS = 16
 
 
@@ -49,7 +51,7 @@ def begun(middles: Floats, sizes: Floats, cut: NDArray[np.bool_], paces: Sequenc
 
 def paced(state: Floats) -> Floats:
     """[n, 1]: what is a usual speed for them, in pictures a second."""
-    made: Floats = state[:, SIZE].max(axis=1, keepdims=True) * state[:, PACE, None]
+    made: Floats = np.maximum(state[:, WIDTH], state[:, HEIGHT]) * state[:, PACE, None]
     return made
 
 
@@ -109,11 +111,28 @@ def correct(state: Floats, moved: Floats, grown: Floats, hidden: NDArray[np.bool
     state[:, UNSEEN] = 0.0
 
 
-def edges(state: Floats) -> Floats:
-    """[n, 4]: top, left, bottom, right, also where that is out of the picture."""
+def reach(state: Floats, low_cut: NDArray[np.bool_], high_cut: NDArray[np.bool_]) -> None:
+    """Things whose boxes end at the picture's edge [k, 2] reach that far at least, in place. What comes in
+    shows more of itself in each frame: its size is as unknown as before.
+    """
     half = 0.5 * state[:, SIZE]
     low, high = state[:, MIDDLE] - half, state[:, MIDDLE] + half
-    return np.concatenate((low[:, ::-1], high[:, ::-1]), axis=1)
+    short = (low_cut & (low > 0.0)) | (high_cut & (high < 1.0))
+    if not short.any():
+        return
+    low = np.where(low_cut, np.minimum(low, 0.0), low)
+    high = np.where(high_cut, np.maximum(high, 1.0), high)
+    state[:, MIDDLE], state[:, SIZE] = (low + high) * 0.5, high - low
+    most = (CUT * state[:, SIZE].max(axis=1, keepdims=True)) ** 2
+    state[:, SIZE_VAR] = np.where(short, np.maximum(state[:, SIZE_VAR], most), state[:, SIZE_VAR])
+
+
+def edges(state: Floats) -> Floats:
+    """[n, 4]: top, left, bottom, right, also where that is out of the picture."""
+    half, made = 0.5 * state[:, SIZE], np.empty((len(state), 4))
+    np.subtract(state[:, MIDDLE], half, out=made[:, 1::-1])
+    np.add(state[:, MIDDLE], half, out=made[:, 3:1:-1])
+    return made
 
 
 def placed(state: Floats) -> Floats:
@@ -125,5 +144,5 @@ def placed(state: Floats) -> Floats:
 
 def _noise(sizes: Floats) -> Floats:
     """The variance of a box's middle, of boxes of these ``sizes`` [n, 2]."""
-    made: Floats = (np.array(JITTER) * sizes + GRAIN) ** 2
+    made: Floats = (_JITTER * sizes + GRAIN) ** 2
     return made

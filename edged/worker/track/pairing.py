@@ -38,7 +38,8 @@ BORDER = 0.006
 
 _LN_2PI = math.log(2.0 * math.pi)
 _COST_TURNS = -2.0 * np.log([[[1.0 - TURNS]], [[TURNS]]])
-_COST_WHOLE, _COST_COVERED = -2.0 * math.log(1.0 - CUTS), -2.0 * math.log(1.0 - COVERED)
+_SUPPOSED = np.array([[[0.0]], [[1.0]]])  # whether it has turned
+_COST_HIDDEN, _COST_WHOLE = -2.0 * np.log([CUTS, COVERED]), -2.0 * np.log([1.0 - CUTS, 1.0 - COVERED])
 
 
 def touching(boxes: Floats) -> NDArray[np.bool_]:
@@ -82,21 +83,16 @@ def _behind(boxes: Floats, span: Floats, sides: Floats, shadow: NDArray[np.bool_
     """[m, 4]: whether a box's side (top, left, bottom, right) may be where another, nearer thing begins to
     hide it: it lies in that thing's box, and both share a good part of the other direction.
     """
-    slack = SLACK * sides
-    nearer = boxes[:, 2] >= (boxes[:, 2] - slack[:, 0])[:, None]
-    nearer &= ~shadow
-    np.fill_diagonal(nearer, False)
-    if not (nearer & (span[..., 0] > 0.0)).any():
-        return np.zeros(boxes.shape, np.bool_)
-    hides = (nearer[..., None] & (span >= BESIDE * sides[:, None]))[..., _ACROSS]
-    slack = slack[:, _BOTH]
-    reached = (boxes[:, _LOWS] <= (boxes + slack)[:, None]) & (boxes[:, _HIGHS] >= (boxes - slack)[:, None])
-    found: NDArray[np.bool_] = np.logical_or.reduce(hides & reached, axis=1)
+    found = np.zeros(boxes.shape, np.bool_)
+    lows, highs, slack = boxes[:, :2], boxes[:, 2:], SLACK * sides
+    nearer = (boxes[:, 2] >= (boxes[:, 2] - slack[:, 0])[:, None]) & ~shadow
+    nearer.flat[:: len(boxes) + 1] = False
+    hides = nearer[..., None] & (span >= BESIDE * sides[:, None])[..., ::-1]
+    if hides.any():
+        for side, at in ((found[:, :2], lows), (found[:, 2:], highs)):
+            reached = (lows <= (at + slack)[:, None]) & (highs >= (at - slack)[:, None])
+            np.logical_or.reduce(hides & reached, axis=1, out=side)
     return found
-
-
-#: Of the sides top, left, bottom, right: their axis, the other one, the low and the high side along it.
-_BOTH, _ACROSS, _LOWS, _HIGHS = [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [2, 3, 2, 3]
 
 
 class Pairing(NamedTuple):
@@ -126,12 +122,11 @@ def paired(state: Floats, kinds: NDArray[np.intp], found: Boxes) -> Pairing:
     growth_var = (state[:, motion.SIZE_VAR] + 4.0 * noise)[:, None]
     edge = (0.25 * state[:, motion.SIZE_VAR] + noise)[:, None]
     # Twice the negative logs of densities, all without ln(2 pi). The first axis: it went on, it has turned.
-    var = np.stack((own, own + motion.turned(state)))[:, :, None]
-    cuts = np.where(found.behind, COVERED, CUTS)
-    cost = -2.0 * np.log(cuts)
-    cost_low, cost_high = cost[:, 1::-1], cost[:, 3:1:-1]
-    least_cut = np.where(found.behind[:, 1::-1] | found.behind[:, 3:1:-1], _COST_COVERED, _COST_WHOLE)
-    size = grown * grown / growth_var + np.log(growth_var) + least_cut
+    var = (own + _SUPPOSED * motion.turned(state))[:, :, None]
+    low_hidden, high_hidden = found.behind[:, 1::-1], found.behind[:, 3:1:-1]
+    cost_low, cost_high = _COST_HIDDEN[low_hidden.view(np.int8)], _COST_HIDDEN[high_hidden.view(np.int8)]
+    size = grown * grown / growth_var
+    size += np.log(growth_var) + _COST_WHOLE[(low_hidden | high_hidden).view(np.int8)]
     whole = middle * middle / var + np.log(var) + size
     var += edge
     inverse = 1.0 / var

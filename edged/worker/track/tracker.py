@@ -76,9 +76,11 @@ class Tracker:
         motion.advance(self._state, self._elapsed(at))
         found = np.asarray(boxes, np.float64).reshape(-1, 4)
         weights = np.asarray(scores, np.float64).reshape(-1)
-        told = np.isfinite(found).all(axis=1) & (weights >= min(LOWEST, least))
-        chosen = np.flatnonzero(told)[:MOST]
-        if chosen.size != weights.size:
+        good = weights >= min(LOWEST, least)
+        if not math.isfinite(found.sum()):
+            good &= np.isfinite(found).all(axis=1)
+        if len(good) > MOST or not good.all():
+            chosen = np.flatnonzero(good)[:MOST]
             found, weights = found[chosen], weights[chosen]
             kinds = [kinds[one] for one in chosen.tolist()]
         codes = np.array([self._codes.setdefault(one, len(self._codes)) for one in kinds], np.intp)
@@ -110,12 +112,15 @@ class Tracker:
         worth, *rest = paired(self._state, mine, found)
         pairs = assigned(worth)
         if pairs:
-            rows, columns = (np.array(one) for one in zip(*pairs, strict=True))
+            rows, columns = np.array(pairs).T
             turned, moved, grown, hidden = (one[rows, columns] for one in rest)
             state = self._state[rows]
             if turned.any():
                 motion.doubt(state, turned)
             motion.correct(state, moved, grown, hidden)
+            cut = touching(found.boxes[columns])
+            if cut.any():
+                motion.reach(state, cut[:, 1::-1], cut[:, 3:1:-1])
             self._state[rows] = state
             scores, weak, shadow = found.scores.tolist(), found.weak.tolist(), found.shadow.tolist()
             for row, column in pairs:
@@ -201,7 +206,7 @@ class Tracker:
             self._records.append(record)
 
     def _told(self, at: float, rows: Sequence[int] | None = None) -> list[Track]:
-        boxes = np.clip(motion.edges(self._state), 0.0, 1.0).tolist()
+        boxes = np.minimum(np.maximum(motion.edges(self._state), 0.0), 1.0).tolist()
         speeds = self._state[:, SPEEDS].tolist()
         return [
             _track(self._records[row], boxes[row], speeds[row])
