@@ -247,6 +247,10 @@ def test_it_hears_what_is_there(card: Path) -> None:
     window = source.read(5.0).data
     assert window.shape == (4000, 1)
     assert float(np.abs(window).max()) == pytest.approx(16000 / 32768, abs=1e-3)
+    at = 2 * np.pi * 1000.0 * np.arange(4000) / 16000
+    basis = np.stack([np.sin(at), np.cos(at)], axis=1)
+    amplitudes, *_ = np.linalg.lstsq(basis, window[:, 0], rcond=None)
+    assert float(np.std(window[:, 0] - basis @ amplitudes)) < 1e-3  # no seam in it
     source.close()
     source.close()
     assert not source._raw.any()
