@@ -10,12 +10,13 @@ import bpf as simulated
 import pytest
 
 from edged import syscalls
-from edged.wall import WITNESSED
+from edged.wall import FEED, WITNESSED
 from edged.worker.sandbox import bpf, calls
 from edged.worker.sandbox.bpf import ALLOW, ERRNO, KILL, NOTIFY, Is, Rule
 
 MACHINES = tuple(syscalls.AUDIT)
 PURPOSES = ("synthetic", "file", "v4l2", "camera", "edgetpu")
+SENSORS = ("iio", "hwmon", "onewire", "sysfs", "serial", "feed")
 PROCESS = 4242
 
 
@@ -94,6 +95,16 @@ def test_what_reaches_outside_is_asked_about(machine: str, purpose: str) -> None
 )
 def test_arguments_decide(machine: str, name: str, arguments: tuple[int, ...], result: int) -> None:
     assert verdict(machine, name, *arguments, purposes=("file",)) == result
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_sensor_is_read_and_nothing_is_said_to_it(machine: str) -> None:
+    """None needs a call of its own. A feed's socket stands at 4; a line or a file may stand anywhere."""
+    assert all(calls.rules((one,), PROCESS) == calls.rules((), PROCESS) for one in SENSORS)
+    for name in ("read", "pread64", "ppoll"):
+        assert verdict(machine, name, FEED, purposes=SENSORS) == ALLOW
+    for name in ("write", "writev", "sendto", "sendmsg", "recvfrom", "recvmsg", "ioctl"):
+        assert verdict(machine, name, FEED, purposes=SENSORS) == NOTIFY
 
 
 @pytest.mark.parametrize("machine", MACHINES)
