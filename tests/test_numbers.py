@@ -455,7 +455,7 @@ def test_a_datagram_may_be_several_lines_but_no_novel(feed, out):
     assert source.read(5.0).data[:, 0].tolist() == [1.0, 2.0, 3.0]
     assert source.dropped == 1
     out.send(b"1\n" * 100)
-    out.send(b"1 " * 4096)
+    out.send((b"1".ljust(80) + b"\n") * 60)  # short lines, and not many, but too much for one datagram
     assert source.read(0.1) is None
     assert source.dropped == 3
     source.close()
