@@ -1,5 +1,5 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench bench-accuracy lint test-wall fuzz test-mutants test-soak test-fresh test-interrupt test-canary test-faults test-v4l2 test-camera test-drivers test-sensors test-system test-arm test-heat hardware-tests clean
+.PHONY: demo test bench bench-accuracy lint test-wall fuzz test-mutants test-soak test-fresh test-interrupt test-canary test-faults test-v4l2 test-camera test-drivers test-sensors test-sound test-system test-arm test-heat hardware-tests clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
@@ -54,6 +54,9 @@ test-drivers:
 	hardware-tests/lab/drivers.sh $(ARGS)
 
 # Sensors on real drivers in the emulated machine: hwmon, iio, 1-wire.
+test-sound:
+	hardware-tests/lab/sound.sh $(ARGS)
+
 test-sensors:
 	hardware-tests/lab/sensors.sh $(ARGS)
 
