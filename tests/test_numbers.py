@@ -17,12 +17,14 @@ import drafts
 import numpy as np
 import pytest
 from rigs import BufferRig, SerialRig, planted, replaced
-from stage import Stage
+from stage import Heard, Stage
 
-from edged import feeds, units, wall
+from edged import feeds, supervise, units, wall
+from edged.changes import Task
 from edged.config import shape
 from edged.config.shape import Channel, Measure, Model, Pipeline
 from edged.errors import RefusedError, UnavailableError
+from edged.roster import Roster
 from edged.series import series_of
 from edged.supervise import Keeper
 from edged.tally import _coverage
@@ -638,6 +640,49 @@ def test_a_socket_that_cannot_be_made_is_a_worker_that_cannot_start(stage, tmp_p
     keeper = kept(stage, shape.Feed(channels={"a": Channel()}), feeds.Feed(tmp_path / "feed/tank"))
     stage.until(lambda: keeper.state == "backoff")
     assert os.strerror(errno.EEXIST) in keeper.why or os.strerror(errno.ENOTDIR) in keeper.why
+
+
+class Told(Heard):
+    """A daemon that only listens."""
+
+    def came(self, keeper: Keeper) -> None:
+        pass
+
+    def left(self, keeper: Keeper) -> None:
+        pass
+
+
+def test_a_changed_pipeline_is_fed_on_and_a_removed_one_is_not(tmp_path):
+    def task(*channels: str) -> Task:
+        source = shape.Feed(channels={one: Channel() for one in channels})
+        return Task(
+            Pipeline(source=source, model="none", measures=(Measure(kind="level", labels=channels),)), (NONE,)
+        )
+
+    stage = Stage()
+    heard = stage.heard = Told()
+    roster = Roster(stage.reactor, heard)
+    roster.runtime_dir = tmp_path
+    place = feeds.path(tmp_path, "tank")
+    roster.assign({"tank": task("a")}, ())
+    stage.until(lambda: all(one.state == "running" for one in roster))
+    roster.assign({"tank": task("a", "b")}, {"tank"})
+    stage.until(lambda: all(one.state == "running" and len(one.series) == 2 for one in roster))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.sendto(b"1 2", str(place))
+    stage.until(lambda: any(tick.observed and len(tick.entries) == 2 for _, tick in heard.ticks))
+    roster.assign({}, ())
+    stage.until(lambda: not place.exists())
+    roster.finish()
+
+
+def test_one_that_never_started_leaves_no_socket_behind(stage, feed, monkeypatch):
+    monkeypatch.setattr(supervise, "COMMAND", ("/bin/false",))
+    keeper = kept(stage, shape.Feed(channels={"a": Channel()}), feed)
+    stage.until(lambda: keeper.state == "backoff")
+    assert feed.place.exists()
+    keeper.stop()
+    assert not feed.place.exists()
 
 
 # --- windows into a model
