@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edged.worker.track import motion
 from edged.worker.track.assignment import Pair, assigned
 from edged.worker.track.motion import SIZE, SPEEDS, Floats
-from edged.worker.track.pairing import Boxes, looked_at, paired, touching
+from edged.worker.track.pairing import Boxes, looked_at, paired
 from edged.worker.track.track import Record, Track
 
 #: A box whose score is lower keeps nothing alive.
@@ -118,7 +118,7 @@ class Tracker:
             if turned.any():
                 motion.doubt(state, turned)
             motion.correct(state, moved, grown, hidden)
-            cut = touching(found.boxes[columns])
+            cut = found.cut[columns]
             if cut.any():
                 motion.reach(state, cut[:, 1::-1], cut[:, 3:1:-1])
             self._state[rows] = state
@@ -191,7 +191,7 @@ class Tracker:
             return
         chosen = found[new]
         low, high = chosen[:, 1::-1], chosen[:, 3:1:-1]
-        cut = touching(chosen)
+        cut = seen.cut[new]
         state = motion.begun(
             (low + high) / 2,
             np.maximum(high - low, motion.LEAST),
