@@ -157,6 +157,20 @@ def test_a_file_that_says_no_number_is_dropped_and_a_silent_one_is_lost(tmp_path
     source.close()
 
 
+def test_samples_that_went_by_unread_are_counted(tmp_path):
+    replaced(tmp_path / "a", "7")
+    channels = {"a": Channel(path=str(tmp_path / "a"))}
+    source = SysfsSource(shape.Sysfs(channels=channels, sample_rate=100.0), NUMBERS)
+    assert source.read(5.0) is not None
+    before = source.dropped
+    time.sleep(0.5)
+    while source.read(5.0) is None:
+        pass
+    source.read(5.0)
+    assert source.dropped - before >= 40
+    source.close()
+
+
 @pytest.mark.parametrize("text", ["", "\n", "nan", "inf", "--", "12abc"])
 def test_what_is_no_finite_number_is_none(tmp_path, text):
     (tmp_path / "a").write_text(text)
