@@ -113,6 +113,10 @@ def test_requests_are_those_of_the_source(machine: str) -> None:
     assert verdict(machine, "ioctl", 5, dequeue, purposes=("v4l2",)) == ALLOW
     assert verdict(machine, "ioctl", 5, usb, purposes=("v4l2",)) == NOTIFY
     assert verdict(machine, "ioctl", 5, usb, purposes=("v4l2", "edgetpu")) == ALLOW
+    read_frames, of_a_camera = 0x80184151, dequeue
+    assert verdict(machine, "ioctl", 5, read_frames, purposes=("microphone",)) == ALLOW
+    assert verdict(machine, "ioctl", 5, read_frames, purposes=("v4l2",)) == NOTIFY
+    assert verdict(machine, "ioctl", 5, of_a_camera, purposes=("microphone",)) == NOTIFY
     for purpose in PURPOSES:
         assert verdict(machine, "ioctl", 0, tiocsti, purposes=(purpose,)) == NOTIFY
         assert verdict(machine, "ioctl", 9, 0xC0182101, purposes=(purpose,)) == NOTIFY, "answering for itself"
