@@ -15,7 +15,7 @@ from edged.worker.sandbox import bpf, calls
 from edged.worker.sandbox.bpf import ALLOW, ERRNO, KILL, NOTIFY, Is, Rule
 
 MACHINES = tuple(syscalls.AUDIT)
-PURPOSES = ("synthetic", "file", "v4l2", "camera", "edgetpu")
+PURPOSES = ("synthetic", "file", "v4l2", "camera", "microphone", "edgetpu")
 SENSORS = ("iio", "hwmon", "onewire", "sysfs", "serial", "feed")
 PROCESS = 4242
 
