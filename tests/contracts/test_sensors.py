@@ -136,6 +136,19 @@ def test_the_rate_is_not_exceeded_and_can_be_changed(start):
     assert times[-1] - first >= 1.5 / 5.0
 
 
+def test_between_two_frames_all_samples_are_taken(start, rig):
+    """A frame of one second is the mean of all that was said in it, also of what was said first."""
+    source = start(rate=1.0)
+    following(source)
+    rig.says(8.0, 2.0)
+    time.sleep(0.02)
+    assert source.read(0.4) is None
+    rig.says(0.0, 2.0)
+    mean = following(source).data[0, 0]
+    assert 0.5 < mean < 7.5
+    assert source.dropped < 25
+
+
 def test_nothing_comes_before_its_time(start):
     source = start(rate=0.5)
     following(source)
