@@ -36,7 +36,7 @@ PACE = 0.6
 KNOWN, SLOW, FAST, LEARN = 5, 0.1, 3.0, 0.04
 EVERY = 4  # frames
 #: A track begins with a box of that share of the score that makes it sure.
-FIRST = 0.85
+FIRST = 0.6
 #: No two frames that lie farther apart are compared.
 LONGEST_GAP = 10.0  # seconds
 #: No more are followed: a detector gives some ten to a hundred boxes.
