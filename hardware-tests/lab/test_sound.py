@@ -34,6 +34,7 @@ DRIVER = Path("/sys/bus/platform/drivers/snd_aloop")
 PATIENCE = 60.0
 WANT = WantWindow(15600, 1, 16000.0, 0.0)
 PLAYBACK, INTERLEAVED = 0, 3
+LISTENING = 25.0  # seconds
 
 
 class Player(threading.Thread):
@@ -247,11 +248,13 @@ def voice() -> Iterator[None]:
 
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(supervise, "PROGRESS_DEADLINE", 60.0)
+    made = Stage()
+    yield made
+    made.end()
 
 
-@pytest.mark.usefixtures("patient")
 def test_a_locked_worker_hears_rests_and_wakes(stage: Stage, yamnet: shape.Model) -> None:
     measure = shape.Measure(kind="presence", labels=("Speech", "Silence"))
     source = shape.Microphone(device=DEVICE, timeout=PATIENCE)
@@ -283,7 +286,7 @@ source = {{ kind = "microphone", device = "{device}", timeout = "60s" }}
 
 
 def edged(*arguments: str, **keys: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edged.cli", *arguments]
+    command = [sys.executable, "-m", "edged", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, **keys)
 
 
@@ -291,11 +294,17 @@ def edged(*arguments: str, **keys: Any) -> subprocess.CompletedProcess[str]:
 def test_a_voice_is_reported_as_speech(tmp_path: Path, yamnet: shape.Model) -> None:
     config = tmp_path / "edged.toml"
     config.write_text(CONFIG.format(folder=tmp_path, model=yamnet.file, device=DEVICE))
-    command = [sys.executable, "-m", "edged.cli", "run", "--init-key", str(config)]
+    command = [sys.executable, "-m", "edged", "run", "--init-key", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
-        time.sleep(45.0)
+        assert daemon.stderr is not None
+        said = ""
+        for line in daemon.stderr:
+            said += line
+            if "started" in line:
+                break
+        time.sleep(LISTENING)
         daemon.terminate()
-        said = daemon.communicate()[1]
+        said += daemon.communicate()[1]
     report = edged("report", "--config", str(config), "--json")
     assert report.returncode == 0, report.stderr + said
     means = {
