@@ -1,8 +1,13 @@
 # For habit's sake: the work is done by install.sh, which needs no make. Arguments go on by ARGS="...".
-.PHONY: demo test bench lint test-wall fuzz test-mutants test-soak test-fresh test-interrupt test-canary test-faults test-v4l2 test-camera test-drivers test-sensors test-system test-arm test-heat hardware-tests clean
+.PHONY: demo test bench bench-accuracy lint test-wall fuzz test-mutants test-soak test-fresh test-interrupt test-canary test-faults test-v4l2 test-camera test-drivers test-sensors test-sound test-system test-arm test-heat hardware-tests clean
 
 demo test bench:
 	./install.sh --$@ $(ARGS)
+
+# How right the counts are, in some minutes: docs/accuracy.md. ARGS="--mot FOLDER" judges a clip with labels.
+bench-accuracy:
+	./install.sh --bench --help >/dev/null
+	.venv/bin/python -m benchmarks.accuracy $(ARGS)
 
 lint:
 	.venv/bin/python -m pytest -q tests/test_lint.py tests/test_types.py tests/test_layers.py tests/test_docs.py
@@ -49,6 +54,9 @@ test-drivers:
 	hardware-tests/lab/drivers.sh $(ARGS)
 
 # Sensors on real drivers in the emulated machine: hwmon, iio, 1-wire.
+test-sound:
+	hardware-tests/lab/sound.sh $(ARGS)
+
 test-sensors:
 	hardware-tests/lab/sensors.sh $(ARGS)
 

@@ -37,6 +37,7 @@ REQUIREMENTS = {
     "sandbox.cost": Requirement(most=0.01),
     "sandbox.start_ms": Requirement(most=50),
     "store.bytes_day": Requirement(most=25e6),
+    "store.counted_bytes_day": Requirement(most=25e6),
     "store.report_ms": Requirement(most=100),
     "clip.cpu_ratio": Requirement(most=1.25),
     "clip.pss_mb": Requirement(most=110),

@@ -178,6 +178,8 @@ class Keeper(Standing):
             self._stop_by = self._after(STOP_PATIENCE, self.kill).at
         else:
             self.kill()
+        if self._process is None and self._feed is not None:
+            self._feed.close()
 
     def lend(self, seconds: float) -> None:
         """Let go of the source: the worker tells its last second and ends, and another one starts so many

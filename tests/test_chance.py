@@ -65,6 +65,7 @@ def test_an_event_is_a_beginning() -> None:
 def test_a_score_that_wavers_about_the_threshold_is_one_event() -> None:
     assert len(Heard().hear(0.55, 0.45, 0.52, 0.41, 0.6, 0.3, 0.6, 0.1, 0.55).events) == 1
     assert len(Heard().hear(0.55, 0.2, 0.2, 0.2, 0.55).events) == 2
+    assert len(Heard().hear(0.55, *[0.45] * 8, 0.55).events) == 1
     assert Heard().hear(*[0.49] * 10).events == []
 
 

@@ -19,6 +19,7 @@ CONFIG = """
 source = { kind = "v4l2" }
 measures = [{ kind = "occupancy", labels = ["person", "traffic light"], zones = ["door"] }]
 zones = { door = [[0, 0], [1, 0], [1, 1]] }
+lines = { gate = { points = [[0, 0], [1, 1]] } }
 [pipelines.yard]
 source = { kind = "v4l2" }
 """
@@ -68,7 +69,7 @@ def asked(home: Path, line: str) -> list[str]:
         ("edged report --measure ", ["plain,occupancy", "plain,presence"]),
         ("edged report --pipeline yard --measure ", ["plain,presence"]),
         ("edged report --label ", ["plain,person", "plain,traffic light"]),
-        ("edged report --zone ", ["plain,door"]),
+        ("edged report --zone ", ["plain,door", "plain,gate"]),
         ("edged report --config none.toml --zone ", []),
         ("edged report --config ", ["file,"]),
         ("edged check edg", ["file,edg"]),

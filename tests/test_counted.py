@@ -393,3 +393,37 @@ def test_numbers_of_a_set_are_told_in_short(numbers: list[int]) -> None:
 
 def test_numbers_in_a_row_are_told_by_their_ends() -> None:
     assert schema.numbers_told([3, 4, 5, 9]) == "3-5 9"
+
+
+def test_where_names_were_lost_new_ones_get_numbers_that_nobody_had(tmp_path: Path) -> None:
+    """A salvaged store may lack a series: its number is not given to another."""
+    reading = Reading(LATE_EVENING + 300.0, 0.0, 0.0, True, "this boot")
+    entry = (Entry(60.0, 60.0, 0.0, 2.0, 90.0),)
+    happened = Bucket("gate", LATE_EVENING, 60, entry, Coverage(300.0, 300, 60.0), amounts=(Amount(IN, 1),))
+    with Store.open(tmp_path / "edged.db", KEY, keep=EVER, zone=BERLIN) as opened:
+        opened.write([happened], {"gate": SERIES}, reading)
+        with opened._database.transaction():
+            opened._database.write("DELETE FROM series WHERE label = 'person' AND zone = 'gate:out'")
+    with Store.open(tmp_path / "edged.db", KEY, keep=EVER, zone=BERLIN) as opened:
+        opened.write([happened], {"gate": (*SERIES, Series("gate", "visits", "dog", "", "visits"))}, reading)
+        named = {
+            one.series.zone or one.series.measure: one.events
+            for one in opened.report(0.0, 4e9, 60.0)
+            if one.counts is not None
+        }
+        assert named == {"gate:in": 2, "gate:out": 0, "hall": 0, "visits": 0}
+
+
+def test_a_reader_sees_names_that_came_after_it_opened(tmp_path: Path) -> None:
+    reading = Reading(LATE_EVENING + 300.0, 0.0, 0.0, True, "this boot")
+    with Store.open(tmp_path / "edged.db", KEY, keep=EVER, zone=BERLIN) as opened:
+        opened.write([], {}, reading)
+        with Store.open(tmp_path / "edged.db", KEY, zone=BERLIN, read_only=True) as reader:
+            assert list(reader.report(0.0, 4e9, 60.0)) == []
+            seen = Coverage(300.0, 300, 60.0)
+            for number, zone in enumerate(("hall", "yard"), 1):
+                series = (Series("gate", "visits", "", zone, "visits"),)
+                one = Bucket("gate", LATE_EVENING, 60, (), seen, amounts=(Amount(0, number),))
+                opened.write([one], {"gate": series}, reading)
+                found = {row.series.zone: row.events for row in reader.report(0.0, 4e9, 60.0)}
+                assert found == {"hall": 1, "yard": 2} if number == 2 else {"hall": 1}

@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,10 @@ from edged.amounts import DOUBTFUL, MISSED, bin_of, middle, quantile
 from edged.config.shape import Line, Measure, Synthetic
 from edged.worker.measure.counters import PER_METRE
 from edged.worker.measure.geometry import Rope, Yard
+from edged.worker.measure.passing import Passing
+from edged.worker.measure.person import Person, goes_on_as
 from edged.worker.source.scene import Scene
+from edged.worker.track import Track
 
 GATE = {"gate": Line(points=((0.5, 1.0), (0.5, 0.0)))}
 DOOR, TILL = (
@@ -350,6 +354,13 @@ def test_speed_between_two_lines(apart: float, unit: str) -> None:
     assert middle(told) == pytest.approx(10.0 * PER_METRE[unit], rel=0.08)
 
 
+def test_who_comes_back_has_one_speed_each_way() -> None:
+    lines = {"a": Line(points=((0.3, 1.0), (0.3, 0.0))), "b": Line(points=((0.7, 1.0), (0.7, 0.0)))}
+    watched = Watched(Measure(kind="speed", lines=("a", "b"), distance=10.0), lines=lines)
+    watched.run(walk((0, 0.1), (8, 0.9), (16, 0.1)), every(0.2, 0, 20))
+    assert watched.told == {"speed//a>b": 1}
+
+
 # --- how sure it is
 
 
@@ -404,3 +415,66 @@ def test_the_scene_s_dwell_is_right() -> None:
     counts = {one: count for one, count in watched.bins("dwell").items() if one <= 168}
     assert sum(counts.values()) == pytest.approx(len(stays), abs=1)
     assert quantile(counts, 0.5) == pytest.approx(float(np.median(stays)), rel=0.1)
+
+
+# --- who is who by place
+
+
+def track(number: int, x: float, began: float, last: float, **others: object) -> Track:
+    """One that is sure and seen, with its foot at x, 0.8."""
+    plain = Track(
+        number, "person", (0.5, x - 0.05, 0.8, x + 0.05), (0.0, 0.0), True, began, last, 9, 9, 0.9, 0.9, True
+    )
+    return plain._replace(**others)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("new", "same"),
+    [
+        ({"x": 0.55}, True),
+        ({"x": 0.62}, False),
+        ({"x": 0.55, "kind": "car"}, False),
+        ({"x": 0.55, "began": 3.0, "last": 3.0}, False),  # it was seen beside the other one
+        ({"x": 0.06}, False),
+    ],
+)
+def test_a_track_goes_on_where_one_of_its_kind_was_lost(new: dict[str, Any], same: bool) -> None:
+    lost = Person(track(1, 0.5, 0.0, 5.0), {}, {})
+    other = {"number": 2, "began": 5.5, "last": 5.5} | new
+    assert goes_on_as(lost, Person(track(**other), {}, {})) == same
+
+
+def test_who_comes_in_over_an_edge_is_somebody_new() -> None:
+    lost = Person(track(1, 0.06, 0.0, 5.0), {}, {})
+    assert not goes_on_as(lost, Person(track(2, 0.06, 5.5, 5.5), {}, {}))
+
+
+def test_the_way_of_who_was_lost_goes_on_over_a_line() -> None:
+    """Lost before the line and found behind it, by another track, is one crossing."""
+    ropes = {"gate": Rope(((0.5, 1.0), (0.5, 0.0)))}
+    lost = Person(track(1, 0.4, 0.0, 0.0), ropes, {})
+    new = Person(track(2, 0.47, 1.0, 1.0, sure=False), ropes, {})
+    for at, x in ((1.5, 0.53), (2.0, 0.6), (4.0, 0.7)):
+        new.moved(track(2, x, 1.0, at, sure=False), ropes, {})
+    lost.goes_on(new, ropes, {})
+    assert [(name, one.way, one.doubtful) for name, one in lost.crossed] == [("gate", 1, False)]
+
+
+def passed(*steps: tuple[float, float]) -> list[int]:
+    """Ways told of a foot that is at x at these times (time, x), by a line at 0.5; the end included."""
+    rope, passing = Rope(((0.5, 1.0), (0.5, 0.0))), Passing(steps[0][0])
+    told = [passing.moved(rope, (steps[0][1], 0.8), steps[0][0], (steps[0][1], 0.8), steps[0][0], 0.02)]
+    for (before, x1), (at, x2) in itertools.pairwise(steps):
+        told.append(passing.moved(rope, (x1, 0.8), before, (x2, 0.8), at, 0.02))
+    return [one.way for one in (*told, *passing.ended(False)) if one is not None]
+
+
+def test_what_is_undone_at_once_was_no_crossing() -> None:
+    assert passed((0.0, 0.4), (0.2, 0.6), (0.6, 0.4), (3.0, 0.4)) == []
+    assert passed((0.0, 0.4), (0.2, 0.6), (1.6, 0.6), (1.8, 0.4), (5.0, 0.4)) == [1, -1]
+    assert passed((0.0, 0.4), (0.2, 0.6)) == [1]
+
+
+def test_who_lingers_on_the_line_when_found_was_there_before() -> None:
+    assert passed((0.0, 0.49), (0.3, 0.6), (2.0, 0.7)) == [1]
+    assert passed((0.0, 0.49), (1.5, 0.49), (2.0, 0.6), (4.0, 0.7)) == []

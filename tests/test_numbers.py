@@ -17,12 +17,14 @@ import drafts
 import numpy as np
 import pytest
 from rigs import BufferRig, SerialRig, planted, replaced
-from stage import Stage
+from stage import Heard, Stage
 
-from edged import feeds, units, wall
+from edged import feeds, supervise, units, wall
+from edged.changes import Task
 from edged.config import shape
 from edged.config.shape import Channel, Measure, Model, Pipeline
 from edged.errors import RefusedError, UnavailableError
+from edged.roster import Roster
 from edged.series import series_of
 from edged.supervise import Keeper
 from edged.tally import _coverage
@@ -152,6 +154,20 @@ def test_a_file_that_says_no_number_is_dropped_and_a_silent_one_is_lost(tmp_path
         for _ in range(100):
             source.read(0.1)
     assert source.dropped >= 10
+    source.close()
+
+
+def test_samples_that_went_by_unread_are_counted(tmp_path):
+    replaced(tmp_path / "a", "7")
+    channels = {"a": Channel(path=str(tmp_path / "a"))}
+    source = SysfsSource(shape.Sysfs(channels=channels, sample_rate=100.0), NUMBERS)
+    assert source.read(5.0) is not None
+    before = source.dropped
+    time.sleep(0.5)
+    while source.read(5.0) is None:
+        pass
+    source.read(5.0)
+    assert source.dropped - before >= 40
     source.close()
 
 
@@ -455,7 +471,7 @@ def test_a_datagram_may_be_several_lines_but_no_novel(feed, out):
     assert source.read(5.0).data[:, 0].tolist() == [1.0, 2.0, 3.0]
     assert source.dropped == 1
     out.send(b"1\n" * 100)
-    out.send(b"1 " * 4096)
+    out.send((b"1".ljust(80) + b"\n") * 60)  # short lines, and not many, but too much for one datagram
     assert source.read(0.1) is None
     assert source.dropped == 3
     source.close()
@@ -638,6 +654,49 @@ def test_a_socket_that_cannot_be_made_is_a_worker_that_cannot_start(stage, tmp_p
     keeper = kept(stage, shape.Feed(channels={"a": Channel()}), feeds.Feed(tmp_path / "feed/tank"))
     stage.until(lambda: keeper.state == "backoff")
     assert os.strerror(errno.EEXIST) in keeper.why or os.strerror(errno.ENOTDIR) in keeper.why
+
+
+class Told(Heard):
+    """A daemon that only listens."""
+
+    def came(self, keeper: Keeper) -> None:
+        pass
+
+    def left(self, keeper: Keeper) -> None:
+        pass
+
+
+def test_a_changed_pipeline_is_fed_on_and_a_removed_one_is_not(tmp_path):
+    def task(*channels: str) -> Task:
+        source = shape.Feed(channels={one: Channel() for one in channels})
+        return Task(
+            Pipeline(source=source, model="none", measures=(Measure(kind="level", labels=channels),)), (NONE,)
+        )
+
+    stage = Stage()
+    heard = stage.heard = Told()
+    roster = Roster(stage.reactor, heard)
+    roster.runtime_dir = tmp_path
+    place = feeds.path(tmp_path, "tank")
+    roster.assign({"tank": task("a")}, ())
+    stage.until(lambda: all(one.state == "running" for one in roster))
+    roster.assign({"tank": task("a", "b")}, {"tank"})
+    stage.until(lambda: all(one.state == "running" and len(one.series) == 2 for one in roster))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.sendto(b"1 2", str(place))
+    stage.until(lambda: any(tick.observed and len(tick.entries) == 2 for _, tick in heard.ticks))
+    roster.assign({}, ())
+    stage.until(lambda: not place.exists())
+    roster.finish()
+
+
+def test_one_that_never_started_leaves_no_socket_behind(stage, feed, monkeypatch):
+    monkeypatch.setattr(supervise, "COMMAND", ("/bin/false",))
+    keeper = kept(stage, shape.Feed(channels={"a": Channel()}), feed)
+    stage.until(lambda: keeper.state == "backoff")
+    assert feed.place.exists()
+    keeper.stop()
+    assert not feed.place.exists()
 
 
 # --- windows into a model

@@ -10,12 +10,13 @@ import bpf as simulated
 import pytest
 
 from edged import syscalls
-from edged.wall import WITNESSED
+from edged.wall import FEED, WITNESSED
 from edged.worker.sandbox import bpf, calls
 from edged.worker.sandbox.bpf import ALLOW, ERRNO, KILL, NOTIFY, Is, Rule
 
 MACHINES = tuple(syscalls.AUDIT)
-PURPOSES = ("synthetic", "file", "v4l2", "camera", "edgetpu")
+PURPOSES = ("synthetic", "file", "v4l2", "camera", "microphone", "edgetpu")
+SENSORS = ("iio", "hwmon", "onewire", "sysfs", "serial", "feed")
 PROCESS = 4242
 
 
@@ -97,11 +98,25 @@ def test_arguments_decide(machine: str, name: str, arguments: tuple[int, ...], r
 
 
 @pytest.mark.parametrize("machine", MACHINES)
+def test_a_sensor_is_read_and_nothing_is_said_to_it(machine: str) -> None:
+    """None needs a call of its own. A feed's socket stands at 4; a line or a file may stand anywhere."""
+    assert all(calls.rules((one,), PROCESS) == calls.rules((), PROCESS) for one in SENSORS)
+    for name in ("read", "pread64", "ppoll"):
+        assert verdict(machine, name, FEED, purposes=SENSORS) == ALLOW
+    for name in ("write", "writev", "sendto", "sendmsg", "recvfrom", "recvmsg", "ioctl"):
+        assert verdict(machine, name, FEED, purposes=SENSORS) == NOTIFY
+
+
+@pytest.mark.parametrize("machine", MACHINES)
 def test_requests_are_those_of_the_source(machine: str) -> None:
     dequeue, tiocsti, usb = 0xC0585611, 0x5412, 0x8038550A
     assert verdict(machine, "ioctl", 5, dequeue, purposes=("v4l2",)) == ALLOW
     assert verdict(machine, "ioctl", 5, usb, purposes=("v4l2",)) == NOTIFY
     assert verdict(machine, "ioctl", 5, usb, purposes=("v4l2", "edgetpu")) == ALLOW
+    read_frames, of_a_camera = 0x80184151, dequeue
+    assert verdict(machine, "ioctl", 5, read_frames, purposes=("microphone",)) == ALLOW
+    assert verdict(machine, "ioctl", 5, read_frames, purposes=("v4l2",)) == NOTIFY
+    assert verdict(machine, "ioctl", 5, of_a_camera, purposes=("microphone",)) == NOTIFY
     for purpose in PURPOSES:
         assert verdict(machine, "ioctl", 0, tiocsti, purposes=(purpose,)) == NOTIFY
         assert verdict(machine, "ioctl", 9, 0xC0182101, purposes=(purpose,)) == NOTIFY, "answering for itself"

@@ -17,6 +17,7 @@ import media
 import numpy as np
 import pytest
 import sounds
+from command import edged
 from hypothesis import given
 from hypothesis import strategies as st
 from stage import Stage
@@ -241,12 +242,16 @@ def microphone_(device: str, want: WantWindow = WANT, **keys: object) -> microph
 
 
 def test_it_hears_what_is_there(card: Path) -> None:
-    tone = np.sin(2 * np.pi * 1000.0 * np.arange(16000 * 10) / 16000)
+    tone = np.sin(2 * np.pi * 1003.7 * np.arange(16000 * 10) / 16000)
     (16000 * tone).astype("<i2").tofile(card)
     source = microphone_("tape")
     window = source.read(5.0).data
     assert window.shape == (4000, 1)
     assert float(np.abs(window).max()) == pytest.approx(16000 / 32768, abs=1e-3)
+    at = 2 * np.pi * 1003.7 * np.arange(4000) / 16000
+    basis = np.stack([np.sin(at), np.cos(at)], axis=1)
+    amplitudes, *_ = np.linalg.lstsq(basis, window[:, 0], rcond=None)
+    assert float(np.std(window[:, 0] - basis @ amplitudes)) < 1e-3  # no seam in it
     source.close()
     source.close()
     assert not source._raw.any()
@@ -414,3 +419,43 @@ def test_a_worker_refuses_a_model_of_sound_for_a_camera(stage: Stage, tmp_path: 
     measure = shape.Measure(kind="presence", labels=("song",))
     stage.keep(model=ear(tmp_path), measure=measure)
     stage.until(lambda: any("gives pictures" in text for _, _, text in stage.heard.events))
+
+
+# --- what the config may say
+
+
+MICROPHONE = '[pipelines.a]\nsource = { kind = "microphone" }\n'
+EAR = '[models.ear]\nfile = "/a/ear.tflite"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (MICROPHONE, 'pipelines.a.model found "activity", which looks at pictures'),
+        (EAR + 'decoder = "detector"\n' + MICROPHONE + 'model = "ear"\n', 'whose decoder is "detector"'),
+        (
+            EAR + MICROPHONE + 'model = "ear"\nzones.door = [[0, 0], [1, 0], [1, 1]]\n',
+            "pipelines.a.zones found places in a picture",
+        ),
+        (
+            EAR
+            + MICROPHONE
+            + 'model = "ear"\n[pipelines.b]\nmodel = "ear"\nsource = { kind = "microphone" }\n',
+            "pipelines.b.source.device found default, which a has already",
+        ),
+        (EAR + "sample_rate = -1\n" + MICROPHONE + 'model = "ear"\n', "models.ear.sample_rate"),
+    ],
+    ids=["no model", "a detector", "zones", "twice", "rate"],
+)
+def test_what_does_not_go_together_is_told(tmp_path: Path, text: str, wrong: str) -> None:
+    (tmp_path / "edged.toml").write_text(text)
+    done = edged("check", "--config", str(tmp_path / "edged.toml"))
+    assert done.returncode == 2
+    assert wrong in " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_model_s_rate_is_the_owner_s_where_it_is_silent(tmp_path: Path) -> None:
+    from edged.worker.runtime.plan import planned
+
+    model = ear(tmp_path)
+    assert planned(model, model.file).intake.rate == 16000.0

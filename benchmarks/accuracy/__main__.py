@@ -34,14 +34,22 @@ def main() -> int:
     """Exit status 0, or 1 when a figure falls short."""
     asked = _asked()
     if asked.mot:
-        for folder in asked.mot:
-            print(clips.judged_clip(folder, asked.line, asked.zone, asked.detector), flush=True)
-        return 0
+        return _clips(asked)
     if asked.seeds:
         for one in scenes.rows(asked.density, asked.pace, asked.seeds, asked.detector, asked.seconds):
             print(one, flush=True)
         return 0
     return _everything()
+
+
+def _clips(asked: argparse.Namespace) -> int:
+    try:
+        for folder in asked.mot:
+            print(clips.judged_clip(folder, asked.line, asked.zone, asked.detector), flush=True)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"accuracy: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _asked() -> argparse.Namespace:

@@ -42,7 +42,7 @@ def asked(lines: Sequence[str], zone: str) -> shape.Pipeline:
     """The measures of these lines and this zone: fractions of the picture, separated by commas."""
     ropes = {f"line{number}": shape.Line(points=points(text)) for number, text in enumerate(lines, 1)}
     measures = (
-        shape.Measure(kind="crossings", labels=KINDS),
+        shape.Measure(kind="crossings", labels=LABELS),
         shape.Measure(kind="visits", zones=("zone",)),
         shape.Measure(kind="dwell", zones=("zone",)),
     )

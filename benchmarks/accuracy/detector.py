@@ -48,13 +48,17 @@ DOUBLE, DOUBLES = -1.35, 0.55
 SIZE, SMALLER = 0.23, 0.6
 
 
+#: Labels flicker: they are back after that.
+FLIP: Final = 0.3  # seconds
+
+
 class Profile(NamedTuple):
     """One kind of detector.
 
     ``missed``: the share of frames in which a thing in the open, of the usual size, is below a score of 0.5.
     ``lost``: the share of time in which it is not found at any score, for ``lapse`` seconds at a time.
     ``alarms``: boxes around nothing, per minute, with a score of 0.5 and more, ``stay`` seconds each.
-    ``confused``: the share of time in which a car is taken for a lorry.
+    ``confused``: the share of time in which a car is taken for a lorry, ``FLIP`` seconds at a time.
     """
 
     name: str
@@ -63,7 +67,7 @@ class Profile(NamedTuple):
     lapse: float = 0.4
     alarms: float = 1.0
     stay: float = 0.5
-    confused: float = 0.03
+    confused: float = 0.02
     jitter: float = 1.0
 
 
@@ -122,7 +126,7 @@ class Mind:
         self.slow = [keep * old + push * new for old, new in zip(self.slow, fresh, strict=False)]
         profile = self._profile
         self.lost = self._turned(self.lost, profile.lost, profile.lapse, elapsed)
-        self.confused = self._turned(self.confused, profile.confused, 1.0, elapsed)
+        self.confused = self._turned(self.confused, profile.confused, FLIP, elapsed)
         return fresh[self.WANDERING :]
 
     def _turned(self, now: bool, share: float, length: float, elapsed: float) -> bool:

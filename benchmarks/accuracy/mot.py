@@ -12,6 +12,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from configparser import ConfigParser
+from configparser import Error as ConfigError
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -88,11 +89,13 @@ def read(folder: Path) -> Clip:
 def _size(folder: Path) -> tuple[float, float, float]:
     """Frames per second, width and height of the pictures."""
     about = ConfigParser()
-    about.read(folder / "seqinfo.ini")
-    if "Sequence" not in about:
-        raise FileNotFoundError(f"{folder / 'seqinfo.ini'} with its [Sequence] is not here")
-    part = about["Sequence"]
-    return float(part["frameRate"]), float(part["imWidth"]), float(part["imHeight"])
+    path = folder / "seqinfo.ini"
+    try:
+        about.read_string(path.read_text())
+        part = about["Sequence"]
+        return float(part["frameRate"]), float(part["imWidth"]), float(part["imHeight"])
+    except (ConfigError, KeyError, ValueError):
+        raise ValueError(f"{path}: no [Sequence] with frameRate, imWidth and imHeight") from None
 
 
 def _rows(path: Path) -> Iterator[list[float]]:

@@ -45,10 +45,9 @@ def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 
 def zones(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Zones in it, likewise."""
-    return _fitting(
-        (zone for one in _pipelines(ctx).values() for zone in _several(one.get("zones"))), incomplete
-    )
+    """Zones and lines in it, likewise."""
+    places = (one.get(key) for one in _pipelines(ctx).values() for key in ("zones", "lines"))
+    return _fitting((name for some in places for name in _several(some)), incomplete)
 
 
 def catalogue(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -61,7 +61,7 @@ def _several(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..
 @_several("pipeline", "Only this pipeline; may be repeated, as the next three.")
 @_several("measure", "Only this measure.")
 @_several("label", "Only this label.")
-@_several("zone", "Only this zone.")
+@_several("zone", "Only this zone, or line: gate is both its ways, gate:in one of them.")
 @click.option("--table", is_flag=True, help="Numbers slot by slot instead of plots.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: one line a slot and series.")

@@ -36,7 +36,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One model. ``size`` in bytes; ``edgetpu`` names the entry of its twin for a Coral."""
 
     file: str
-    task: Literal["detector", "classifier", "values"]
+    task: Literal["detector", "classifier", "values", "pose", "segmentation"]
     summary: str
     input: str
     labels: str

@@ -27,7 +27,7 @@ class Catalogue:
 
     def load(self) -> None:
         """Read them all: at the start, and after a transaction failed that may have added some."""
-        found = self._database.rows("SELECT id, pipeline, measure, label, zone, unit FROM series")
+        found = self._database.rows("SELECT id, pipeline, measure, label, zone, unit FROM series ORDER BY id")
         self.by_number = {number: Series(*names) for number, *names in found}
         self._numbers = {series: number for number, series in self.by_number.items()}
         self._coverage.clear()
@@ -36,6 +36,17 @@ class Catalogue:
         self.sets.clear()
         for number in self.by_number:
             self._understand(number)
+
+    def follow(self) -> None:
+        """Read them anew if there are more: names are only ever added."""
+        newest = self._database.value("SELECT max(id) FROM series")
+        if (-1 if newest is None else newest) != self._newest:
+            self.load()
+
+    @property
+    def _newest(self) -> int:
+        """The highest number; where a damaged store was salvaged, some below it may be lost."""
+        return next(reversed(self.by_number), -1)
 
     def _understand(self, number: int) -> None:
         """What a stored series is of. Of a set, a series whose name was lost is left out."""
@@ -63,7 +74,7 @@ class Catalogue:
         known = self._numbers.get(series)
         if known is not None:
             return known
-        number = len(self.by_number)
+        number = self._newest + 1
         if number >= schema.MOST_SERIES:
             raise StoreError(
                 f"{self._database.path} holds {number} series, and no more fit",
@@ -72,6 +83,7 @@ class Catalogue:
         values = (*(getattr(series, one) for one in series.__struct_fields__), schema.scale_of(series))
         self._database.write("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?)", (number, *values))
         self.by_number[number], self._numbers[series] = series, number
+        self._understand(number)
         return number
 
     def counting(self, pipeline: str, series: tuple[Series, ...]) -> int:

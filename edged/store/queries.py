@@ -153,7 +153,7 @@ class Queries:
 
     def _at_once(self, at: int, end: float, step: float, reach: dict[Level, int]) -> list[Slot]:
         """The slots that are read together: some, and as many as their rows allow."""
-        self._catalogue.load()
+        self._catalogue.follow()
         slots, rows, each = list[Slot](), 0.0, self._rows_each()
         for first, last in islice(self._cut(at, end, step, reach), AT_ONCE):
             rows_of_each = min((last - first) / _finest_at(last, reach).width, MOST_FINE)
@@ -297,7 +297,7 @@ class Queries:
         """The series that are meant, and the coverage of their pipelines, as a condition; the catalogue is
         read anew.
         """
-        self._catalogue.load()
+        self._catalogue.follow()
         if only == Filter():
             return ""
         parts = self._catalogue.parts
@@ -329,7 +329,7 @@ class Queries:
 
     def series(self, only: Filter) -> list[Series]:
         """See ``Store.series``."""
-        self._catalogue.load()
+        self._catalogue.follow()
         return sorted(one for one in self._catalogue.named.values() if only.takes(one))
 
     def latest(self, only: Filter) -> list[Row]:

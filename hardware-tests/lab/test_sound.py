@@ -34,6 +34,7 @@ DRIVER = Path("/sys/bus/platform/drivers/snd_aloop")
 PATIENCE = 60.0
 WANT = WantWindow(15600, 1, 16000.0, 0.0)
 PLAYBACK, INTERLEAVED = 0, 3
+LISTENING = 25.0  # seconds
 
 
 class Player(threading.Thread):
@@ -45,18 +46,19 @@ class Player(threading.Thread):
         self._bytes = packed(shown, form, channels)
         self._frame = alsa.FORMATS[form][1] * channels
         called(self._library.snd_pcm_open(ctypes.byref(self._pcm), INTO.encode(), PLAYBACK, 0))
-        setting = (alsa.FORMATS[form][0], INTERLEAVED, channels, rate, 0, 500_000)
+        setting = (alsa.FORMATS[form][0], INTERLEAVED, channels, rate, 0, 1_000_000)
         called(self._library.snd_pcm_set_params(self._pcm, *setting))
         self._library.snd_pcm_writei.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_ulong)
-        self._rate = rate
+        self._rate, self.gaps = rate, 0
         self.start()
 
     def run(self) -> None:
-        at, step = 0, self._rate // 10 * self._frame
+        at, step = 0, self._rate // 4 * self._frame
         while not self._stop.is_set():
             part = (self._bytes[at : at + step] + self._bytes)[:step]
             at = (at + step) % len(self._bytes)
             if self._library.snd_pcm_writei(self._pcm, part, step // self._frame) < 0:
+                self.gaps += 1  # an emulated machine does not always come in time
                 self._library.snd_pcm_prepare(self._pcm)
 
     def end(self) -> None:
@@ -82,8 +84,6 @@ def packed(shown: np.ndarray, form: str, channels: int) -> bytes:
             return (whole >> 8).tobytes()
         case "S24_3LE":
             return whole.view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()
-        case "U8":
-            return ((whole >> 24) + 128).astype(np.uint8).tobytes()
     return whole.tobytes()
 
 
@@ -134,7 +134,6 @@ def source() -> Iterator[MicrophoneSource]:
         ("S32_LE", 44100, 2),
         ("S24_3LE", 48000, 1),
         ("FLOAT_LE", 96000, 4),
-        ("U8", 8000, 1),
     ],
 )
 def test_a_tone_is_heard_as_it_was_played_in_any_format(form, rate, channels):
@@ -146,8 +145,9 @@ def test_a_tone_is_heard_as_it_was_played_in_any_format(form, rate, channels):
     finally:
         source.close()
         player.end()
+    print(f"{player.gaps} gaps")
     assert amplitude == pytest.approx(0.5, abs=0.01)
-    assert rest < (0.02 if form == "U8" else 0.002)
+    assert rest < 0.002
 
 
 def test_silence_is_sound_too(source):
@@ -166,13 +166,16 @@ def test_a_channel_that_it_lacks_is_refused():
 
 def test_unplugged_and_plugged_in_again(source):
     following(source)
-    (DRIVER / "unbind").write_text("snd_aloop.0")
+    # It waits until the last one has closed the device.
+    away = threading.Thread(target=(DRIVER / "unbind").write_text, args=("snd_aloop.0",))
+    away.start()
     try:
         with pytest.raises(UnavailableError) as lost:
             for _ in range(200):
                 source.read(1.0)
         assert "unplugged" in lost.value.message
         source.close()
+        away.join(PATIENCE)
         with pytest.raises(UnavailableError) as absent:
             start()
         assert "is it plugged in?" in absent.value.hint
@@ -245,22 +248,24 @@ def voice() -> Iterator[None]:
 
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(supervise, "PROGRESS_DEADLINE", 60.0)
+    made = Stage()
+    yield made
+    made.end()
 
 
-@pytest.mark.usefixtures("patient")
 def test_a_locked_worker_hears_rests_and_wakes(stage: Stage, yamnet: shape.Model) -> None:
     measure = shape.Measure(kind="presence", labels=("Speech", "Silence"))
     source = shape.Microphone(device=DEVICE, timeout=PATIENCE)
     keeper = stage.keep(source=source, model=yamnet, measure=measure, rate=0.0)
     stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= 6, 180.0)
     keeper.direct(wall.Directive(rate=0.0, paused=True))
-    stage.until(lambda: keeper.status.paused if hasattr(keeper.status, "paused") else True, 60.0)
+    stage.until(lambda: [tick.analysed for _, tick in stage.heard.ticks[-3:]] == [0, 0, 0], PATIENCE)
     keeper.direct(wall.Directive(rate=0.0, paused=False))
     seen = sum(tick.analysed for _, tick in stage.heard.ticks)
     stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= seen + 4, 180.0)
-    assert not stage.events("escaped")
+    assert not stage.events("worker-broke-out")
 
 
 CONFIG = """
@@ -281,7 +286,7 @@ source = {{ kind = "microphone", device = "{device}", timeout = "60s" }}
 
 
 def edged(*arguments: str, **keys: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edged.cli", *arguments]
+    command = [sys.executable, "-m", "edged", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, **keys)
 
 
@@ -289,11 +294,17 @@ def edged(*arguments: str, **keys: Any) -> subprocess.CompletedProcess[str]:
 def test_a_voice_is_reported_as_speech(tmp_path: Path, yamnet: shape.Model) -> None:
     config = tmp_path / "edged.toml"
     config.write_text(CONFIG.format(folder=tmp_path, model=yamnet.file, device=DEVICE))
-    command = [sys.executable, "-m", "edged.cli", "run", "--init-key", str(config)]
+    command = [sys.executable, "-m", "edged", "run", "--init-key", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
-        time.sleep(60.0)
+        assert daemon.stderr is not None
+        said = ""
+        for line in daemon.stderr:
+            said += line
+            if "started" in line:
+                break
+        time.sleep(LISTENING)
         daemon.terminate()
-        said = daemon.communicate()[1]
+        said += daemon.communicate()[1]
     report = edged("report", "--config", str(config), "--json")
     assert report.returncode == 0, report.stderr + said
     means = {

@@ -18,13 +18,14 @@ from typing import Any
 import msgspec
 
 from edged import report
+from edged.amounts import MISSED
 from edged.changes import tasks
 from edged.clock import Reading
 from edged.config.loading import examined, load
 from edged.config.shape import Keep
 from edged.errors import ControlError, EdgedError
 from edged.models import catalogue
-from edged.nouns import Bucket, Coverage, Entry, Series
+from edged.nouns import Amount, Bucket, Coverage, Entry, Series
 from edged.report import answered
 from edged.series import series_of
 from edged.store import Store
@@ -86,12 +87,19 @@ def models(content: bytes) -> bool:
 
 @cache
 def _store() -> Store:
-    series = (Series("yard", "occupancy", "person", unit="count"), Series("yard", "level", unit="g"))
+    series = (
+        Series("yard", "occupancy", "person", unit="count"),
+        Series("yard", "level", unit="g"),
+        Series("yard", "crossings", "person", "gate:in", "crossings"),
+        Series("yard", "dwell", "person", unit="s"),
+    )
+    happened = (Amount(0, 5, MISSED), Amount(2, 3), Amount(3, 1, 40), Amount(3, 2, 77))
     store = Store.open(_folder() / "edged.db", bytes(32), keep=Keep(), zone=datetime.UTC)
     entries = (Entry(60.0, 60.0, 0.0, 2.0, 90.0), Entry(60.0, -5.0, -1.0, 2.0, 90.0))
     for hour in range(BEGIN, BEGIN + 6 * 3600, 3600):
         minutes = [
-            Bucket("yard", at, 60, entries, Coverage(300.0, 300, 60.0)) for at in range(hour, hour + 3600, 60)
+            Bucket("yard", at, 60, entries, Coverage(300.0, 300, 60.0), amounts=happened[: at // 60 % 5])
+            for at in range(hour, hour + 3600, 60)
         ]
         store.write(minutes, {"yard": series}, Reading(hour + 3600, 0.0, 0.0, True, "this boot"))
     return store

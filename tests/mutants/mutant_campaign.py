@@ -33,7 +33,7 @@ from edged.reactor import Reactor
 
 OUT = own_seeds.ROOT / "build" / "mutants.jsonl"
 #: What each seed can measure, and the decoder it is made for.
-MEASURES = {"coco_ssd": "occupancy", "movenet": "level"}
+MEASURES = {"coco_ssd": "occupancy", "movenet": "occupancy"}
 #: Seeds that are refused as they are: for the Edge TPU, for sound, with an operator that nobody knows.
 REFUSED = ("edgetpu", "yamnet", "invoking_error")
 #: Neither an owner nor the daemon may ever see these.

@@ -28,7 +28,7 @@ from edged.worker.measure.counters import (
 from edged.worker.measure.geometry import Rope, Yard
 from edged.worker.measure.ledger import Ledger
 from edged.worker.measure.meter import Happening
-from edged.worker.measure.person import Person, same_place
+from edged.worker.measure.person import Person, goes_on_as
 from edged.worker.track import Track, Tracker
 
 #: Measures for which it is followed who is who.
@@ -124,16 +124,22 @@ class Following:
         else:
             person.moved(track, self._ropes, self._yards)
         if new:
-            self._recognise(person)
+            person = self._people[track.number] = self._recognised(person)
         self._count(person)
 
-    def _recognise(self, person: Person) -> None:
-        """By place alone: who stands where somebody of the kind stood a moment ago has not gone."""
+    def _recognised(self, new: Person) -> Person:
+        """By place alone: whoever was lost, or is just not found, where this track begins."""
         for lost in self._lost:
-            if same_place(person, lost):
-                person.goes_on(lost)
+            if goes_on_as(lost, new):
                 self._lost.remove(lost)
-                return
+                lost.goes_on(new, self._ropes, self._yards)
+                return lost
+        for number, unseen in self._people.items():
+            if unseen.track.sure and not unseen.track.seen and goes_on_as(unseen, new):
+                del self._people[number]
+                unseen.goes_on(new, self._ropes, self._yards)
+                return unseen
+        return new
 
     def _give_up(self, at: float) -> None:
         """Who was waited for has gone."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from edged.worker.measure.geometry import Rope, Yard, held
+from edged.worker.measure.geometry import Point, Rope, Yard, held
 from edged.worker.measure.passing import Crossing, Passing
 from edged.worker.measure.staying import Stay
 from edged.worker.measure.waiting import Standing
@@ -17,6 +17,8 @@ from edged.worker.track import Track
 MARGIN: Final = 0.15
 #: A box that is so near to the picture's edge comes in over it, or leaves.
 EDGE: Final = 0.05
+#: A box at the upper edge that ends higher than that comes in over it.
+ABOVE: Final = 0.3
 #: Who moves by less of its size in a second stands.
 SLOW: Final = 0.2
 #: Who stood for so long and is lost is waited for, but not for longer than that.
@@ -46,12 +48,14 @@ class Person:
 
     __slots__ = (
         "at", "counted", "crossed", "from_edge", "passed", "passings", "place", "standing", "stayed",
-        "stays", "timed", "track", "waits", "zone_before",
+        "stays", "steps", "timed", "track", "waits", "zone_before",
     )  # fmt: skip
 
     def __init__(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
         self.track = track
         self.at, self.place = track.last, held(track.foot)
+        #: Its way until it was sure.
+        self.steps = [(self.place, self.at)]
         self.from_edge = at_edge(track)
         self.passings = {name: Passing(self.at) for name in ropes}
         self.stays = {name: Stay() for name in yards}
@@ -67,27 +71,35 @@ class Person:
         self.zone_before: dict[int, str] = {}
         for name, passing in self.passings.items():
             passing.moved(ropes[name], self.place, self.at, self.place, self.at, margin_of(track))
-        self._at_last(ropes, yards)
+        self._stay(yards)
 
     def moved(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
         """It is where ``track`` says now, if it was seen there."""
-        self.track = track
-        if not track.seen or track.last <= self.at:
-            return
-        start, began = self.place, self.at
-        self.at, self.place = track.last, held(track.foot)
-        margin = margin_of(track)
+        sure, self.track = self.track.sure, track
+        if track.seen and track.last > self.at:
+            self._step(held(track.foot), track.last, ropes, yards)
+            if not sure:
+                self.steps.append((self.place, self.at))
+
+    def goes_on(self, as_whom: Person, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
+        """It was lost, and is ``as_whom`` now: the way since then is its own."""
+        self.track = as_whom.track
+        for place, at in as_whom.steps:
+            self._step(place, at, ropes, yards)
+
+    def _step(self, place: Point, at: float, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
+        start, began, margin = self.place, self.at, margin_of(self.track)
+        self.place, self.at = place, at
         for name, passing in self.passings.items():
-            found = passing.moved(ropes[name], start, began, self.place, self.at, margin)
+            found = passing.moved(ropes[name], start, began, place, at, margin)
             if found:
                 self.crossed.append((name, found))
-        self._at_last(ropes, yards)
-        self.standing.moved(self.place, self.at, height(track))
+        self._stay(yards)
+        self.standing.moved(place, at, height(self.track))
 
-    def _at_last(self, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
-        margin = margin_of(self.track)
+    def _stay(self, yards: Mapping[str, Yard]) -> None:
         for name, stay in self.stays.items():
-            went = stay.moved(yards[name], self.place, self.at, margin)
+            went = stay.moved(yards[name], self.place, self.at, margin_of(self.track))
             if went is not None:
                 self.stayed.append(Stayed(name, stay.number, stay.came, went, not self._saw(stay)))
 
@@ -107,14 +119,6 @@ class Person:
         """Whether the track says that who stood here is far away at once: then it is on somebody else."""
         far = math.dist(self.place, held(track.foot)) > LEAP * size_of(track)
         return track.seen and far and self.waited_for >= SETTLED
-
-    def goes_on(self, lost: Person) -> None:
-        """This is who was ``lost`` there: what that one did goes on."""
-        self.passings, self.standing, self.counted = lost.passings, lost.standing, lost.counted
-        self.passed, self.timed = lost.passed, lost.timed
-        self.zone_before, self.from_edge = lost.zone_before, lost.from_edge
-        for name, stay in self.stays.items():
-            stay.go_on(lost.stays[name])
 
     def ended(self, interrupted: bool) -> None:
         """It is not followed any more. Who was lost in the middle of the picture may still be there."""
@@ -144,13 +148,19 @@ def size_of(track: Track) -> float:
     return math.sqrt(max(0.0, (bottom - top) * (right - left)))
 
 
-def same_place(one: Person, other: Person) -> bool:
-    """Whether two of a kind stand where there is room for one."""
-    near = math.dist(one.place, other.place) <= SAME_PLACE * size_of(one.track)
-    return near and one.track.kind == other.track.kind
+def goes_on_as(lost: Person, new: Person) -> bool:
+    """Whether a track that begins in the middle of the picture begins where one of its kind was lost, since
+    when there is none: then they are one.
+    """
+    place, began = new.steps[0]
+    near = math.dist(lost.place, place) <= SAME_PLACE * size_of(new.track)
+    return near and lost.at < began and lost.track.kind == new.track.kind and not new.from_edge
 
 
 def at_edge(track: Track) -> bool:
-    """Whether its box is at the picture's edge."""
+    """Whether its box is at an edge of the picture over which it can come and go. Who is near the camera
+    reaches the upper edge wherever they stand.
+    """
     top, left, bottom, right = track.box
-    return min(top, left, 1.0 - bottom, 1.0 - right) <= EDGE
+    above = top <= EDGE and bottom <= ABOVE
+    return above or min(left, 1.0 - bottom, 1.0 - right) <= EDGE

@@ -45,11 +45,6 @@ class Stay:
         self.inside = False
         return self._passed
 
-    def go_on(self, before: Stay) -> None:
-        """The stay ``before`` was not over."""
-        if self.inside and before.inside:
-            self.came, self.whole, self.number = before.came, before.whole, before.number
-
     def _enter(self, at: float, whole: bool) -> None:
         self.inside, self.whole, self.came = True, whole, at
         self.number += 1

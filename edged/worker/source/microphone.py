@@ -156,7 +156,7 @@ class MicrophoneSource:
             at = fresh - (came - number * self._hops.hop) / self._want.sample_rate
             if points := self._due.pick(at):
                 self.dropped += (found is not None) + (min(points - 1, 1) if not before else 0)
-                found = Frame(np.ascontiguousarray(window), at)
+                found = Frame(window.copy(), at)  # the next step moves what it is cut from
         return found
 
     def _nothing(self, waited: float) -> None:

@@ -149,7 +149,7 @@ class PolledSource:
         """See ``Source``."""
         deadline = time.monotonic() + timeout
         while (wait := self._gathering.wait(now := time.monotonic())) != 0.0:
-            until = min(self._next if wait is None else now + wait, deadline)
+            until = min(self._next, deadline, math.inf if wait is None else now + wait)
             if until > now:
                 time.sleep(until - now)
             if (now := time.monotonic()) >= self._next:

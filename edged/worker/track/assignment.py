@@ -14,12 +14,16 @@ def assigned(gain: NDArray[np.float64]) -> list[Pair]:
     """The pairs (row, column) with the largest sum of ``gain`` [n, m], each row and column once at most; a
     pair whose gain is not above 0 is never taken.
 
-    Things that are apart do not compete: each cluster of competitors is solved by itself, and nearly all of
-    them are of one row and one column.
+    Where no two columns want the same row most, each gets what it wants, and no sum is larger. Else things
+    that are apart do not compete: each cluster of competitors is solved by itself.
     """
+    if not gain.size:
+        return []
+    wanted, most = gain.argmax(axis=0).tolist(), gain.max(axis=0).tolist()
+    first = [(row, column) for column, row in enumerate(wanted) if most[column] > 0.0]
+    if len({row for row, _ in first}) == len(first):
+        return first
     rows, columns = (one.tolist() for one in np.nonzero(gain > 0.0))
-    if len(set(rows)) == len(rows) and len(set(columns)) == len(columns):
-        return list(zip(rows, columns, strict=True))
     pairs: list[Pair] = []
     worth = gain.tolist()
     for members in _clusters(rows, columns):

@@ -32,6 +32,7 @@ TRUST = 3.0
 WITHIN, SHADOW = 0.5, 5.0
 #: Taken for another kind: this much less likely, in nats.
 OTHER_KIND = 4.0
+NEVER = 1e9
 #: A detector's box that is no farther from the picture's edge ends there.
 BORDER = 0.006
 
@@ -53,7 +54,8 @@ def touching(boxes: Floats) -> NDArray[np.bool_]:
 class Boxes(NamedTuple):
     """One frame's boxes [m, 4]: what they are taken for, with which score; which of them are *shadows*:
     within a better one of their kind; which are *weak*: shadows, or with too low a score to be sure of; which
-    of their sides (top, left, bottom, right) may end ``behind`` another.
+    of their sides (top, left, bottom, right) may end ``behind`` another, and which are ``cut`` by the
+    picture's edge.
     """
 
     boxes: Floats
@@ -62,13 +64,15 @@ class Boxes(NamedTuple):
     shadow: NDArray[np.bool_]
     weak: NDArray[np.bool_]
     behind: NDArray[np.bool_]
+    cut: NDArray[np.bool_]
 
 
 def looked_at(boxes: Floats, kinds: NDArray[np.intp], scores: Floats, least: float) -> Boxes:
     """The boxes of a frame, compared with each other."""
+    low, cut = scores < least, touching(boxes)
     if len(scores) < 2:
-        none = np.zeros(len(scores), np.bool_)
-        return Boxes(boxes, kinds, scores, none, scores < least, np.zeros((len(scores), 4), np.bool_))
+        none = np.zeros(boxes.shape, np.bool_)
+        return Boxes(boxes, kinds, scores, none[:, 0], low, none, cut)
     better = (scores > scores[:, None]) & (kinds == kinds[:, None])
     lows, highs = boxes[:, :2], boxes[:, 2:]
     span = np.minimum(highs[:, None], highs) - np.maximum(lows[:, None], lows)
@@ -76,7 +80,8 @@ def looked_at(boxes: Floats, kinds: NDArray[np.intp], scores: Floats, least: flo
     size = sides[:, 0] * sides[:, 1]
     common = np.maximum(span[..., 0], 0.0) * np.maximum(span[..., 1], 0.0)
     shadow = np.logical_or.reduce(better & (common >= WITHIN * np.minimum(size[:, None], size)), axis=1)
-    return Boxes(boxes, kinds, scores, shadow, shadow | (scores < least), _behind(boxes, span, sides, shadow))
+    behind = _behind(boxes, span, sides, shadow)
+    return Boxes(boxes, kinds, scores, shadow, shadow | low, behind, cut)
 
 
 def _behind(boxes: Floats, span: Floats, sides: Floats, shadow: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -116,7 +121,7 @@ def paired(state: Floats, kinds: NDArray[np.intp], found: Boxes) -> Pairing:
     """
     off = found.boxes - motion.edges(state)[:, None]
     low, high = off[..., 1::-1], off[..., 3:1:-1]
-    middle, grown = _of_cut(low, high, touching(found.boxes))
+    middle, grown = _of_cut(low, high, found.cut)
     noise = motion.placed(state)
     own = state[:, motion.POSITION_VAR] + noise
     growth_var = (state[:, motion.SIZE_VAR] + 4.0 * noise)[:, None]
@@ -136,11 +141,11 @@ def paired(state: Floats, kinds: NDArray[np.intp], found: Boxes) -> Pairing:
     cut = (part < whole) & (grown < 0.0)
     far = np.where(cut, part, whole)
     went_on, turned = far[..., 0] + far[..., 1] + _COST_TURNS
-    turned[:, found.weak] = np.inf
+    turned += NEVER * found.weak
     turns = turned < went_on
     worth = -0.5 * np.minimum(turned, went_on)
     worth += TRUST * (found.scores - 0.5) - SHADOW * found.shadow - (2.0 * _LN_2PI + math.log(CLUTTER))
-    worth[kinds[:, None] != found.kinds] -= OTHER_KIND
+    worth -= OTHER_KIND * (kinds[:, None] != found.kinds)
     hidden = np.where(turns[..., None], cut[1], cut[0])
     moved = np.where(hidden, np.where(low_cut[0] < high_cut[0], high, low), middle)
     return Pairing(worth, turns, moved, grown, hidden)
@@ -152,11 +157,11 @@ def _of_cut(low: Floats, high: Floats, cut: NDArray[np.bool_]) -> tuple[Floats, 
     Of a box that is ``cut`` [m, 4] by the picture's edge only the other side is known, and that it reaches as
     far as the edge at least: its middle is judged by the free side alone.
     """
+    middle, grown = (low + high) * 0.5, high - low
     if not cut.any():
-        return (low + high) * 0.5, high - low
+        return middle, grown
     cut_low, cut_high = cut[:, 1::-1], cut[:, 3:1:-1]
-    reach_low, reach_high = np.minimum(low, 0.0), np.maximum(high, 0.0)
-    low_known, high_known = np.where(cut_low, high, low), np.where(cut_high, low, high)
-    middle = np.where(cut_low & cut_high, 0.0, (low_known + high_known) * 0.5)
-    reach = np.where(cut_high, reach_high, 0.0) - np.where(cut_low, reach_low, 0.0)
-    return middle, np.where(cut_low | cut_high, reach, high - low)
+    middle += (0.5 * cut_low - 0.5 * cut_high) * grown  # the high side's alone, the low side's alone
+    middle *= ~(cut_low & cut_high)
+    reach = np.maximum(high, 0.0) * cut_high - np.minimum(low, 0.0) * cut_low
+    return middle, np.where(cut_low | cut_high, reach, grown)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edged.worker.track import motion
 from edged.worker.track.assignment import Pair, assigned
 from edged.worker.track.motion import SIZE, SPEEDS, Floats
-from edged.worker.track.pairing import Boxes, looked_at, paired, touching
+from edged.worker.track.pairing import Boxes, looked_at, paired
 from edged.worker.track.track import Record, Track
 
 #: A box whose score is lower keeps nothing alive.
@@ -36,7 +36,7 @@ PACE = 0.6
 KNOWN, SLOW, FAST, LEARN = 5, 0.1, 3.0, 0.04
 EVERY = 4  # frames
 #: A track begins with a box of that share of the score that makes it sure.
-FIRST = 0.85
+FIRST = 0.6
 #: No two frames that lie farther apart are compared.
 LONGEST_GAP = 10.0  # seconds
 #: No more are followed: a detector gives some ten to a hundred boxes.
@@ -118,7 +118,7 @@ class Tracker:
             if turned.any():
                 motion.doubt(state, turned)
             motion.correct(state, moved, grown, hidden)
-            cut = touching(found.boxes[columns])
+            cut = found.cut[columns]
             if cut.any():
                 motion.reach(state, cut[:, 1::-1], cut[:, 3:1:-1])
             self._state[rows] = state
@@ -191,7 +191,7 @@ class Tracker:
             return
         chosen = found[new]
         low, high = chosen[:, 1::-1], chosen[:, 3:1:-1]
-        cut = touching(chosen)
+        cut = seen.cut[new]
         state = motion.begun(
             (low + high) / 2,
             np.maximum(high - low, motion.LEAST),
