@@ -226,6 +226,17 @@ def test_one_that_comes_and_goes_too_often_is_for_its_successor(
     assert "unplugged" in stage.events("replaced")[0] and len(stage.events("source-lost")) == 1
 
 
+def test_one_that_goes_again_before_it_was_seen_is_told_of_once(stage: Stage, camera: Camera0) -> None:
+    keeper = works(stage, camera)
+    camera.unplug()
+    stage.until(lambda: keeper.state == "lost", PATIENCE)
+    since = keeper._lost_at
+    keeper._has_lost()
+    camera.plug()
+    stage.until(lambda: keeper.state == "running", PATIENCE)
+    assert (len(stage.events("source-lost")), keeper._lost_at) == (1, since)
+
+
 def test_a_reload_does_not_wait_for_it(stage: Stage, camera: Camera0) -> None:
     keeper = works(stage, camera)
     camera.unplug()
