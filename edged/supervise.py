@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
@@ -77,7 +78,7 @@ class Keeper(Standing):
         self._heeded: Process | None = None
         self._warden = Warden(reactor, self._broke_out)
         self._lacked: tuple[str, ...] = ()
-        self._lender = Lender(reactor, device(pipeline.source), self._lend)
+        self._lender = Lender(reactor, device(pipeline.source), self._lend, partial(setattr, self, "why"))
         self._lost_at = 0.0
         self._inspector: Inspector
         self._vocabulary = Vocabulary()
