@@ -6,6 +6,7 @@ right kind is there; what opens it is a process of its own (``porter``), for an 
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from edged.config.shape import Source, V4l2
-from edged.process import spawned
+from edged.process import spawned, watched
 from edged.reactor import Action, Reactor, Timer
 
 VIDEO4LINUX: Final = 81  # Documentation/admin-guide/devices.txt
@@ -71,7 +72,7 @@ class Porter:
         try:
             with theirs:
                 self.pid = spawned(theirs.fileno(), (*PORTER, str(major), path))
-            self._pidfd = os.pidfd_open(self.pid)
+            self._pidfd = watched(self.pid)
         except BaseException:
             ours.close()
             raise
@@ -85,31 +86,36 @@ class Porter:
         with suppress(OSError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
-    def brought(self) -> int:
-        """Once it has ended: the descriptor, now ours, or -1."""
+    def brought(self) -> tuple[int, int]:
+        """Once it has ended: the descriptor, now ours, or -1; and the error's number, 0 if none was told."""
         os.waitpid(self.pid, 0)
         os.close(self._pidfd)
         with self._end:
             return self._received()
 
-    def _received(self) -> int:
-        found: list[int] = []
+    def _received(self) -> tuple[int, int]:
+        found, said = list[int](), b""
         room = socket.CMSG_SPACE(struct.calcsize("i"))
         with suppress(OSError):
             flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-            for _, kind, data in self._end.recvmsg(4, room, flags)[1]:
+            said, with_it, _, _ = self._end.recvmsg(4, room, flags)
+            for _, kind, data in with_it:
                 if kind == socket.SCM_RIGHTS:
                     found += struct.unpack(f"{len(data) // 4}i", data[: len(data) // 4 * 4])
         for more in found[1:]:
             os.close(more)
-        return found[0] if found else -1
+        return found[0] if found else -1, int.from_bytes(said, "little")
 
 
 class Lender:
-    """Of one pipeline. ``lend`` gets the descriptor, which it closes."""
+    """Of one pipeline. ``lend`` gets the descriptor, which it closes; ``explain`` a sentence, when the device
+    is there and cannot be opened.
+    """
 
-    def __init__(self, reactor: Reactor, path: str, lend: Callable[[int], None]) -> None:
-        self._reactor, self._path, self._lend = reactor, path, lend
+    def __init__(
+        self, reactor: Reactor, path: str, lend: Callable[[int], None], explain: Callable[[str], None]
+    ) -> None:
+        self._reactor, self._path, self._lend, self._explain = reactor, path, lend, explain
         self._allowance = Allowance()
         self._porter: Porter | None = None
         self._timers: list[Timer] = []
@@ -163,13 +169,15 @@ class Lender:
         self._reactor.forget(porter)
         for timer in self._timers:
             timer.cancel()
-        descriptor = porter.brought()
+        descriptor, error = porter.brought()
         if descriptor >= 0 and self._seeks:
             self._seeks = False
             self._lend(descriptor)
         elif descriptor >= 0:
             os.close(descriptor)
         elif self._seeks:
+            if error not in (0, errno.ENOENT, errno.ENODEV):  # it has not gone once more
+                self._explain(f"{self._path} is there again, and cannot be opened: {os.strerror(error)}")
             self._again()
 
 

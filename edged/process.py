@@ -61,7 +61,7 @@ class Process:
             with theirs:
                 self.channel.send(assignment)  # it waits there for who will read it
                 self.pid = spawned(theirs.fileno(), command, lent)
-            self.pidfd = _watched(self.pid)
+            self.pidfd = watched(self.pid)
         except BaseException:
             self.channel.close()
             raise
@@ -147,7 +147,8 @@ def _opened(path: str) -> int:
     return -1
 
 
-def _watched(pid: int) -> int:
+def watched(pid: int) -> int:
+    """Its pidfd. A process that cannot be watched is ended. Raises ``OSError``."""
     try:
         return os.pidfd_open(pid)
     except OSError:

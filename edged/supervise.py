@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
@@ -81,7 +82,7 @@ class Keeper(Standing):
         self._heeded: Process | None = None
         self._warden = Warden(reactor, self._broke_out)
         self._lacked: tuple[str, ...] = ()
-        self._lender = Lender(reactor, device(pipeline.source), self._lend)
+        self._lender = Lender(reactor, device(pipeline.source), self._lend, partial(setattr, self, "why"))
         self._lost_at = 0.0
         self._inspector: Inspector
         self._vocabulary = Vocabulary()
@@ -357,12 +358,14 @@ class Keeper(Standing):
 
     def _has_lost(self) -> None:
         """It is blind until it is lent its device again; one that loses it too often is for its successor."""
-        self._lost_at = time.monotonic()
-        if not self._lender.may(self._lost_at):
+        now = time.monotonic()
+        if not self._lender.may(now):
             self._lend(-1)
             return
-        self.state, self.why = "lost", f"the camera at {device(self.pipeline.source)} was unplugged"
-        self._listener.changed(self, "source-lost", self.why)
+        if self.state != "lost":  # else it has gone again before it was seen
+            self._lost_at = now
+            self.state, self.why = "lost", f"the camera at {device(self.pipeline.source)} was unplugged"
+            self._listener.changed(self, "source-lost", self.why)
         self._lender.seek()
 
     def _lend(self, descriptor: int) -> None:

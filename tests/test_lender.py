@@ -227,6 +227,17 @@ def test_one_that_comes_and_goes_too_often_is_for_its_successor(
     assert "unplugged" in stage.events("replaced")[0] and len(stage.events("source-lost")) == 1
 
 
+def test_one_that_goes_again_before_it_was_seen_is_told_of_once(stage: Stage, camera: Camera0) -> None:
+    keeper = works(stage, camera)
+    camera.unplug()
+    stage.until(lambda: keeper.state == "lost", PATIENCE)
+    since = keeper._lost_at
+    keeper._has_lost()
+    camera.plug()
+    stage.until(lambda: keeper.state == "running", PATIENCE)
+    assert (len(stage.events("source-lost")), keeper._lost_at) == (1, since)
+
+
 def test_a_reload_does_not_wait_for_it(stage: Stage, camera: Camera0) -> None:
     keeper = works(stage, camera)
     camera.unplug()
@@ -254,7 +265,7 @@ def test_a_worker_that_is_killed_is_lent_nothing(stage: Stage, camera: Camera0) 
 def brought(path: str, major: int) -> int:
     porter = Porter(path, major)
     os.waitid(os.P_PIDFD, porter.fileno(), os.WEXITED | os.WNOWAIT)
-    return porter.brought()
+    return porter.brought()[0]
 
 
 def test_a_porter_brings_the_device_and_nothing_else(tmp_path: Path) -> None:
@@ -280,6 +291,7 @@ def test_a_porter_is_small() -> None:
 class Got:
     def __init__(self) -> None:
         self.descriptors: list[int] = []
+        self.said: list[str] = []
 
     def __call__(self, descriptor: int) -> None:
         self.descriptors.append(descriptor)
@@ -294,7 +306,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_it_is_lent_once_it_is_there(stage: Stage, device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     got = Got()
-    one = Lender(stage.reactor, str(device), got)
+    one = Lender(stage.reactor, str(device), got, got.said.append)
     one.seek()
     device.touch()  # there, and no device
     looks: list[float] = []
@@ -313,12 +325,26 @@ def test_what_cannot_be_opened_yet_is_tried_again(
     device.symlink_to("/dev/null")
     monkeypatch.setattr(lender, "PORTER", ("/bin/false",))
     got = Got()
-    one = Lender(stage.reactor, str(device), got)
+    one = Lender(stage.reactor, str(device), got, got.said.append)
     one.seek()
     stage.until(lambda: one._retry > 2 * lender.RETRY_FIRST)
     monkeypatch.undo()
     monkeypatch.setattr(lender, "VIDEO4LINUX", MEMORY)
     stage.until(lambda: len(got.descriptors) == 1)
+
+
+def test_what_is_there_and_cannot_be_opened_is_told(
+    stage: Stage, device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's terminal is that of a porter, which has a session of its own."""
+    monkeypatch.setattr(lender, "VIDEO4LINUX", os.major(Path("/dev/tty").stat().st_rdev))
+    device.symlink_to("/dev/tty")
+    got = Got()
+    one = Lender(stage.reactor, str(device), got, got.said.append)
+    one.seek()
+    stage.until(lambda: bool(got.said))
+    assert got.said[0] == f"{device} is there again, and cannot be opened: No such device or address"
+    one.stop()
 
 
 def test_a_porter_that_hangs_is_killed_and_another_one_sent(
@@ -328,7 +354,7 @@ def test_a_porter_that_hangs_is_killed_and_another_one_sent(
     monkeypatch.setattr(lender, "PORTER", (sys.executable, "-c", "import time; time.sleep(100)"))
     monkeypatch.setattr(lender, "SILENCE", 0.2)
     got = Got()
-    one = Lender(stage.reactor, str(device), got)
+    one = Lender(stage.reactor, str(device), got, got.said.append)
     one.seek()
     pid = one._porter.pid
     stage.until(lambda: one._porter is None)
@@ -344,7 +370,7 @@ def test_nobody_is_lent_what_comes_too_late(stage: Stage, device: Path) -> None:
     device.symlink_to("/dev/null")
     got = Got()
     before = len(list(Path("/proc/self/fd").iterdir()))
-    one = Lender(stage.reactor, str(device), got)
+    one = Lender(stage.reactor, str(device), got, got.said.append)
     one.seek()
     os.waitid(os.P_PIDFD, one._porter.fileno(), os.WEXITED | os.WNOWAIT)  # it has brought it already
     one.stop()
@@ -366,7 +392,7 @@ def test_no_room_for_a_process_is_tried_again(
 
     monkeypatch.setattr(lender, "spawned", none)
     got = Got()
-    one = Lender(stage.reactor, str(device), got)
+    one = Lender(stage.reactor, str(device), got, got.said.append)
     one.seek()
     stage.until(lambda: len(got.descriptors) == 1)
 

@@ -21,9 +21,10 @@ from urllib.parse import quote
 
 from sqlcipher3 import dbapi2 as sqlcipher  # type: ignore[import-untyped]
 
-from edged.errors import DamagedError, NewerSchemaError, NotEncryptedError, StoreError, WrongKeyError
-from edged.store import schema
+from edged.errors import DamagedError, NewerSchemaError, NotEncryptedError, StoreError
+from edged.store import schema, sentences
 from edged.store.secret import Key, wipe, write_digits
+from edged.store.sentences import CORRUPT, HINT_DAMAGED, HINT_OWNER, NOTADB
 
 T = TypeVar("T")
 Values = Sequence[Any]
@@ -36,22 +37,6 @@ PLAIN_HEADER: Final = b"SQLite format 3\0"
 QUIET: Final = 0.05  # seconds without a write; file stamps tick every 10 ms at the coarsest
 TRIES: Final = 100
 COPIED_AT_ONCE: Final = 2048  # pages between two words of a copy's progress: half a second on a Pi Zero
-
-BUSY, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 8, 10, 11, 13, 14, 26
-#: What a copy (``backup``) fails with has no code, only SQLite's own words for it.
-_CODES: Final = {
-    "attempt to write a readonly database": READONLY,
-    "disk I/O error": IOERR,
-    "database disk image is malformed": CORRUPT,
-    "database or disk is full": FULL,
-    "file is not a database": NOTADB,
-}
-HINT_OWNER: Final = "run this as the user that owns it, or name another [store] file"
-HINT_DISK: Final = "check the card or disk, and the kernel's messages"
-HINT_DAMAGED: Final = (
-    "at its next start edged puts it aside and goes on with a new one; `edged store salvage` saves what is "
-    "whole; check the card or disk that it lies on"
-)
 
 
 class Database:
@@ -232,7 +217,7 @@ class Database:
         return bool(self._connection.execute("PRAGMA cipher_status").fetchone() == ("0",))
 
     def _damaged(self) -> DamagedError:
-        return DamagedError(f"{self.path} is damaged: a page of it does not verify", HINT_DAMAGED)
+        return sentences.damaged(self.path)
 
     def value(self, sql: str, values: Values = ()) -> Any:
         """The first number of the first row, None when there is no row."""
@@ -311,7 +296,11 @@ class Database:
                 self._connection.execute("COMMIT")
                 self._keep_what_lost_its_name()
             except BaseException as error:
-                if isinstance(error, DamagedError) or _code(error) in (CORRUPT, NOTADB) or self._spoilt():
+                if (
+                    isinstance(error, DamagedError)
+                    or sentences.code(error) in (CORRUPT, NOTADB)
+                    or self._spoilt()
+                ):
                     self._suspect()
                 # A full disk has rolled back already, and so may say that there is nothing to roll back.
                 with suppress(sqlcipher.Error):
@@ -415,46 +404,12 @@ class Database:
             raise self._sentence(error) from None
 
     def _sentence(self, error: Any) -> StoreError:
-        code = _code(error)
+        code = sentences.code(error)
         if code == NOTADB and self._key:
-            return self._wrong_or_damaged()
+            return sentences.wrong_or_damaged(self.path, self._key, PAGE)
         if code in (CORRUPT, NOTADB) or (self._connection is not None and self._spoilt()):
             return self._damaged()
-        known = {
-            BUSY: (
-                f"{self.path} is in use by another edged",
-                "only one edged run may write it: stop the other",
-            ),
-            FULL: (f"there is no room left for {self.path}", "free some room on its disk"),
-            READONLY: (
-                f"{self.path} may not be written",
-                "check who owns it and whether its disk is read-only",
-            ),
-            CANTOPEN: (f"{self.path} cannot be opened", "check who owns it and its folder"),
-            IOERR: (f"the disk fails under {self.path}", HINT_DISK),
-        }
-        name = getattr(error, "sqlite_errorname", type(error).__name__)
-        message, hint = known.get(code, (f"{self.path}: SQLite says {name}: {error}", "report this as a bug"))
-        return StoreError(message, hint)
-
-    def _wrong_or_damaged(self) -> StoreError:
-        """The first page does not verify. If another does, the key is right and the file is damaged."""
-        from edged.store import diagnosis
-
-        try:
-            damaged = bool(diagnosis.salt(self.path, self._key, PAGE)) or diagnosis.blank(self.path)
-        except OSError as error:
-            return StoreError(f"the disk fails under {self.path}: {error.strerror}", HINT_DISK)
-        if damaged:
-            return DamagedError(f"{self.path} is damaged: its first page does not verify", HINT_DAMAGED)
-        return WrongKeyError(
-            f"the key does not open {self.path}",
-            "put back the key file that it was made with ([store] key_file); the store was not changed",
-        )
-
-
-def _code(error: object) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF or _CODES.get(str(error), 0)
+        return sentences.plain(self.path, code, error)
 
 
 def suspicion(path: Path) -> Path:

@@ -294,7 +294,7 @@ class Looker:
         """Go on with what was lent. Raises ``LostError`` where it was not."""
         lost = self._reader.lost
         if lost is None or not self._waits:
-            return  # nobody asked
+            return  # nobody asked, and so nothing came with it
         if descriptor < 0:
             raise lost
         self._waits, self._revived_by = False, time.monotonic() + REVIVED
