@@ -12,7 +12,6 @@ from edged.config.shape import Model, Pipeline
 from edged.directions import Directions
 from edged.process import Process
 from edged.reactor import Timer
-from edged.wall import Directive
 
 if TYPE_CHECKING:
     from edged.supervise import Keeper
@@ -45,7 +44,6 @@ class Standing:
     _process: Process | None
     _began: float
     _next_start: Timer
-    directions: Directions  #: what its worker is told
     progress: float  #: when it last showed some
     _killed: float | None  #: when
     _stopping: bool
@@ -64,16 +62,6 @@ class Standing:
         if self._killed is not None:
             return math.inf if self._process.lives() else self._killed
         return self._stop_by if self._stopping else self.progress + self._allowed()
-
-    @property
-    def directed(self) -> Directive:
-        """What is wanted of the worker."""
-        return self.directions.wanted
-
-    @property
-    def lacking(self) -> frozenset[int]:
-        """The rungs that cannot be had now, because their models cannot be opened."""
-        return self.directions.lacking(time.monotonic())
 
     @property
     def lent(self) -> bool:

@@ -57,7 +57,8 @@ SIDES = {
         "porter",
     },
     # Values and the wire: both may use these.
-    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "amounts", "syscalls", "config.shape", "units"},
+    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "amounts", "units", "syscalls"}
+    | {"config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.
     "models": {"models"},
 }
