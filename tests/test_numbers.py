@@ -150,7 +150,7 @@ def test_a_file_that_says_no_number_is_dropped_and_a_silent_one_is_lost(tmp_path
     source = SysfsSource(config, NUMBERS)
     assert source.read(1.0).data[0, 0] == 7.0
     replaced(file, "seven")
-    with pytest.raises(UnavailableError, match="sysfs: a gave no number for 0 s"):
+    with pytest.raises(UnavailableError, match=r"sysfs: a gave no number for \d+ s"):
         for _ in range(100):
             source.read(0.1)
     assert source.dropped >= 10
@@ -380,7 +380,7 @@ def test_a_silent_line_is_lost(tmp_path):
     rig = SerialRig(tmp_path)
     rig._talker.close()
     source = SerialSource(shape.Serial(device=rig._name, channels={"a": Channel()}, timeout=0.2), NUMBERS)
-    with pytest.raises(UnavailableError, match="said nothing for 0 s"):
+    with pytest.raises(UnavailableError, match=r"said nothing for \d+ s"):
         for _ in range(20):
             source.read(0.1)
     source.close()
