@@ -211,11 +211,11 @@ def test_lost_in_the_open_it_ends_sooner_than_hidden() -> None:
         tracker = Tracker()
         for step in range(20):
             fed(tracker, step / 5, person(0.5, 0.8, 0.3), *others)
-        at = 4.0
-        while any(one.number == 1 for one in fed(tracker, at, *others)):
-            at += 0.2
+        for step in range(20, 60):
+            if all(one.number != 1 for one in fed(tracker, step / 5, *others)):
+                break
         assert [one.number for one in tracker.ended] == [1]
-        return at - 3.8
+        return step / 5 - 3.8
 
     assert lasts() == pytest.approx(PATIENCE, abs=0.3)
     hidden = lasts((0.3, 0.42, 0.95, 0.58))
