@@ -220,6 +220,7 @@ def test_lost_in_the_open_it_ends_sooner_than_hidden() -> None:
     assert lasts() == pytest.approx(PATIENCE, abs=0.3)
     hidden = lasts((0.3, 0.42, 0.95, 0.58))
     assert hidden == pytest.approx(HIDDEN, abs=0.3)
+    assert hidden > 2.0 * lasts()
 
 
 def test_what_was_dropped_is_told_and_forgotten() -> None:

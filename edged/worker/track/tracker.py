@@ -140,9 +140,12 @@ class Tracker:
         """Boxes that would begin a track where one is that was not seen: it did what nobody expected, and all
         that is known of its motion is wrong.
         """
-        rows = [row for row in range(len(self._records)) if row not in {row for row, _ in pairs}]
+        if len(pairs) in (len(seen.boxes), len(self._records)):
+            return []
+        matched = {row for row, _ in pairs}
+        rows = [row for row in range(len(self._records)) if row not in matched]
         good = self._free(seen, least, [column for _, column in pairs])
-        if not rows or not good:
+        if not good:
             return []
         made: list[Pair] = []
         edges = motion.edges(self._state)[rows]
