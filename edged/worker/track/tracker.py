@@ -37,6 +37,9 @@ KNOWN, SLOW, FAST, LEARN = 5, 0.1, 3.0, 0.04
 EVERY = 4  # frames
 #: A track begins with a box of that share of the score that makes it sure.
 FIRST = 0.6
+#: A box that nobody expected and that overlaps where an unseen track should be by so much (intersection over
+#: union) is that track's.
+AGAIN = 0.4
 #: No two frames that lie farther apart are compared.
 LONGEST_GAP = 10.0  # seconds
 #: No more are followed: a detector gives some ten to a hundred boxes.
@@ -86,6 +89,7 @@ class Tracker:
         codes = np.array([self._codes.setdefault(one, len(self._codes)) for one in kinds], np.intp)
         seen = looked_at(found, codes, weights, least)
         pairs = self._matched(at, seen, kinds)
+        pairs += self._found_again(at, seen, kinds, least, pairs)
         self._end(at, {row for row, _ in pairs})
         self._begin(at, seen, kinds, least, [column for _, column in pairs])
         return self._told(at)
@@ -129,6 +133,51 @@ class Tracker:
                     self._records[row].clear = at
             self._learn()
         return pairs
+
+    def _found_again(
+        self, at: float, seen: Boxes, kinds: Sequence[str], least: float, pairs: list[Pair]
+    ) -> list[Pair]:
+        """Boxes that would begin a track where one is that was not seen: it did what nobody expected, and all
+        that is known of its motion is wrong.
+        """
+        if len(pairs) in (len(seen.boxes), len(self._records)):
+            return []
+        matched = {row for row, _ in pairs}
+        rows = [row for row in range(len(self._records)) if row not in matched]
+        good = self._free(seen, least, [column for _, column in pairs])
+        if not good:
+            return []
+        made: list[Pair] = []
+        edges = motion.edges(self._state)[rows]
+        for one in good:
+            ratio = _ratio(seen.boxes[one], edges)
+            best = int(ratio.argmax())
+            row = rows[best]
+            if ratio[best] >= AGAIN and self._records[row].kind == kinds[one]:
+                self._state[row] = self._started(seen, [one], kinds)[0]
+                self._records[row].hit(at, kinds[one], float(seen.scores[one]), not seen.weak[one])
+                self._records[row].clear = at
+                edges[best] = 0.0
+                made.append((row, one))
+        return made
+
+    def _free(self, seen: Boxes, least: float, taken: list[int]) -> list[int]:
+        """Boxes that are nobody's and good enough to begin a track, best first."""
+        good = ~seen.shadow & (seen.scores >= FIRST * least)
+        good[taken] = False
+        free: list[int] = np.flatnonzero(good).tolist()
+        return sorted(free, key=lambda index: -float(seen.scores[index]))
+
+    def _started(self, seen: Boxes, chosen: list[int], kinds: Sequence[str]) -> Floats:
+        """States of the ``chosen`` boxes, seen for the first time."""
+        found, cut = seen.boxes[chosen], seen.cut[chosen]
+        low, high = found[:, 1::-1], found[:, 3:1:-1]
+        return motion.begun(
+            (low + high) / 2,
+            np.maximum(high - low, motion.LEAST),
+            cut[:, 1::-1] | cut[:, 3:1:-1],
+            [self._pace(kinds[one]) for one in chosen],
+        )
 
     def _learn(self) -> None:
         """How fast things of each kind move, from those that are well known."""
@@ -180,24 +229,13 @@ class Tracker:
         if len(taken) == len(seen.boxes):
             return
         found = seen.boxes
-        good = ~seen.shadow & (seen.scores >= FIRST * least)
-        good[taken] = False
-        free = np.flatnonzero(good).tolist()
         new: list[int] = []
-        for one in sorted(free, key=lambda index: -float(seen.scores[index])):
+        for one in self._free(seen, least, taken):
             if len(self._records) + len(new) < MOST and not _twin(one, [*taken, *new], found, kinds):
                 new.append(one)
         if not new:
             return
-        chosen = found[new]
-        low, high = chosen[:, 1::-1], chosen[:, 3:1:-1]
-        cut = seen.cut[new]
-        state = motion.begun(
-            (low + high) / 2,
-            np.maximum(high - low, motion.LEAST),
-            cut[:, 1::-1] | cut[:, 3:1:-1],
-            [self._pace(kinds[one]) for one in new],
-        )
+        state = self._started(seen, new, kinds)
         self._state = np.concatenate((self._state, state))
         for one in new:
             self._number += 1
@@ -241,6 +279,14 @@ def _shared(box: Floats, others: Floats) -> Floats:
     """Areas that ``box`` [4] has in common with each of ``others`` [k, 4]."""
     span = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
     made: Floats = np.maximum(span, 0.0).prod(axis=1)
+    return made
+
+
+def _ratio(box: Floats, others: Floats) -> Floats:
+    """Intersection over union of ``box`` [4] and each of ``others`` [k, 4]."""
+    shared = _shared(box, others)
+    sizes = (others[:, 2:] - others[:, :2]).prod(axis=1)
+    made: Floats = shared / np.maximum(sizes + (box[2:] - box[:2]).prod() - shared, 1e-12)
     return made
 
 
