@@ -13,6 +13,8 @@ from emulation import EMULATED, skip_files
 from stage import Stage
 
 ROOT = Path(__file__).parent.parent
+#: Somebody else's package with its own tests: test_decoder_package.py installs it and runs them.
+collect_ignore = ["decoder_package"]
 
 if find_spec("hypothesis"):
     import hypothesis
