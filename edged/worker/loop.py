@@ -204,7 +204,7 @@ class Looker:
         if self._reader.lost is not None:
             raise self._reader.lost
         raise UnavailableError(
-            f"the source gave no picture within {FIRST_FRAME:.0f} s", "is the camera plugged in and free?"
+            f"the source gave nothing within {FIRST_FRAME:.0f} s", "is it plugged in and free?"
         )
 
     def _ready(self, locked: Locked) -> wall.Ready:

@@ -472,7 +472,7 @@ def _blind(worker: Worker) -> None:
     liar = worker.liar
     for _ in range(3):
         liar.number, start, liar.end = liar.number + 1, liar.end, liar.end + 1 / 64
-        told = [0, 0, 0.0, 1 / 64, 0.0, 0.0, worker.none(), 0, 1, 0.0]
+        told = [0, 0, 0.0, 1 / 64, 0.0, 0.0, worker.none(), 0, 1, 0.0, [], ""]
         worker.send(["tick", liar.number, start, liar.end, *told])
 
 
