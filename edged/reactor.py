@@ -52,12 +52,12 @@ class Reactor:
 
     def on_readable(self, thing: HasFileno, action: Action) -> None:
         """Call ``action`` whenever ``thing`` can be read."""
-        self._selector.register(thing.fileno(), selectors.EVENT_READ, action)
+        self._selector.register(thing.fileno(), selectors.EVENT_READ, (thing, action))
 
     def on_ready(self, thing: HasFileno, write: bool, action: Action) -> None:
         """Call ``action`` whenever ``thing`` can be read, or written instead."""
         event = selectors.EVENT_WRITE if write else selectors.EVENT_READ
-        self._selector.modify(thing.fileno(), event, action)
+        self._selector.modify(thing.fileno(), event, (thing, action))
 
     def forget(self, thing: HasFileno) -> None:
         """No longer watch ``thing``; call it before closing."""
@@ -83,7 +83,7 @@ class Reactor:
         if self._wakeup is None:
             self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
             signal.set_wakeup_fd(self._wakeup[1], warn_on_full_buffer=False)
-            self._selector.register(self._wakeup[0], selectors.EVENT_READ, self._signalled)
+            self._selector.register(self._wakeup[0], selectors.EVENT_READ, (self, self._signalled))
         self._signals[number] = action
         before = signal.signal(number, lambda *_: None)
         self._before.setdefault(number, before)
@@ -107,8 +107,11 @@ class Reactor:
     def turn(self, patience: float) -> None:
         """Wait for whatever is first, at most ``patience`` seconds, and do it."""
         for key, _ in self._selector.select(self._wait(patience)):
-            if key.fd in self._selector.get_map():  # an action before this one may have closed it
-                key.data()
+            thing, action = key.data
+            # An action before this one may have closed it, and its number may be another's by now.
+            still = self._selector.get_map().get(key.fd)
+            if still is not None and still.data[0] is thing:
+                action()
         now = time.monotonic()
         while self._timers and self._timers[0].at <= now:
             timer = heapq.heappop(self._timers)

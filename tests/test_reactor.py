@@ -87,3 +87,32 @@ def test_it_sleeps_while_nothing_is_due() -> None:
     reactor.close()
     # Not a claim about speed: a loop that polls would have burnt all of the 0.3 s.
     assert time.process_time() - before < 0.25
+
+
+def test_what_was_forgotten_is_not_called_though_its_number_is_another_s() -> None:
+    """Both are ready in one turn; whichever comes first closes the other, whose number a third then has."""
+    reactor, called = Reactor(), []
+    pairs = [socket.socketpair() for _ in range(2)]
+
+    def act(mine: int, other: int) -> None:
+        called.append(mine)
+        reactor.forget(pairs[mine][0])
+        end = pairs[other][0]
+        number = end.fileno()
+        reactor.forget(end)
+        end.close()
+        third = socket.socketpair()
+        assert number in (third[0].fileno(), third[1].fileno()), "the lowest free number is given out"
+        for one in third:
+            reactor.on_readable(one, lambda: called.append(-1))
+        pairs.append(third)
+
+    for mine, other in ((0, 1), (1, 0)):
+        reactor.on_readable(pairs[mine][0], lambda mine=mine, other=other: act(mine, other))
+        pairs[mine][1].send(b"x")
+    reactor.turn(1.0)
+    assert called in ([0], [1])
+    for pair in pairs:
+        for one in pair:
+            one.close()
+    reactor.close()
