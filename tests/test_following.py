@@ -19,7 +19,7 @@ from edged.config.shape import Line, Measure, Synthetic
 from edged.worker.measure.counters import PER_METRE
 from edged.worker.measure.geometry import Rope, Yard
 from edged.worker.measure.passing import Passing
-from edged.worker.measure.person import Person, goes_on_as
+from edged.worker.measure.person import Person, goes_on_as, off_the_way
 from edged.worker.source.scene import Scene
 from edged.worker.track import Track
 
@@ -447,6 +447,34 @@ def test_a_track_goes_on_where_one_of_its_kind_was_lost(new: dict[str, Any], sam
 def test_who_comes_in_over_an_edge_is_somebody_new() -> None:
     lost = Person(track(1, 0.06, 0.0, 5.0), {}, {})
     assert not goes_on_as(lost, Person(track(2, 0.06, 5.5, 5.5), {}, {}))
+
+
+@pytest.mark.parametrize(
+    ("new", "same"),
+    [
+        ({"x": 0.7}, True),
+        ({"x": 0.77}, True),
+        ({"x": 0.9}, False),  # too far
+        ({"x": 0.4}, False),  # the other way
+        ({"x": 0.7, "kind": "car"}, False),
+        ({"x": 0.7, "box": (0.2, 0.6, 0.8, 0.8)}, False),  # much larger
+        ({"x": 0.7, "box": (0.35, 0.65, 0.65, 0.75)}, False),  # higher up
+        ({"x": 0.7, "began": 4.9, "last": 4.9}, False),  # it was seen beside the other one
+        ({"x": 0.95, "began": 8.0, "last": 8.0}, False),  # too late
+    ],
+)
+def test_who_walked_is_found_again_where_its_way_leads_to(new: dict[str, Any], same: bool) -> None:
+    lost = Person(track(1, 0.4, 0.0, 5.0, velocity=(0.15, 0.0)), {}, {})
+    other = {"number": 2, "began": 7.0, "last": 7.0} | new
+    assert math.isfinite(off_the_way(lost, Person(track(**other), {}, {}))) == same
+
+
+def test_who_is_lost_before_the_line_and_found_far_beyond_it_has_crossed() -> None:
+    def seen(at: float) -> list[Thing]:
+        return [] if 2.0 < at < 4.1 else walk((0, 0.1), (6.5, 0.9))(at)
+
+    watched = Watched(CROSSINGS, lines=GATE).run(seen, every(0.2, 0, 10))
+    assert ways(watched) == (1, 0)
 
 
 def test_the_way_of_who_was_lost_goes_on_over_a_line() -> None:

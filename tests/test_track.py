@@ -193,6 +193,18 @@ def test_who_stands_and_is_hidden_on_one_side_does_not_move() -> None:
     assert max(abs(one.foot[0] - 0.5) for one in stands) < 0.03
 
 
+def test_a_box_with_a_low_score_moves_a_track_less() -> None:
+    """Many are another's double, wider and to a side."""
+    moved = []
+    for score in (0.25, 0.8):
+        tracker = Tracker()
+        for step in range(10):
+            fed(tracker, step / 5, person(0.5))
+        (track,) = fed(tracker, 2.0, person(0.53), scores=score)
+        moved.append(track.foot[0] - 0.5)
+    assert 0.0 < moved[0] < 0.4 * moved[1]
+
+
 def test_who_leaves_over_the_edge_ends_at_once() -> None:
     tracker = Tracker()
     walked(tracker, times(5.0, 3.0), lambda at: person(0.55 + 0.15 * at))

@@ -7,6 +7,7 @@ count.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -28,7 +29,7 @@ from edged.worker.measure.counters import (
 from edged.worker.measure.geometry import Rope, Yard
 from edged.worker.measure.ledger import Ledger
 from edged.worker.measure.meter import Happening
-from edged.worker.measure.person import Person, goes_on_as
+from edged.worker.measure.person import Person, goes_on_as, off_the_way
 from edged.worker.track import Track, Tracker
 
 #: Measures for which it is followed who is who.
@@ -61,7 +62,7 @@ class Following:
         labels = {series[index].label for index in self._series}
         self._labels = frozenset() if "" in labels else frozenset(labels)
         self._tracker, self._people, self._ledger = Tracker(), dict[int, Person](), Ledger()
-        self._lost: list[Person] = []  # who stood, and is out of sight
+        self._lost: list[Person] = []  # who is out of sight and expected again
         self._at: float | None = None
 
     def look(
@@ -139,7 +140,20 @@ class Following:
                 del self._people[number]
                 unseen.goes_on(new, self._ropes, self._yards)
                 return unseen
-        return new
+        return self._on_its_way(new)
+
+    def _on_its_way(self, new: Person) -> Person:
+        """Whoever was lost while it walked, where its way leads to."""
+        unseen = [one for one in self._people.values() if one.track.sure and not one.track.seen]
+        best = min([*unseen, *self._lost], key=lambda one: off_the_way(one, new), default=new)
+        if best is new or math.isinf(off_the_way(best, new)):
+            return new
+        if best in self._lost:
+            self._lost.remove(best)
+        else:
+            del self._people[best.track.number]
+        best.goes_on(new, self._ropes, self._yards)
+        return best
 
     def _give_up(self, at: float) -> None:
         """Who was waited for has gone."""

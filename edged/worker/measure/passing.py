@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from edged.worker.measure.geometry import Point, Rope
 
 #: Nobody crosses a line, gets clear of it, and crosses it back in less: that was a box on a wrong thing.
-UNDONE: Final = 1.0  # seconds
+UNDONE: Final = 0.7  # seconds
 #: Who is on the line for so long when it is found stood there, and may have been counted before.
 LINGERS: Final = 1.0  # seconds
 

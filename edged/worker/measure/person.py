@@ -27,6 +27,12 @@ STOOD, MOST_WAIT = 3.0, 60.0  # seconds
 SETTLED, LEAP = 20.0, 1.3  # seconds; sizes
 #: In so much of its size is the same place.
 SAME_PLACE: Final = 0.5
+#: Who walked is expected that long where its way leads to,
+WALKED: Final = 2.5  # seconds
+#: to within so much of its size and so much more for each second, along the picture, and up or down; of a
+#: size
+#: no more than so many times the other.
+ASIDE, DRIFT, LEVEL, LIKE = 0.4, 0.5, 0.35, 1.6
 
 
 class Stayed(NamedTuple):
@@ -47,7 +53,7 @@ class Person:
     """
 
     __slots__ = (
-        "at", "counted", "crossed", "from_edge", "passed", "passings", "place", "standing", "stayed",
+        "at", "counted", "crossed", "from_edge", "passed", "passings", "place", "size", "standing", "stayed",
         "stays", "steps", "timed", "track", "waits", "zone_before",
     )  # fmt: skip
 
@@ -62,6 +68,7 @@ class Person:
         self.standing = Standing(self.at, self.place)
         self.crossed: list[tuple[str, Crossing]] = []
         self.stayed: list[Stayed] = []
+        self.size = size_of(track)  # when it was last seen
         #: The counters' own notes: stays that were counted, queues, lines passed when and where
         #: a speed was measured from, a flow's last zone.
         self.counted: set[tuple[int, str, int]] = set()
@@ -89,6 +96,7 @@ class Person:
 
     def _step(self, place: Point, at: float, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
         start, began, margin = self.place, self.at, margin_of(self.track)
+        self.size = size_of(self.track)
         self.place, self.at = place, at
         for name, passing in self.passings.items():
             found = passing.moved(ropes[name], start, began, place, at, margin)
@@ -110,10 +118,12 @@ class Person:
     @property
     def waited_for(self) -> float:
         """Seconds for which somebody who was lost is expected to be seen again: where it stood, and for as
-        long as it had stood. 0 for who walked, or is at the picture's edge.
+        long as it had stood; who walked, where its way leads to. 0 for who is at the picture's edge.
         """
         stood = self.at - self.standing.since
-        return 0.0 if stood < STOOD or at_edge(self.track) else min(stood, MOST_WAIT)
+        if at_edge(self.track):
+            return 0.0
+        return WALKED if stood < STOOD else min(stood, MOST_WAIT)
 
     def leaps(self, track: Track) -> bool:
         """Whether the track says that who stood here is far away at once: then it is on somebody else."""
@@ -146,6 +156,24 @@ def size_of(track: Track) -> float:
     """The square root of its box's area."""
     top, left, bottom, right = track.box
     return math.sqrt(max(0.0, (bottom - top) * (right - left)))
+
+
+def off_the_way(lost: Person, new: Person) -> float:
+    """How far from where it went a track begins in the middle of the picture, as a share of what is believed:
+    infinite where it cannot be the one that was ``lost``.
+    """
+    place, began = new.steps[0]
+    gap = began - lost.at
+    if not 0.0 < gap <= WALKED or lost.track.kind != new.track.kind:
+        return math.inf
+    size = size_of(new.track)
+    if new.from_edge or at_edge(lost.track) or max(size, lost.size) > LIKE * min(size, lost.size):
+        return math.inf
+    x, y = (
+        to - at - gap * speed for to, at, speed in zip(place, lost.place, lost.track.velocity, strict=True)
+    )
+    off = abs(x) / (size * (ASIDE + DRIFT * gap))
+    return off if off <= 1.0 and abs(y) <= LEVEL * size else math.inf
 
 
 def goes_on_as(lost: Person, new: Person) -> bool:

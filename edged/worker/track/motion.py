@@ -91,11 +91,12 @@ def doubt(state: Floats, turns: NDArray[np.bool_]) -> None:
     state[:, SPEED_VAR] += more / seconds**2
 
 
-def correct(state: Floats, moved: Floats, grown: Floats, hidden: NDArray[np.bool_]) -> None:
+def correct(state: Floats, moved: Floats, grown: Floats, hidden: NDArray[np.bool_], vague: Floats) -> None:
     """Take in that their boxes were off by ``moved`` and by ``grown`` in size [k, 2], in place. Where one
-    side was ``hidden`` [k, 2] the other one has moved, and nothing is known of the size.
+    side was ``hidden`` [k, 2] the other one has moved, and nothing is known of the size. Their variances are
+    ``vague`` [k] times the usual.
     """
-    noise = placed(state)
+    noise = placed(state) * vague[:, None]
     place_var, size_var, both = state[:, POSITION_VAR], state[:, SIZE_VAR], state[:, COVARIANCE]
     variance = place_var + noise + np.where(hidden, 0.25 * size_var + noise, 0.0)
     gain = np.where(hidden, 0.0, size_var / (size_var + 4.0 * noise))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edged.worker.track import motion
 from edged.worker.track.assignment import Pair, assigned
 from edged.worker.track.motion import SIZE, SPEEDS, Floats
-from edged.worker.track.pairing import Boxes, looked_at, paired
+from edged.worker.track.pairing import Boxes, looked_at, paired, vague
 from edged.worker.track.track import Record, Track
 
 #: A box whose score is lower keeps nothing alive.
@@ -36,7 +36,7 @@ PACE = 0.6
 KNOWN, SLOW, FAST, LEARN = 5, 0.1, 3.0, 0.04
 EVERY = 4  # frames
 #: A track begins with a box of that share of the score that makes it sure.
-FIRST = 0.6
+FIRST = 0.7
 #: A box that nobody expected and that overlaps where an unseen track should be by so much (intersection over
 #: union) is that track's.
 AGAIN = 0.4
@@ -88,9 +88,10 @@ class Tracker:
             kinds = [kinds[one] for one in chosen.tolist()]
         codes = np.array([self._codes.setdefault(one, len(self._codes)) for one in kinds], np.intp)
         seen = looked_at(found, codes, weights, least)
-        pairs = self._matched(at, seen, kinds)
-        pairs += self._found_again(at, seen, kinds, least, pairs)
-        self._end(at, {row for row, _ in pairs})
+        edges = motion.edges(self._state)
+        pairs = self._matched(at, edges, seen, kinds)
+        pairs += self._found_again(at, edges, seen, kinds, least, pairs)
+        self._end(at, edges, {row for row, _ in pairs})
         self._begin(at, seen, kinds, least, [column for _, column in pairs])
         return self._told(at)
 
@@ -108,20 +109,20 @@ class Tracker:
         self._at = at
         return seconds
 
-    def _matched(self, at: float, found: Boxes, kinds: Sequence[str]) -> list[Pair]:
+    def _matched(self, at: float, edges: Floats, found: Boxes, kinds: Sequence[str]) -> list[Pair]:
         """Bring the tracks together with their boxes; (row, box) of each."""
         if not len(found.boxes) or not self._records:
             return []
         mine = np.array([self._codes[one.kind] for one in self._records])
-        worth, *rest = paired(self._state, mine, found)
-        pairs = assigned(worth)
+        judged = paired(self._state, edges, mine, found)
+        pairs = assigned(judged.worth)
         if pairs:
             rows, columns = np.array(pairs).T
-            turned, moved, grown, hidden = (one[rows, columns] for one in rest)
+            turned, moved, grown, hidden = judged.chosen(rows, columns)
             state = self._state[rows]
             if turned.any():
                 motion.doubt(state, turned)
-            motion.correct(state, moved, grown, hidden)
+            motion.correct(state, moved, grown, hidden, vague(found.scores[columns]))
             cut = found.cut[columns]
             if cut.any():
                 motion.reach(state, cut[:, 1::-1], cut[:, 3:1:-1])
@@ -135,7 +136,13 @@ class Tracker:
         return pairs
 
     def _found_again(
-        self, at: float, seen: Boxes, kinds: Sequence[str], least: float, pairs: list[Pair]
+        self,
+        at: float,
+        edges: Floats,
+        seen: Boxes,
+        kinds: Sequence[str],
+        least: float,
+        pairs: list[Pair],
     ) -> list[Pair]:
         """Boxes that would begin a track where one is that was not seen: it did what nobody expected, and all
         that is known of its motion is wrong.
@@ -148,7 +155,7 @@ class Tracker:
         if not good:
             return []
         made: list[Pair] = []
-        edges = motion.edges(self._state)[rows]
+        edges = edges[rows]
         for one in good:
             ratio = _ratio(seen.boxes[one], edges)
             best = int(ratio.argmax())
@@ -194,9 +201,10 @@ class Tracker:
     def _pace(self, kind: str) -> float:
         return math.sqrt(self._squares.get(kind, PACE**2))
 
-    def _end(self, at: float, seen: set[int]) -> None:
-        """Count the misses and end what has been out of sight for too long."""
-        boxes: Floats | None = None
+    def _end(self, at: float, edges: Floats, seen: set[int]) -> None:
+        """Count the misses and end what has been out of sight for too long; ``edges`` are where the unseen
+        are.
+        """
         gone = []
         for row, record in enumerate(self._records):
             if row in seen:
@@ -204,16 +212,15 @@ class Tracker:
                     gone.append(row)
                 continue
             record.miss()
-            boxes = motion.edges(self._state) if boxes is None else boxes
-            if self._is_over(at, row, boxes, seen):
+            if self._is_over(at, row, edges[row], seen):
                 gone.append(row)
         if gone:
             self.ended += self._told(at, gone)
             kept = [row for row in range(len(self._records)) if row not in set(gone)]
             self._state, self._records = self._state[kept], [self._records[row] for row in kept]
 
-    def _is_over(self, at: float, row: int, boxes: Floats, seen: set[int]) -> bool:
-        record, (top, left, bottom, right) = self._records[row], boxes[row].tolist()
+    def _is_over(self, at: float, row: int, box: Floats, seen: set[int]) -> bool:
+        record, (top, left, bottom, right) = self._records[row], box.tolist()
         size = (bottom - top) * (right - left)
         shown = max(0.0, min(bottom, 1.0) - max(top, 0.0)) * max(0.0, min(right, 1.0) - max(left, 0.0))
         if shown < IN_PICTURE * size:
@@ -222,7 +229,9 @@ class Tracker:
             return record.misses >= FRAMES or at - record.last > PATIENCE
         if record.misses < FRAMES or at - record.last <= PATIENCE:
             return False
-        return at - record.last > HIDDEN or not _covered(boxes[row], boxes[sorted(seen)])
+        if at - record.last > HIDDEN:
+            return True
+        return not _covered(box, motion.edges(self._state[sorted(seen)]))
 
     def _begin(self, at: float, seen: Boxes, kinds: Sequence[str], least: float, taken: list[int]) -> None:
         """Tracks of the boxes that are nobody's, best first."""
