@@ -148,12 +148,23 @@ def event(time: float, place: str = "gate:in", kind: str = "person") -> Event:
 
 def test_one_too_many_here_is_no_one_too_few_there() -> None:
     marks = judged([event(1.0), event(2.0, "gate:out")], [event(1.0), event(1.2)])
-    assert marks == Marks(true=2, counted=2, off=2, missed=1, false=1)
-    assert marks.error == 1.0
+    cells = ((("gate:in", "person"), 1), (("gate:out", "person"), -1))
+    assert marks == Marks(true=2, counted=2, off=2, missed=1, false=1, cells=cells)
+    assert marks.error == marks.error_of_runs == 1.0
+
+
+def test_a_run_makes_good_for_another_of_the_same_place_direction_and_kind_and_for_no_more() -> None:
+    short, long = judged([event(1.0)], []), judged([event(1.0)], [event(1.0), event(2.0)])
+    both = short.plus(long)
+    assert (both.error, both.error_of_runs) == (0.0, 1.0)
+    other = judged([event(1.0, "gate:out")], [event(1.0, "gate:out"), event(2.0, "gate:out")])
+    assert short.plus(other).error == 1.0
+    assert judged([event(1.0)], []).plus(judged([event(1.0, kind="car")], [])).error == 1.0
 
 
 def test_what_is_counted_at_another_time_is_another_event() -> None:
     assert judged([event(1.0)], [event(40.0)]) == Marks(1, 1, 0, 1, 1)
+    assert judged([event(1.0)], [event(40.0)]).error == 0.0
 
 
 def test_kinds_are_told_apart() -> None:

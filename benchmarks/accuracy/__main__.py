@@ -108,12 +108,14 @@ def _scenes(rows: list[dict[str, Any]]) -> Iterator[tuple[str, float]]:
     """
     for one in _told(rows, "apart", (HARDEST,), scenes.APART):
         yield f"crossings.err_{one.pace}", one.crossings.error
+        yield f"crossings.err_{one.pace}_runs", one.crossings.error_of_runs
         yield f"crossings.missed_{one.pace}", one.crossings.missed / one.crossings.true
         yield f"track.mota_{one.pace}", one.mota
         yield f"track.idf1_{one.pace}", one.idf1
         yield f"stays.err_{one.pace}", one.visits.error
     for one in _told(rows, "tuned", (HARDEST,), scenes.TUNED):
         yield f"crossings.err_{one.pace}_tuned", one.crossings.error
+        yield f"crossings.err_{one.pace}_runs_tuned", one.crossings.error_of_runs
     lighter = tuple(one for one in DENSITIES if one != HARDEST)
     for one in _told(rows, "apart", lighter, scenes.APART[:4]):
         yield f"crossings.err_{one.pace}_{one.density}", one.crossings.error
