@@ -19,8 +19,8 @@ Cell = tuple[str, str]
 
 class Marks(NamedTuple):
     """Numbers of events, added up over runs. ``cells`` are counted - true of all runs together, of each place
-    with its direction and kind, where they differ; ``off`` is the sum of |counted - true| over these cells and
-    runs. So what is counted too often in one does not make good for another.
+    with its direction and kind, where they differ; ``off`` is the sum of |counted - true| over these cells
+    and runs. So what is counted too often in one does not make good for another.
     """
 
     true: int = 0
@@ -39,8 +39,8 @@ class Marks(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{self.counted} of {self.true}, {self.missed} missed, {self.false} false: error {self.error:.1%},"
-            f" of single runs {self.error_of_runs:.1%}"
+            f"{self.counted} of {self.true}, {self.missed} missed, {self.false} false:"
+            f" error {self.error:.1%}, of single runs {self.error_of_runs:.1%}"
         )
 
     @property

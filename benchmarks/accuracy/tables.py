@@ -7,8 +7,8 @@ from typing import Any, Final
 from benchmarks.accuracy.scenes import Row
 
 HEAD: Final = (
-    "| scene | pace | not found | crossings | counted | error | of single runs | missed | false | visits' error | dwell off"
-    " | MOTA | IDF1 |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    "| scene | pace | not found | crossings | counted | error | of single runs | missed | false"
+    " | visits' error | dwell off | MOTA | IDF1 |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
 )
 
 
