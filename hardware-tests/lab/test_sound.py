@@ -182,6 +182,8 @@ def test_unplugged_and_plugged_in_again(source):
         with pytest.raises(UnavailableError, match="no microphone"):
             start(device="default")
     finally:
+        source.close()  # whatever became of it: as long as it is open, neither unbind nor bind comes back
+        away.join(PATIENCE)
         (DRIVER / "bind").write_text("snd_aloop.0")
         subprocess.run(["udevadm", "settle"], check=True)
     again = start()
