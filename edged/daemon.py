@@ -18,7 +18,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from edged import __version__, facts, lending, wall
+from edged import __version__, facts, recess, wall
 from edged.changes import tasks
 from edged.clock import Clock, boot_id, zone
 from edged.config.loading import load
@@ -175,7 +175,7 @@ class Daemon:
             "status": Verb(lambda _: self.status(), takes=Nothing),
             "report": Verb(self._report),
             "reload": Verb(lambda _: self._reload(), changes=True, takes=Nothing),
-            "outline": Verb(lambda asked: lending.lend(self._roster, asked, self._note), changes=True),
+            "outline": Verb(lambda asked: recess.grant(self._roster, asked, self._note), changes=True),
         }
         control = Control(self._reactor, Path(self._config.daemon.runtime_dir), verbs, self._note)
         stack.callback(control.close)

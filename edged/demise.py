@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import NamedTuple
 
 from edged.wall import Declined, Trouble
 
@@ -21,3 +22,26 @@ def death(status: int) -> str:
         except ValueError:
             return f"the worker was ended by signal {-status}"
     return f"the worker ended by itself with status {status}"
+
+
+class Demise(NamedTuple):
+    """A worker's end: its exit ``status``, the ``trouble`` that it told before, and ``why`` its keeper gave
+    it up, "" when that did not.
+    """
+
+    status: int
+    trouble: Trouble | None
+    why: str
+
+    @property
+    def final(self) -> bool:
+        """Whether the worker said that no other worker will do better."""
+        return self.trouble is not None and self.trouble.final
+
+    @property
+    def afresh(self) -> bool:
+        """Whether the worker said that only a new one can do what it was told."""
+        return self.trouble is not None and self.trouble.afresh
+
+    def __str__(self) -> str:
+        return sentence(self.trouble) if self.trouble else self.why or death(self.status)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from edged.config.shape import Model
-from edged.wall import Directive
+from edged.wall import Directive, Trouble
 
 MOST: Final = 1000  # directives that are remembered of one tick; nobody directs as often
 
@@ -82,6 +82,18 @@ class Directions:
     def lacking(self, now: float) -> frozenset[int]:
         """The rungs that cannot be had now."""
         return frozenset(rung for rung, lack in self._lacking.items() if now < lack.until)
+
+    def to_blame(self, ready: bool, trouble: Trouble | None) -> int | None:
+        """The rung that a worker's end is put down to: the one on its way to which a worker that was
+        ``ready`` died without a word, or a cheaper one on which a worker could not begin.
+
+        What a worker says itself on its way is of its source, or that memory holds no two models: the next
+        one opens the rung alone.
+        """
+        if ready:
+            return self.told[0] if self.under_way and trouble is None else None
+        on_cheaper = self.at[0] > 0 and (trouble is None or trouble.final)
+        return self.at[0] if on_cheaper else None
 
     def fall_back(self) -> None:
         """The next worker begins on the dearest rung."""

@@ -21,7 +21,7 @@ from typing import Final
 
 from edged.config.shape import Source, V4l2
 from edged.process import spawned, watched
-from edged.reactor import Action, Reactor, Timer
+from edged.reactor import Appointments, Reactor
 
 VIDEO4LINUX: Final = 81  # Documentation/admin-guide/devices.txt
 #: Between looks whether the node is there passes a tenth of the time that it has been away, and so many
@@ -118,7 +118,7 @@ class Lender:
         self._reactor, self._path, self._lend, self._explain = reactor, path, lend, explain
         self._allowance = Allowance()
         self._porter: Porter | None = None
-        self._timers: list[Timer] = []
+        self._appointments = Appointments(reactor)
         self._seeks = False
         self._since, self._retry = 0.0, RETRY_FIRST
 
@@ -134,22 +134,16 @@ class Lender:
     def stop(self) -> None:
         """Nobody wants it any more. May be called at any time, also twice."""
         self._seeks = False
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self._appointments.cancel()
         if self._porter is not None:
             self._porter.kill()
-
-    def _after(self, seconds: float, action: Action) -> None:
-        self._timers = [one for one in self._timers if not one.cancelled]
-        self._timers.append(self._reactor.after(seconds, action))
 
     def _try(self) -> None:
         if not self._seeks or self._porter is not None:
             return  # one that hangs is waited for: another would hang like it
         if not _is_there(self._path):
             away = time.monotonic() - self._since
-            self._after(min(LOOK_MOST, max(LOOK_LEAST, LOOK_SHARE * away)), self._try)
+            self._appointments.after(min(LOOK_MOST, max(LOOK_LEAST, LOOK_SHARE * away)), self._try)
             return
         try:
             self._porter = Porter(self._path, VIDEO4LINUX)
@@ -157,18 +151,17 @@ class Lender:
             self._again()
             return
         self._reactor.on_readable(self._porter, self._ended)
-        self._after(SILENCE, self._porter.kill)
+        self._appointments.after(SILENCE, self._porter.kill)
 
     def _again(self) -> None:
-        self._after(self._retry, self._try)
+        self._appointments.after(self._retry, self._try)
         self._retry = min(RETRY_MOST, 2.0 * self._retry)
 
     def _ended(self) -> None:
         porter, self._porter = self._porter, None
         assert porter is not None
         self._reactor.forget(porter)
-        for timer in self._timers:
-            timer.cancel()
+        self._appointments.cancel()
         descriptor, error = porter.brought()
         if descriptor >= 0 and self._seeks:
             self._seeks = False

@@ -139,3 +139,23 @@ class Reactor:
             for end in self._wakeup:
                 os.close(end)
         self._selector.close()
+
+
+class Appointments:
+    """Those of one who may have done with all of them at once."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._made: list[Timer] = []
+
+    def after(self, seconds: float, action: Action) -> Timer:
+        """Call ``action`` once, ``seconds`` from now."""
+        timer = self._reactor.after(seconds, action)
+        self._made = [one for one in self._made if not one.cancelled] + [timer]
+        return timer
+
+    def cancel(self) -> None:
+        """None of them will happen."""
+        for timer in self._made:
+            timer.cancel()
+        self._made.clear()

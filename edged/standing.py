@@ -10,6 +10,7 @@ from edged import wall
 from edged.changes import Stamps, renewed, stamps
 from edged.config.shape import Model, Pipeline
 from edged.directions import Directions
+from edged.hearing import Hearing
 from edged.process import Process
 from edged.reactor import Timer
 
@@ -42,13 +43,14 @@ class Standing:
     stamps: Stamps  #: of the models' files, as they were when the worker was exec'd
     directions: Directions  #: what is wanted of its workers
     _process: Process | None
+    _hearing: Hearing | None  #: of the last worker, also once it has ended
     _began: float
     _next_start: Timer
     progress: float  #: when it last showed some
     _killed: float | None  #: when
     _stopping: bool
     _stop_by: float
-    _lent: float | None  #: for how many seconds
+    _recess: float | None  #: for how many seconds it lets go of its source
 
     @property
     def due(self) -> float:
@@ -64,9 +66,9 @@ class Standing:
         return self._stop_by if self._stopping else self.progress + self._allowed()
 
     @property
-    def lent(self) -> bool:
-        """Whether its source is."""
-        return self._lent is not None
+    def in_recess(self) -> bool:
+        """Whether its source is lent to its owner."""
+        return self._recess is not None
 
     @property
     def alive(self) -> bool:
@@ -77,6 +79,11 @@ class Standing:
     def pid(self) -> int:
         """The worker's process, 0 when there is none."""
         return self._process.pid if self._process else 0
+
+    @property
+    def wall_bytes(self) -> int:
+        """What the last worker has sent over its wall."""
+        return self._hearing.received if self._hearing else 0
 
     @property
     def directed(self) -> wall.Directive:

@@ -20,21 +20,22 @@ from edged import accelerator, quarantine, wall
 from edged.accelerator import Accelerator
 from edged.changes import Stamps, stamps
 from edged.config.shape import Model, Pipeline, recorded
-from edged.demise import death, sentence
+from edged.demise import Demise, sentence
 from edged.directions import Directions
 from edged.errors import WallError
 from edged.feeds import Feed
 from edged.hanging import Hanging
+from edged.hearing import Hearing
 from edged.inspector import Inspector
 from edged.lender import Lender, device
 from edged.nouns import Series
 from edged.process import Process
 from edged.quarantine import Quarantine
-from edged.reactor import Action, Reactor, Timer
+from edged.reactor import Action, Appointments, Reactor, Timer
 from edged.standing import Listener, Standing
 from edged.units import least_hold
 from edged.vocabulary import Vocabulary
-from edged.warden import Attempt, Warden
+from edged.warden import Attempt
 
 #: Seconds to the first inference: a Pi Zero needs 20 for a large model, a Coral 3 for its firmware.
 START_DEADLINE = 90.0
@@ -50,7 +51,7 @@ STOP_PATIENCE = 2.0  # seconds that a worker has for its last tick
 STUCK = 5.0  # seconds after which a killed process hangs in the kernel: a driver that never returns
 FAREWELL = 0.5  # seconds in which a worker that has given up is to end
 BESIDE = 0.4  # seconds after which another worker is tried beside one that was killed and has not ended
-LENT = "its source is lent for an outline"
+RECESS = "its source is lent for an outline"
 HANGS = "the worker hangs in the kernel and cannot be ended; only a reboot frees the device"
 #: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
 #: it a module.
@@ -77,10 +78,8 @@ class Keeper(Standing):
         self.state, self.why, self.restarts = "starting", "", 0
         self.ready: wall.Ready | None = None
         self.tick: wall.Tick | None = None
-        self.wall_bytes = 0
         self._process: Process | None = None
-        self._heeded: Process | None = None
-        self._warden = Warden(reactor, self._broke_out)
+        self._hearing: Hearing | None = None
         self._lacked: tuple[str, ...] = ()
         self._lender = Lender(reactor, device(pipeline.source), self._lend, partial(setattr, self, "why"))
         self._lost_at = 0.0
@@ -94,11 +93,11 @@ class Keeper(Standing):
         self._examined = False
         #: The models' files as they were when it was exec'd.
         self.stamps: Stamps = ()
-        self._timers: list[Timer] = []
+        self._appointments = Appointments(reactor)
         self._judgement = self._next_start = Timer(math.inf, self._judge)
         self._killed: float | None = None
         self._stopping = False
-        self._lent: float | None = None  # seconds
+        self._recess: float | None = None  # seconds
         self._stop_by = math.inf
         self._gone: Action | None = None
         self.predecessor: Standing | None = None
@@ -107,11 +106,11 @@ class Keeper(Standing):
 
     def start(self) -> None:
         """Exec a worker."""
-        self._cancel_timers()
+        self._appointments.cancel()
         now = time.monotonic()
         self.progress = self._began = now
         self._trouble, self.ready, self.state, self._killed = None, None, "starting", None
-        self._broke_rule, self._lent = False, None
+        self._broke_rule, self._recess = False, None
         self.stamps = stamps(self.pipeline, *self.models)
         at = self.directions.begin(now)
         threads = tuple(one.threads for one in self.models)
@@ -131,15 +130,15 @@ class Keeper(Standing):
         )
         try:
             lent = self._feed.open() if self._feed is not None else -1
-            process = self._process = self._heeded = Process(task, COMMAND, lent)
+            process = self._process = Process(task, COMMAND, lent)
         except WallError as error:
             self._refuse(f"{error.message}: does its model have many labels? labels_file is for those")
             return
         except OSError as error:
             self._replace(f"no process can be started: {error.strerror}")
             return
-        self._warden = Warden(self._reactor, self._broke_out, self._readable)
-        self._reactor.on_readable(process.channel, self._readable)
+        hears = (self._heard, self._has_broken_rule, self._has_broken_out, self._lender.stop)
+        self._hearing = Hearing(self._reactor, process, self._inspector, *hears)
         self._reactor.on_readable(process, self._ended)
         self._pass_on()
         self._watch()
@@ -173,34 +172,34 @@ class Keeper(Standing):
         if self._stopping:
             return
         self._stopping = True
-        self._cancel_timers()
+        self._appointments.cancel()
         if self.state in ("running", "lost"):
             self._pass_on(stop=True)
-            self._stop_by = self._after(STOP_PATIENCE, self.kill).at
+            self._stop_by = self._appointments.after(STOP_PATIENCE, self.kill).at
         else:
             self.kill()
         if self._process is None and self._feed is not None:
             self._feed.close()
 
-    def lend(self, seconds: float) -> None:
+    def recess(self, seconds: float) -> None:
         """Let go of the source: the worker tells its last second and ends, and another one starts so many
-        seconds later, or when it is lent for 0.
+        seconds later, or at once when it is told 0.
         """
         if self._stopping or self.state in ("refused", "ended"):
             return
-        self._lent, self.why = seconds, LENT
+        self._recess, self.why = seconds, RECESS
         if self._process is None:
             self._rest(seconds)
         elif self.state == "running":
             self._pass_on(stop=True)
-            self._after(STOP_PATIENCE, self.kill)
+            self._appointments.after(STOP_PATIENCE, self.kill)
         else:
             self.kill()
 
     def _rest(self, seconds: float) -> None:
-        self._cancel_timers()
+        self._appointments.cancel()
         self.state = "backoff"
-        self._next_start = self._after(seconds, self.start)
+        self._next_start = self._appointments.after(seconds, self.start)
 
     def retire(self, gone: Action) -> None:
         """Stop for good, and call ``gone`` once there is no worker: its last tick has been told by then."""
@@ -219,14 +218,14 @@ class Keeper(Standing):
 
     def kill(self) -> None:
         """End the process now."""
-        self._cancel_timers()
+        self._appointments.cancel()
         if self._process is not None:
             self._process.kill()
             self._killed = time.monotonic()
             if self._stopping or self._hanging is not None:
-                self._after(STUCK, self._tell_stuck)
+                self._appointments.after(STUCK, self._tell_stuck)
             else:
-                self._after(BESIDE, self._leave_behind)
+                self._appointments.after(BESIDE, self._leave_behind)
 
     def _tell_stuck(self) -> None:
         """SIGKILL waits for a system call that never returns: a driver's fault, which no daemon can mend."""
@@ -240,7 +239,8 @@ class Keeper(Standing):
         if (process := self._process) is None:
             return
         self._process = self._killed = None
-        self._forget(process)
+        if self._hearing is not None:
+            self._hearing.close()
         self._reactor.forget(process)
         self._hanging = Hanging(self._reactor, process, STUCK - BESIDE, self._hangs, self._is_gone)
         self._conclude(-signal.SIGKILL)
@@ -250,16 +250,6 @@ class Keeper(Standing):
 
     def _is_gone(self) -> None:
         self._hanging = None
-
-    def _after(self, seconds: float, action: Action) -> Timer:
-        timer = self._reactor.after(seconds, action)
-        self._timers = [one for one in self._timers if not one.cancelled] + [timer]
-        return timer
-
-    def _cancel_timers(self) -> None:
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
 
     def _allowed(self) -> float:
         """Seconds that may pass without progress now."""
@@ -273,14 +263,13 @@ class Keeper(Standing):
         """Judge the worker when its deadline would be over: one timer, moved on only when it is due."""
         self._judgement.cancel()
         left = self.progress + self._allowed() - time.monotonic()
-        self._judgement = self._after(max(0.05, left), self._judge)
+        self._judgement = self._appointments.after(max(0.05, left), self._judge)
 
     def _judge(self) -> None:
         now = time.monotonic()
         if now - self._judgement.at > OVERSLEPT:
-            self.progress = (
-                now  # we were stopped ourselves (a freezer, a debugger), and the worker perhaps too
-            )
+            # We were stopped ourselves (a freezer, a debugger), and the worker perhaps too.
+            self.progress = now
         waited = now - self.progress
         if waited >= self._allowed():
             self._break(f"no progress for {waited:.0f} s")
@@ -292,48 +281,18 @@ class Keeper(Standing):
         self.why, self._broke_rule = why, broke_rule
         self.kill()
 
-    def _readable(self) -> None:
-        """Everything that is there, but never so much of one worker that the others wait."""
-        process = self._process
-        for _ in range(wall.BURST):
-            if process is None or process is not self._heeded or not self._take(process):
-                return
+    def _has_broken_rule(self, rule: str) -> None:
+        """It is heard no longer, and what it said before counts."""
+        self._break(f"it broke a rule of the wall: {rule}", broke_rule=True)
+        self._listener.changed(self, "wall-broken", rule, reason=rule)
 
-    def _take(self, process: Process) -> bool:
-        try:
-            message = process.channel.receive(lending=self.ready is None)
-            if message is None:
-                self._forget(process)
-                return False
-            self.wall_bytes = process.channel.received
-            if isinstance(message, wall.Watched):
-                self._warden.take(process.channel)
-                return True
-            self._heard(process, process.weighed(self._inspector.inspect(message, time.monotonic())))
-        except BlockingIOError:
-            return False
-        except WallError as error:
-            self._forget(process)
-            self._break(f"it broke a rule of the wall: {error.message}", broke_rule=True)
-            self._listener.changed(self, "wall-broken", error.message, reason=error.message)
-            return False
-        return True
-
-    def _broke_out(self, attempt: Attempt) -> None:
+    def _has_broken_out(self, attempt: Attempt) -> None:
         """It tried what its sandbox forbids: the call waits, and never returns."""
         why = f"its worker tried `{attempt.name}`, which it may not"
         self._break(why, broke_rule=True)
         self._listener.changed(self, "worker-broke-out", why, call=attempt.name)
 
-    def _forget(self, process: Process) -> None:
-        """Listen no longer: its end was read, or it is not to be believed any more."""
-        if process is self._heeded:
-            self._heeded = None
-            self._reactor.forget(process.channel)
-            self._warden.close()
-            self._lender.stop()
-
-    def _heard(self, process: Process, message: wall.Up) -> None:
+    def _heard(self, message: wall.Up) -> None:
         self.progress = time.monotonic()
         match message:
             case wall.Tick():
@@ -344,7 +303,6 @@ class Keeper(Standing):
             case wall.Lost():
                 self._has_lost()
             case wall.Ready():
-                self._warden.admit(message, process)
                 self._came_up(message)
             case wall.Switched():
                 self._switched(message)
@@ -352,7 +310,8 @@ class Keeper(Standing):
                 self._lacks(message.rung, sentence(message), message.final)
             case wall.Trouble():
                 self._trouble = message
-                self._after(FAREWELL, self.kill)  # unless a thread of it hangs, it has gone by then
+                # Unless a thread of it hangs, it has gone by then.
+                self._appointments.after(FAREWELL, self.kill)
             case wall.Ended():
                 self.state = "ended"
 
@@ -410,7 +369,7 @@ class Keeper(Standing):
         self._listener.changed(self, "started", f"{ready.runtime} on {ready.delegate}", **how)
         self._say_lacking(ready.lacking)
         if ready.cpu_because and accelerator.wanted(self._at_stake):
-            self._after(self._accelerator.next_try(), self._retry_tpu)
+            self._appointments.after(self._accelerator.next_try(), self._retry_tpu)
 
     def _say_lacking(self, lacking: tuple[str, ...]) -> None:
         """What its sandbox could not have of this kernel: once."""
@@ -427,62 +386,54 @@ class Keeper(Standing):
         process = self._process
         if process is None:
             return
-        while process is self._heeded and self._take(process):
-            continue  # what it said last counts, and is no more than a socket holds
-        self._forget(process)
+        if self._hearing is not None:
+            self._hearing.finish()
         self._reactor.forget(process)
         status = process.reap()
         self._process = self._killed = None
         self.stuck = False
-        self._cancel_timers()
+        self._appointments.cancel()
         self._conclude(status)
 
     def _conclude(self, status: int) -> None:
         """What to do now that the worker has ended."""
-        trouble = self._trouble
-        of_rung = self._rung_is_to_blame(trouble, status)
+        end = Demise(status, self._trouble, self.why)
+        of_rung = self._rung_is_to_blame(end)
         if self._stopping:
             self._leave()
-        elif self._lent is not None:
-            self._rest(self._lent)
+        elif self._recess is not None:
+            self._rest(self._recess)
         elif self.state == "ended":
             self._listener.changed(self, "ended", "the recording is over")
-        elif trouble is not None and trouble.final and not of_rung:
-            self._refuse(sentence(trouble))
-        elif self.why == accelerator.AGAIN or self._goes_on_afresh(trouble):
+        elif end.final and not of_rung:
+            self._refuse(str(end))
+        elif self.why == accelerator.AGAIN or self._goes_on_afresh(end):
             self.start()
         else:
             if self._died_of_tpu(status):
                 self._accelerator.blame(status)
                 of_rung = True  # what is mended by doing without counts for nothing
-            points = 0 if of_rung else quarantine.points(trouble, status, self._broke_rule)
-            self._replace(sentence(trouble) if trouble else self.why or death(status), points)
+            points = 0 if of_rung else quarantine.points(end.trouble, status, self._broke_rule)
+            self._replace(str(end), points)
 
-    def _goes_on_afresh(self, trouble: wall.Trouble | None) -> bool:
+    def _goes_on_afresh(self, end: Demise) -> bool:
         """Whether it was asked for a rung that only a new worker can open."""
-        asked = self.ready is not None and self.directions.under_way
-        return asked and trouble is not None and trouble.afresh
+        return self.ready is not None and self.directions.under_way and end.afresh
 
-    def _rung_is_to_blame(self, trouble: wall.Trouble | None, status: int) -> bool:
+    def _rung_is_to_blame(self, end: Demise) -> bool:
         """A worker that died on its way to another rung is replaced on the one before, and one that cannot
         begin on a cheaper rung begins on the dearest: then that rung is lacking.
-
-        What a worker says itself on its way is of its source, or that memory holds no two models: the next
-        one opens the rung alone.
         """
         if self._stopping or self.state == "ended" or self.why == accelerator.AGAIN:
             return False
-        directions, why = self.directions, sentence(trouble) if trouble else self.why or death(status)
-        if self.ready is None and directions.at[0] and (trouble is None or trouble.final):
-            rung = directions.at[0]
-            directions.fall_back()
-            self._lacks(rung, why, final=trouble is not None)
-            return True
-        on_its_way = directions.under_way and self.ready is not None and trouble is None
-        if on_its_way and not self._died_of_tpu(status):
-            self._lacks(directions.told[0], why, final=False)
-            return True
-        return False
+        ready = self.ready is not None
+        rung = self.directions.to_blame(ready, end.trouble)
+        if rung is None or (ready and self._died_of_tpu(end.status)):
+            return False
+        if not ready:
+            self.directions.fall_back()
+        self._lacks(rung, str(end), final=end.trouble is not None)
+        return True
 
     def _refuse(self, why: str) -> None:
         self.state, self.why = "refused", why
@@ -502,14 +453,14 @@ class Keeper(Standing):
         wait = min(BACKOFF_MOST, BACKOFF_FIRST * 2**self._failures)
         self._failures += 1
         self.state, self.why = "backoff", why
-        self._next_start = self._after(wait, self.start)
+        self._next_start = self._appointments.after(wait, self.start)
         how = {"reason": why, "wait_s": wait, "restarts": self.restarts}
         self._listener.changed(self, "replaced", f"{why}; a new worker in {wait:g} s", **how)
 
     def _set_aside(self, why: str, how: quarantine.Sentence) -> None:
         self._failures = 0
         self.state, self.why = "quarantined", quarantine.said(how, why)
-        self._next_start = self._after(how.seconds, self.start)
+        self._next_start = self._appointments.after(how.seconds, self.start)
         told = {"reason": why, "wait_s": how.seconds, "failures": how.failures}
         self._listener.changed(self, "quarantined", self.why, **told)
 

@@ -82,9 +82,7 @@ class Warden:
         """
         self._reactor, self._broke_out, self._hear_first = reactor, broke_out, hear_first
         self._listener = -1
-        self._watches = (
-            False  # also when those who were watched have ended since: a still picture's are quick
-        )
+        self._watches = False  # true also once those watched have ended: a still picture's are quick
         self._proven = self._over = False
         self.seen: list[str] = []
 

@@ -310,7 +310,8 @@ def test_it_is_lent_once_it_is_there(stage: Stage, device: Path, monkeypatch: py
     one.seek()
     device.touch()  # there, and no device
     looks: list[float] = []
-    monkeypatch.setattr(one, "_after", lambda *given: looks.append(given[0]) or Lender._after(one, *given))
+    after = one._appointments.after
+    monkeypatch.setattr(one._appointments, "after", lambda *given: looks.append(given[0]) or after(*given))
     stage.until(lambda: len(looks) > 3)
     assert one._porter is None and not got.descriptors
     device.unlink()

@@ -206,32 +206,32 @@ def test_a_worker_that_has_ended_and_is_not_buried_shows(cast: Cast, monkeypatch
     keeper._ended()
 
 
-def test_a_source_is_lent_and_taken_back(cast: Cast) -> None:
+def test_a_recess_is_granted_and_ended(cast: Cast) -> None:
     """The worker tells its last second before it ends; nobody works meanwhile, and another one goes on."""
     cast.roster.assign({"a": task(), "b": task()}, ())
     cast.until(lambda: cast["a"].state == cast["b"].state == "running" and cast.heard.count("a") > 0)
     one, pid, ticks = cast["a"], cast["a"].pid, cast.heard.count("a")
-    one.lend(60.0)
+    one.recess(60.0)
     cast.until(lambda: not one.pid)
-    assert (one.state, one.why, one.lent, one.blind) == ("backoff", supervise.LENT, True, True)
+    assert (one.state, one.why, one.in_recess, one.blind) == ("backoff", supervise.RECESS, True, True)
     assert cast.heard.count("a") > ticks and one.restarts == 0
     assert time.monotonic() < one.due < time.monotonic() + 60.0
-    one.lend(0.0)
+    one.recess(0.0)
     cast.until(lambda: one.state == "running")
-    assert one.pid not in (0, pid) and not one.lent and one.restarts == 0
+    assert one.pid not in (0, pid) and not one.in_recess and one.restarts == 0
     assert [event for name, event, _ in cast.heard.events if name == "a"] == ["started", "started"]
 
 
-def test_who_does_not_give_it_back_has_lent_it_for_a_while(cast: Cast) -> None:
+def test_who_does_not_end_a_recess_has_it_for_a_while(cast: Cast) -> None:
     cast.roster.assign({"a": task()}, ())
     cast.until(lambda: cast["a"].state == "running")
     pid = cast["a"].pid
-    cast["a"].lend(0.2)
+    cast["a"].recess(0.2)
     cast.until(lambda: cast["a"].state == "running" and cast["a"].pid not in (0, pid))
 
 
-def test_what_is_refused_is_not_started_by_a_loan(cast: Cast) -> None:
+def test_what_is_refused_is_not_started_by_a_recess(cast: Cast) -> None:
     cast.roster.assign({"a": task(kind="occupancy")}, ())
     cast.until(lambda: cast["a"].state == "refused")
-    cast["a"].lend(0.0)
+    cast["a"].recess(0.0)
     assert (cast["a"].state, cast["a"].pid) == ("refused", 0)

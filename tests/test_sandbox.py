@@ -52,7 +52,7 @@ def test_every_thread_is_locked_and_the_daemon_was_asked(at_work: Keeper) -> Non
     for thread in threads:
         found = status(at_work.pid, thread)
         assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
-    assert set(WITNESSED) <= set(at_work._warden.seen)
+    assert set(WITNESSED) <= set(at_work._hearing.warden.seen)
     assert at_work.ready is not None and not {"seccomp", "notification"} & set(at_work.ready.lacking)
 
 

@@ -392,32 +392,32 @@ def refused(runtime_dir: str) -> Any:
 class Held:
     """A keeper of a camera that is at work."""
 
-    name, lent = "hall", False
+    name, in_recess = "hall", False
 
     def __init__(self, source: Any) -> None:
         from edged.config.shape import Pipeline
 
         self.pipeline = Pipeline(source=source)
-        self.loans: list[float] = []
+        self.seconds: list[float] = []
 
-    def lend(self, seconds: float) -> None:
-        self.loans.append(seconds)
-        self.lent = bool(seconds)
+    def recess(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        self.in_recess = bool(seconds)
 
 
 def test_only_a_camera_has_to_be_let_go_of() -> None:
-    from edged import lending
+    from edged import recess
     from edged.config.shape import Camera, Synthetic, V4l2
 
     for source, waits in ((V4l2(), True), (Camera(), True), (Synthetic(), False)):
         held, noted = Held(source), list[tuple[str, str, str]]()
 
-        def lend(held: Any = held, noted: Any = noted, **asked: Any) -> Any:
-            return lending.lend([held], {"pipeline": "hall", **asked}, lambda *said: noted.append(said))
+        def granted(held: Any = held, noted: Any = noted, **asked: Any) -> Any:
+            return recess.grant([held], {"pipeline": "hall", **asked}, lambda *said: noted.append(said))
 
-        assert lend(seconds=0) == {"wait": waits} and not held.loans and not noted
-        assert lend(seconds=20) == {"wait": waits} == lend(seconds=0)
-        assert held.loans == ([20.0, 0.0] if waits else [])
+        assert granted(seconds=0) == {"wait": waits} and not held.seconds and not noted
+        assert granted(seconds=20) == {"wait": waits} == granted(seconds=0)
+        assert held.seconds == ([20.0, 0.0] if waits else [])
         assert [(one[0], one[2]) for one in noted] == [("outlined", "hall")]
 
 
@@ -426,11 +426,11 @@ def test_only_a_camera_has_to_be_let_go_of() -> None:
     [{}, {"pipeline": 5}, {"pipeline": "a b"}, {"pipeline": "a", "seconds": 1e9}, {"pipeline": "a", "x": 1}],
 )
 def test_a_wish_that_is_none_is_refused(asked: dict[str, Any]) -> None:
-    from edged import lending
+    from edged import recess
     from edged.errors import ControlError
 
     with pytest.raises(ControlError):
-        lending.lend([], asked, lambda *_: None)
+        recess.grant([], asked, lambda *_: None)
 
 
 def test_in_a_terminal_it_asks_until_its_owner_is_done(home: Path) -> None:

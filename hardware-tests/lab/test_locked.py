@@ -65,7 +65,7 @@ def test_locked_from_the_first_frame_to_the_last(stage: Stage) -> None:
     models = (Model(file="builtin:activity"), Model(file="builtin:activity"))
     keeper = stage.keep(source=SOURCES[LAB], rate=2.0, ladder=models, measure=Measure(kind="activity"))
     stage.until(lambda: keeper.state == "running", PATIENCE)
-    assert keeper.ready is not None and set(wall.WITNESSED) <= set(keeper._warden.seen)
+    assert keeper.ready is not None and set(wall.WITNESSED) <= set(keeper._hearing.warden.seen)
     assert warden.available() and not {"seccomp", "notification"} & set(keeper.ready.lacking)
     looks(stage)
     keeper.direct(wall.Directive(1.0))

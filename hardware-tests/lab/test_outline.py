@@ -66,7 +66,7 @@ def test_a_camera_is_lent_sketched_and_taken_back(stage: Stage) -> None:
     busy = outline()
     assert (busy["exit_code"], busy["bits"]) == (4, ""), busy
     pid = keeper.pid
-    keeper.lend(PATIENCE)
+    keeper.recess(PATIENCE)
     stage.until(lambda: not keeper.pid, PATIENCE)
     found = outline()
     assert found["refused"] == ""
@@ -77,7 +77,7 @@ def test_a_camera_is_lent_sketched_and_taken_back(stage: Stage) -> None:
         edge = columns * stripe / 8
         near = sum(per_column[one] for one in range(round(edge) - 2, round(edge) + 2))
         assert near > rows / 3, (stripe, columns, rows, sorted(per_column.items()))
-    keeper.lend(0.0)
+    keeper.recess(0.0)
     stage.until(lambda: keeper.state == "running", PATIENCE)
     assert keeper.pid not in (0, pid)
     assert (keeper.restarts, stage.events("worker-broke-out"), stage.events("replaced")) == (0, [], [])

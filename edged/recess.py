@@ -1,8 +1,8 @@
-"""A pipeline's source is lent to its owner, who draws zones over the outline of what it sees.
+"""A pipeline's recess: its source is its owner's, who draws zones over the outline of what it sees.
 
 A camera can be opened once, and a worker that is locked tells nobody what it sees, for good reasons. So the
 worker ends, the command's own process looks for some seconds, and another worker goes on; that time is blind.
-Whoever does not give the source back has lent it for ``LONGEST`` at most. Nothing of the outline comes here.
+Whoever does not give the source back has it for ``LONGEST`` at most. Nothing of the outline comes here.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Wish(msgspec.Struct, frozen=True):
     seconds: Annotated[float, Meta(ge=0, le=LONGEST, description=f"0 to {LONGEST:.0f} seconds")] = LONGEST
 
 
-def lend(
+def grant(
     keepers: Iterable[Keeper], request: dict[str, Any], note: Callable[[str, str, str], None]
 ) -> dict[str, Any]:
-    """Lend a pipeline's source, or take it back; ``note`` is told of the first. The answer says whether
+    """Grant a recess, or end it; ``note`` is told of the first. The answer says whether
     somebody has to ``wait`` for the worker to end: not where nobody holds that source, or everybody may read
     it. Raises ``ControlError``.
     """
@@ -43,6 +43,6 @@ def lend(
     keeper = next((one for one in keepers if one.name == wish.pipeline), None)
     if keeper is None or not isinstance(keeper.pipeline.source, Camera | V4l2):
         return {"wait": False}
-    if wish.seconds or keeper.lent:
-        keeper.lend(wish.seconds)
+    if wish.seconds or keeper.in_recess:
+        keeper.recess(wish.seconds)
     return {"wait": True}
