@@ -7,7 +7,6 @@ one line or several.
 from __future__ import annotations
 
 import os
-import select
 import stat
 import time
 from typing import Final
@@ -18,6 +17,7 @@ from edged.wall import FEED
 from edged.worker.source import Frame, WantWindow
 from edged.worker.source.lines import Lines
 from edged.worker.source.samples import Gathering, agreed
+from edged.worker.source.streamed import StreamedSource
 
 LARGEST: Final = 4096  # bytes of a datagram
 MOST_LINES: Final = 64  # of a datagram
@@ -27,10 +27,8 @@ STALE: Final = 2.5  # seconds
 MOST_STALE: Final = 10_000  # datagrams that are thrown away at once: somebody may write faster than we do
 
 
-class FeedSource:
+class FeedSource(StreamedSource):
     """One sample a line. Bad lines are counted as dropped, and never told."""
-
-    recorded = False
 
     def __init__(self, config: shape.Feed, want: WantWindow, descriptor: int = FEED) -> None:
         try:
@@ -40,54 +38,30 @@ class FeedSource:
         if not there:
             raise UnavailableError("nothing is fed here", "a feed is read while the daemon runs")
         os.set_blocking(descriptor, False)
-        self._descriptor = descriptor
         own = agreed(want, config.sample_rate, "the feed")
-        self._gathering = Gathering(want, list(config.channels))
+        super().__init__(Gathering(want, list(config.channels)), own, descriptor)
         self._lines = Lines(config.channels, config.timeout)
-        self.fps = self._gathering.fps(own)
         self._lost, self._looked = 0, -STALE
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLIN)
-
-    @property
-    def rate(self) -> float:
-        """See ``Source``."""
-        return self._gathering.rate
-
-    @rate.setter
-    def rate(self, rate: float) -> None:
-        self._gathering.rate = rate
+        self._taken = 0  # datagrams of the read at hand
 
     @property
     def dropped(self) -> int:
         """See ``Source``."""
-        return self._lines.bad + self._lost + self._gathering.dropped
+        return self._lines.bad + self._lost + super().dropped
 
     def read(self, timeout: float) -> Frame | None:
         """See ``Source``. A feed that is silent is no device that is lost: it is waited for."""
-        now = time.monotonic()
-        deadline = now + timeout
-        if now - self._looked >= STALE:
+        if time.monotonic() - self._looked >= STALE:
             self._throw_away()
-        taken = 0
-        while (wait := self._gathering.wait(now)) != 0.0 and now < deadline:
-            if taken >= BURST:  # who writes without end is made to wait, instead of keeping a core busy
-                time.sleep(BREATHER)
-            until = deadline if wait is None else min(deadline, now + wait)
-            if self._poll.poll(max(0.0, until - now) * 1e3):
-                self._take()
-                taken += 1
-            now = time.monotonic()
-        self._looked = now
-        return self._gathering.taken(now) if self._gathering.wait(now) == 0.0 else None
-
-    def close(self) -> None:
-        """Give the socket back. May be called twice."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._taken = 0
+        frame = super().read(timeout)
+        self._looked = time.monotonic()
+        return frame
 
     def _take(self) -> None:
+        if self._taken >= BURST:  # who writes without end is made to wait, instead of keeping a core busy
+            time.sleep(BREATHER)
+        self._taken += 1
         said = self._datagram()
         if said is None:
             return

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import select
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,9 +23,10 @@ from numpy.typing import NDArray
 from edged import units
 from edged.config import shape
 from edged.errors import RefusedError, UnavailableError
-from edged.worker.source import Frame, Source, WantWindow, device
+from edged.worker.source import Source, WantWindow, device
 from edged.worker.source.polled import PolledSource, opened, trouble
 from edged.worker.source.samples import Gathering, agreed
+from edged.worker.source.streamed import StreamedSource
 
 CHANNEL: Final = re.compile(r"in_(.+)_(raw|input)\Z")
 ENABLED: Final = re.compile(r"in_(.+)_en\Z")
@@ -189,10 +189,8 @@ def numbers(records: NDArray[np.uint8], element: Element) -> NDArray[np.int64]:
     return (lifted >> unused).astype(np.int64)
 
 
-class BufferedSource:
+class BufferedSource(StreamedSource):
     """Samples as the kernel's buffer hands them over."""
-
-    recorded = False
 
     def __init__(self, config: shape.Iio, want: WantWindow, folder: Path, node: Path) -> None:
         self._config = config
@@ -207,57 +205,19 @@ class BufferedSource:
         own = _frequency(folder)
         per_second = agreed(want, config.sample_rate or own, config.device)
         self._period = 1.0 / per_second if per_second else 0.0
-        self._gathering = Gathering(want, names)
-        self.fps = self._gathering.fps(per_second)
         self._rest, self._last, self._lost = b"", 0, 0
-        try:
-            self._descriptor = os.open(node, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            if error.errno == errno.EBUSY:
-                raise UnavailableError(
-                    f"another program reads {node}", "stop it: a buffer has one reader"
-                ) from None
-            raise trouble(config.device, node, error) from None
-        self._heard = self._looked = time.monotonic()
-        self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLIN)
-
-    @property
-    def rate(self) -> float:
-        """See ``Source``."""
-        return self._gathering.rate
-
-    @rate.setter
-    def rate(self, rate: float) -> None:
-        self._gathering.rate = rate
+        gathering = Gathering(want, names)
+        super().__init__(gathering, per_second, _opened(node, config.device), config.timeout)
 
     @property
     def dropped(self) -> int:
         """See ``Source``; samples that the kernel's buffer had no room for too, where it stamps them."""
-        return self._lost + self._gathering.dropped
+        return self._lost + super().dropped
 
-    def read(self, timeout: float) -> Frame | None:
-        """See ``Source``."""
-        deadline = time.monotonic() + timeout
-        while (wait := self._gathering.wait(now := time.monotonic())) != 0.0 and now < deadline:
-            until = deadline if wait is None else min(deadline, now + wait)
-            if self._poll.poll(max(0.0, until - now) * 1e3):
-                self._take()
-        now = time.monotonic()
-        if self._gathering.wait(now) == 0.0:
-            return self._gathering.taken(now)
-        if now - self._heard >= self._config.timeout:
-            raise UnavailableError(
-                f"{self._config.device} gave no sample for {now - self._heard:.0f} s",
-                "is its buffer still switched on?",
-            )
-        return None
-
-    def close(self) -> None:
-        """Give the device back. May be called twice."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+    def _silence(self, seconds: float) -> UnavailableError:
+        return UnavailableError(
+            f"{self._config.device} gave no sample for {seconds:.0f} s", "is its buffer still switched on?"
+        )
 
     def _take(self) -> None:
         try:
@@ -290,6 +250,18 @@ class BufferedSource:
         late = apart[apart > GAP * self._period]
         self._lost += int(np.rint(late / self._period - 1.0).sum())
         self._last = int(stamps[-1])
+
+
+def _opened(node: Path, what: str) -> int:
+    """The buffer's character device. Raises ``UnavailableError``."""
+    try:
+        return os.open(node, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise UnavailableError(
+                f"another program reads {node}", "stop it: a buffer has one reader"
+            ) from None
+        raise trouble(what, node, error) from None
 
 
 def _frequency(folder: Path) -> float:

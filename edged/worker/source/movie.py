@@ -30,9 +30,8 @@ from edged.worker.source.rate import Due
 UNKNOWN_FPS: Final = 25.0  # FFmpeg's own assumption for streams that carry no times
 MOST_FPS: Final = 1000.0  # a header that says more is damaged; the wall lets no more pass
 GIVE_UP: Final = 100  # packets in a row that hold nothing decodable: the rest is no video any more
-REORDERED: Final = (
-    32  # packets to look back for a frame's predecessor; H.264 and HEVC reorder over 16 at most
-)
+#: Packets to look back for a frame's predecessor: H.264 and HEVC reorder over 16 at most.
+REORDERED: Final = 32
 
 #: What can be named, of pictures and of sound.
 NAMES: Final = (
@@ -103,6 +102,7 @@ class Movie:
             )
         stream = container.streams.video[0]
         if stream.codec_context is None:  # this build of FFmpeg has no decoder for it
+            container.close()
             raise RefusedError(
                 f"{self._path} is in a video format that cannot be decoded here",
                 "convert it, for example to H.264",

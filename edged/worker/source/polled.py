@@ -19,7 +19,7 @@ import numpy as np
 
 from edged.errors import RefusedError, UnavailableError
 from edged.worker.source import Frame, WantWindow
-from edged.worker.source.samples import Gathering, agreed
+from edged.worker.source.samples import GatheredSource, Gathering, agreed
 
 LONGEST: Final = 4096  # bytes: sysfs gives a page at most
 #: Samples a second where neither model nor config nor device name a rate.
@@ -106,13 +106,11 @@ def trouble(name: str, file: Path, error: OSError) -> UnavailableError | Refused
     return UnavailableError(f"{name}: {file} cannot be read: {error.strerror}", "is the sensor plugged in?")
 
 
-class PolledSource:
+class PolledSource(GatheredSource):
     """Samples of several probes, ``sample_rate`` a second; a sample that lacks one of them counts as dropped.
 
     ``what`` names the sensor in errors. ``timeout``: so many seconds without a whole sample and it is lost.
     """
-
-    recorded = False
 
     def __init__(
         self, probes: Sequence[Probe], want: WantWindow, sample_rate: float, timeout: float, what: str
@@ -120,30 +118,20 @@ class PolledSource:
         self._probes, self._what, self._timeout = list(probes), what, timeout
         try:
             per_second = agreed(want, sample_rate, what) or USUAL
-            self._gathering = Gathering(want, [one.name for one in probes])
+            super().__init__(Gathering(want, [one.name for one in probes]), per_second)
         except BaseException:
             self.close()
             raise
         self._period = 1.0 / per_second
-        self.fps = self._gathering.fps(per_second)
         self._sample: list[float] = []
-        self._missed, self._failing = 0, ""
+        self._missed = 0
         self._next = self._whole = time.monotonic()
         self._asked = self._next
 
     @property
-    def rate(self) -> float:
-        """See ``Source``."""
-        return self._gathering.rate
-
-    @rate.setter
-    def rate(self, rate: float) -> None:
-        self._gathering.rate = rate
-
-    @property
     def dropped(self) -> int:
         """See ``Source``; samples that were due and not read count too."""
-        return self._missed + self._gathering.dropped
+        return self._missed + super().dropped
 
     def read(self, timeout: float) -> Frame | None:
         """See ``Source``."""

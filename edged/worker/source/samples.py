@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edged.errors import RefusedError
 from edged.worker.source import Frame, WantWindow
+from edged.worker.source.hops import hop
 
 #: Two rates that differ by less are the same: devices round.
 ALIKE = 0.05
@@ -31,7 +32,7 @@ class Gathering:
             )
         self.rate = want.rate
         self.dropped = 0
-        self._length, self._hop = want.length, max(1, want.length // 2)
+        self._length, self._hop = want.length, hop(want.length)
         self._ring = np.zeros((want.length, len(channels)), np.float32)
         self._sum = np.zeros(len(channels))
         self._fresh = self._held = 0  # samples since the last frame, and in the ring
@@ -90,6 +91,30 @@ class Gathering:
     def fps(self, sample_rate: float) -> float:
         """Frames a second at most, of so many samples a second; 0: unknown."""
         return sample_rate / self._hop if self._length else sample_rate
+
+
+class GatheredSource:
+    """A live source whose frames a ``Gathering`` makes, of ``sample_rate`` samples a second (0: unknown)."""
+
+    recorded = False
+
+    def __init__(self, gathering: Gathering, sample_rate: float) -> None:
+        self._gathering = gathering
+        self.fps = gathering.fps(sample_rate)
+
+    @property
+    def rate(self) -> float:
+        """See ``Source``."""
+        return self._gathering.rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self._gathering.rate = rate
+
+    @property
+    def dropped(self) -> int:
+        """See ``Source``."""
+        return self._gathering.dropped
 
 
 def agreed(want: WantWindow, own: float, what: str) -> float:

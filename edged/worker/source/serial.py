@@ -8,16 +8,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import select
 import termios
 import time
 from typing import Final, NoReturn
 
 from edged.config import shape
 from edged.errors import RefusedError, UnavailableError
-from edged.worker.source import Frame, WantWindow
+from edged.worker.source import WantWindow
 from edged.worker.source.lines import LONGEST, Lines
 from edged.worker.source.samples import Gathering, agreed
+from edged.worker.source.streamed import StreamedSource
 
 CHUNK: Final = 4096
 #: Of the list of tcgetattr(3): input, output, control, local, speeds, characters.
@@ -34,73 +34,42 @@ TROUBLES: Final = {
 }
 
 
-class SerialSource:
+class SerialSource(StreamedSource):
     """One sample a line. Bad lines are counted as dropped, and never told."""
-
-    recorded = False
 
     def __init__(self, config: shape.Serial, want: WantWindow) -> None:
         self._config = config
         own = agreed(want, config.sample_rate, config.device)
-        self._gathering = Gathering(want, list(config.channels))
+        gathering = Gathering(want, list(config.channels))
         self._lines = Lines(config.channels, config.timeout)
-        self.fps = self._gathering.fps(own)
         self._rest, self._whole = b"", False  # the first line may be half of one
         self._long = False
-        self._heard = time.monotonic()
-        self._descriptor = -1
-        try:
-            self._descriptor = os.open(
-                config.device, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
-            )
-            _set(self._descriptor, speed(config.baud))
-        except (OSError, termios.error) as error:
-            self.close()
-            self._troubled(error)
-        except RefusedError:
-            self.close()
-            raise
-        self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLIN)
-
-    @property
-    def rate(self) -> float:
-        """See ``Source``."""
-        return self._gathering.rate
-
-    @rate.setter
-    def rate(self, rate: float) -> None:
-        self._gathering.rate = rate
+        super().__init__(gathering, own, self._opened(), config.timeout)
 
     @property
     def dropped(self) -> int:
         """See ``Source``."""
-        return self._lines.bad + self._gathering.dropped
+        return self._lines.bad + super().dropped
 
-    def read(self, timeout: float) -> Frame | None:
-        """See ``Source``."""
-        deadline = time.monotonic() + timeout
-        while (wait := self._gathering.wait(now := time.monotonic())) != 0.0:
-            until = deadline if wait is None else min(deadline, now + wait)
-            if self._poll.poll(max(0.0, until - now) * 1e3):
-                self._take()
-            elif time.monotonic() >= deadline:
-                break
-        now = time.monotonic()
-        if self._gathering.wait(now) == 0.0:
-            return self._gathering.taken(now)
-        if now - self._heard >= self._config.timeout:
-            raise UnavailableError(
-                f"the device at {self._config.device} said nothing for {now - self._heard:.0f} s",
-                "does it run, and at this baud?",
-            )
-        return None
+    def _silence(self, seconds: float) -> UnavailableError:
+        return UnavailableError(
+            f"the device at {self._config.device} said nothing for {seconds:.0f} s",
+            "does it run, and at this baud?",
+        )
 
-    def close(self) -> None:
-        """Give the line back. May be called twice."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+    def _opened(self) -> int:
+        """The line, set. Raises ``UnavailableError``, ``RefusedError``."""
+        path, descriptor = self._config.device, -1
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+            _set(descriptor, speed(self._config.baud))
+        except (OSError, termios.error, RefusedError) as error:
+            if descriptor >= 0:
+                os.close(descriptor)
+            if isinstance(error, RefusedError):
+                raise
+            self._troubled(error)
+        return descriptor
 
     def _take(self) -> None:
         try:
