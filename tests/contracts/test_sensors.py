@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from anysource import PATIENCE, AnySource, LiveSource, following
 from rigs import RIGS, Rig
 
 from edged.errors import RefusedError
-from edged.worker.source import Frame, Source, WantWindow
+from edged.worker.source import Source, WantWindow
 
-PATIENCE = 30.0  # seconds; nothing here depends on how fast the machine is
 NUMBERS = WantWindow(0, 2, 0.0, 10.0)
 Opener = Callable[..., Source]
 
@@ -46,16 +46,6 @@ def start(rig: Rig) -> Iterator[Opener]:
         yield opener
 
 
-def following(source: Source) -> Frame:
-    """The next frame, however long it takes."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        frame = source.read(1.0)
-        if frame is not None:
-            return frame
-    raise AssertionError(f"no frame within {PATIENCE:g} s")
-
-
 def until(source: Source, numbers: tuple[float, float]) -> None:
     """The first frame whose newest sample is this."""
     deadline = time.monotonic() + PATIENCE
@@ -65,6 +55,14 @@ def until(source: Source, numbers: tuple[float, float]) -> None:
         if last == pytest.approx(numbers, abs=0.02):
             return
     raise AssertionError(f"it says {last}, and not {numbers}")
+
+
+class TestAnySource(AnySource):
+    pass
+
+
+class TestLiveSource(LiveSource):
+    pass
 
 
 def test_without_a_model_a_frame_is_one_number_for_each_channel(start, rig):
@@ -111,15 +109,6 @@ def test_it_is_live_and_says_how_fast_it_can_be(start):
     assert source.fps == 50.0
 
 
-def test_a_frame_is_of_now_and_times_increase(start):
-    before = time.monotonic()
-    source = start()
-    times = [following(source).time for _ in range(4)]
-    assert times == sorted(set(times))
-    assert before - 1.0 <= times[0]
-    assert times[-1] <= time.monotonic()
-
-
 def test_the_rate_is_not_exceeded_and_can_be_changed(start):
     source = start(rate=10.0)
     times = [following(source).time for _ in range(4)]
@@ -147,21 +136,3 @@ def test_between_two_frames_all_samples_are_taken(start, rig):
         if 0.5 < means[-1] < 7.5:
             return
     raise AssertionError(f"means of all samples would not be {means}")
-
-
-def test_nothing_comes_before_its_time(start):
-    source = start(rate=0.5)
-    following(source)
-    assert source.read(0.01) is None
-
-
-def test_it_can_be_closed_twice_and_opened_again(start):
-    source = start()
-    following(source)
-    source.close()
-    source.close()
-    following(start())
-
-
-def test_one_never_read_can_be_closed(start):
-    start().close()

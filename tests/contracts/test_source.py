@@ -17,12 +17,12 @@ from typing import NamedTuple
 import media
 import numpy as np
 import pytest
+from anysource import PATIENCE, AnySource, LiveSource, following
 
 from edged.config import shape
 from edged.errors import EndOfSource
-from edged.worker.source import Frame, Source, Want, opened
+from edged.worker.source import Source, Want, opened
 
-PATIENCE = 30.0  # seconds; an emulated machine is slow, and nothing here depends on how fast it is
 LAB = os.environ.get("EDGED_LAB", "")
 FAST = 2.0 if LAB else 10.0  # frames per second that every kind can give, in an emulated machine too
 
@@ -93,14 +93,13 @@ def start(kind: Kind, tmp_path: Path) -> Iterator[Opener]:
         yield opener
 
 
-def following(source: Source) -> Frame:
-    """The next frame, however long it takes."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        frame = source.read(1.0)
-        if frame is not None:
-            return frame
-    raise AssertionError(f"no frame within {PATIENCE:g} s")
+class TestAnySource(AnySource):
+    pass
+
+
+@of_live
+class TestLiveSource(LiveSource):
+    pass
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -127,20 +126,6 @@ def test_it_says_how_fast_it_can_be_and_whether_it_is_a_recording(start, kind):
     source = start()
     assert source.fps >= 0
     assert source.recorded is kind.recorded
-
-
-def test_times_increase(start):
-    source = start(rate=5.0)
-    times = [following(source).time for _ in range(5)]
-    assert times == sorted(set(times))
-
-
-@of_live
-def test_a_live_frame_is_of_now(start):
-    before = time.monotonic()
-    source = start()
-    frame = following(source)
-    assert before - 1.0 <= frame.time <= time.monotonic()
 
 
 @of_recorded
@@ -181,13 +166,6 @@ def test_rate_0_is_every_frame(start):
 
 
 @of_live
-def test_nothing_comes_before_its_time(start):
-    source = start(rate=0.5)
-    following(source)
-    assert source.read(0.01) is None
-
-
-@of_live
 def test_a_live_frame_that_nobody_reads_is_dropped_and_counted(start):
     source = start(rate=5.0)
     following(source)
@@ -206,18 +184,6 @@ def test_a_recording_waits_for_its_reader(start):
     time.sleep(0.5)
     assert following(source).time == pytest.approx(first + 0.2)
     assert source.dropped == 0
-
-
-def test_it_can_be_closed_twice_and_opened_again(start):
-    source = start()
-    following(source)
-    source.close()
-    source.close()
-    following(start())
-
-
-def test_a_source_never_read_can_be_closed(start):
-    start().close()
 
 
 @pytest.mark.parametrize(
