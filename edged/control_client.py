@@ -14,9 +14,8 @@ from typing import Any, Final
 from edged.errors import ControlError
 from edged.exchange import Part, joined
 
-TIMEOUT: Final = (
-    10.0  # seconds without a word; a long report on a small board tells something every one or two
-)
+#: Seconds without a word; a long report on a small board tells something every one or two.
+TIMEOUT: Final = 10.0
 LARGEST_LINE: Final = 16 * 1024 * 1024  # bytes, more than a daemon sends
 
 

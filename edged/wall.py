@@ -31,13 +31,11 @@ FEED: Final = 4  #: the descriptor under which a worker has its feed's socket
 MOST_SERIES: Final = 256
 MOST_THREADS: Final = 16
 BURST: Final = 16  # messages that may come at once; after a stall a worker has a few ticks to hand over
-RECORDED_RATE: Final = (
-    2000.0  # ticks per second from a recording read as fast as it goes: one per recorded second
-)
+#: Ticks per second from a recording read as fast as it goes: one per recorded second.
+RECORDED_RATE: Final = 2000.0
 
 #: Calls that a worker tries once it is locked, and that the daemon must have been asked about before it
-#: believes
-#: that the worker is ready.
+#: believes that the worker is ready.
 WITNESSED: Final = ("openat", "socket", "execve", "kill")
 
 Text = Annotated[str, Meta(max_length=400)]

@@ -49,11 +49,6 @@ class Processor:
             "memory": _available(self._memory),
         }
 
-    @property
-    def full_hertz(self) -> float | None:
-        """The highest clock, where the kernel tells it."""
-        return max((full for _, full, _ in self._frequencies), default=0) * 1000.0 or None
-
     def _busy(self) -> float | None:
         now = _counted(self._stat)
         before, self._counted = self._counted, now

@@ -14,7 +14,7 @@ import msgspec
 
 from edged.board.host import Host
 from edged.config.problem import Problem
-from edged.config.shape import Camera, Config, Model, Pipeline
+from edged.config.shape import Config, Model, Pipeline
 from edged.doctor import service
 from edged.doctor.service import Process, Unit
 from edged.errors import ConfigError, ControlError, EdgedError
@@ -80,11 +80,6 @@ class Case:
                 return config
         return _defaults()
 
-    @property
-    def configured(self) -> bool:
-        """Whether there is a config with pipelines to speak of."""
-        return bool(self.config.pipelines)
-
     def pipelines(self) -> dict[str, Pipeline]:
         """Those that are to run."""
         return {name: one for name, one in self.config.pipelines.items() if one.enabled}
@@ -93,10 +88,6 @@ class Case:
         """Those that a pipeline runs or may step down to, by name."""
         wanted = dict.fromkeys(name for one in self.pipelines().values() for name in ladder(one))
         return {name: self.config.models.get(name, Model(file=f"builtin:{name}")) for name in wanted}
-
-    def wants_libcamera(self) -> bool:
-        """Whether a pipeline looks through a camera of the Pi's connector."""
-        return any(isinstance(one.source, Camera) for one in self.pipelines().values())
 
     def wants_tpu(self) -> bool:
         """Whether a model is to run on an Edge TPU."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from edged.errors import StoreError, WrongKeyError
+from edged.errors import StoreError
 from edged.store.database import Database
 from edged.store.salvage import TABLES, Told
 from edged.store.salvage.pages import Pages
@@ -36,11 +36,6 @@ def examined(path: Path, key: Key, told: Told) -> Examined:
     written with ``key``, ``StoreError`` when it cannot be read.
     """
     with Pages(path, key) as pages:
-        if not pages.salt:
-            raise WrongKeyError(
-                f"the key fits no page of {path}",
-                "another key, or its first 16 bytes are destroyed: without them no page can be verified",
-            )
         pages.verify(lambda done, of: told("verifying", done, of))
         damaged = tuple(sorted(pages.damaged)) or ((1,) if pages.salt_damaged else ())
         size = sum(one.stat().st_size for one in pages.files if one.exists())

@@ -24,9 +24,8 @@ from edged.store.database import Database
 from edged.store.memory import Memory
 from edged.store.schema import SERIES_BITS, SERIES_MASK, Level, key_of
 
-SHORTEST: Final = (
-    0.5  # of a bucket's nominal length: a zone's shortest hour is half of one, its shortest day 23 hours
-)
+#: Of a bucket's nominal length: a zone's shortest hour is half of one, its shortest day 23 hours.
+SHORTEST: Final = 0.5
 AT_ONCE: Final = 64  # slots in memory, all read from one and the same commit
 #: Rows that these are about made of: who asks stops the daemon's loop no longer than reading them takes.
 ROWS_AT_ONCE: Final = 8000

@@ -72,7 +72,7 @@ class Watch:
         self._learnt = 0.0
         self._before = -math.inf
         self._suspect: Sight = ""
-        self._since = self._well_since = -math.inf
+        self._since = -math.inf
         self._verdict: Sight = ""
 
     def __call__(self, picture: NDArray[np.uint8], time: float) -> Sight:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from edged.errors import DamagedError, NewerSchemaError, StoreError, WrongKeyError
+from edged.errors import DamagedError, NewerSchemaError, StoreError
 from edged.store import rotation, schema
 from edged.store.database import Database
 from edged.store.salvage import btree, marks
@@ -66,11 +66,6 @@ def salvage(source: Path, key: Key, into: Path, told: Told, zone: datetime.tzinf
     rotation.discard(unfinished)
     try:
         with Pages(source, key) as pages:
-            if not pages.salt:
-                raise WrongKeyError(
-                    f"the key fits no page of {source}",
-                    "another key, or its first 16 bytes are destroyed: without them no page can be verified",
-                )
             pages.verify(lambda done, of: told("verifying", done, of))
             tables = _copied(pages, Database(unfinished, key), told, zone)
             _finish(unfinished, key, into, source)

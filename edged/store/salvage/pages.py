@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from edged.errors import WrongKeyError
 from edged.store import diagnosis, wal
 from edged.store.database import PAGE
 from edged.store.salvage.cipher import Cipher
@@ -57,7 +58,6 @@ class Pages:
     def _take_log(self) -> None:
         """Frames that belong to whole commits, those behind a damaged one too."""
         taken = wal.committed(self._log, self.dropped)
-        self.in_log = len(taken)
         for frame in taken:
             number = frame.page
             if not self._cipher.verifies(frame.content, number):
@@ -99,7 +99,12 @@ class Pages:
         return len(page) == PAGE and self._cipher.verifies(page, number)
 
     def verify(self, told: Told) -> None:
-        """Look at every page: fills ``damaged``."""
+        """Look at every page: fills ``damaged``. Raises ``WrongKeyError`` when the key fits none."""
+        if not self.salt:
+            raise WrongKeyError(
+                f"the key fits no page of {self.path}",
+                "another key, or its first 16 bytes are destroyed: without them no page can be verified",
+            )
         for number in range(1, self.count + 1):
             if number % STEP == 0:
                 told(number, self.count)

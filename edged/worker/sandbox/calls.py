@@ -35,10 +35,6 @@ def _of_descriptors(name: str, *numbers: int) -> Rule:
     return Rule(name, tuple((Is(0, one, _INT),) for one in numbers))
 
 
-def _requests(*codes: int) -> tuple[Is, ...]:
-    return tuple(Is(1, code, _INT) for code in codes)
-
-
 def _of_type(letter: str) -> Is:
     """ioctl(2): any request of one driver's letter (asm-generic/ioctl.h: bits 8 to 15)."""
     return Is(1, ord(letter) << 8, 0xFF00)
