@@ -56,7 +56,9 @@ class Commands(Verbs):
 @click.option("--debug", is_flag=True, envvar="EDGED_DEBUG", help="Show a bug's traceback.")
 @click.version_option(__version__, "-V", "--version", message="edged %(version)s")
 def cli(debug: bool) -> None:
-    """edged counts what a camera sees, on the device, and keeps only the numbers."""
+    """edged counts what a camera sees, a microphone hears or a sensor feels, on the device, and keeps only
+    the numbers.
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 TABLES: Final = {
-    "Config": "edged: counts what a camera sees, on the device, and keeps only the numbers",
+    "Config": "edged: counts what a camera sees, a microphone hears or a sensor feels, on the device, "
+    "and keeps only the numbers",
     "Daemon": "Where the daemon lives and what it says",
     "Store": "The encrypted store of aggregates",
     "Keep": "How long buckets of each length are kept; 0 keeps none of that length",

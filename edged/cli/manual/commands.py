@@ -53,11 +53,11 @@ FILES: Final = {
 }
 
 DESCRIPTION: Final = """
-edged turns what a camera sees into numbers, on the device, and keeps only the numbers. A source gives
-frames, a TFLite model looks at each, a measure makes a number of what it saw: how many at once, the share of
-time that somebody is there, how much moves, a value. Each of these pipelines is a process of its own that
-sees pictures and keeps nothing; the daemon keeps sums by minute, hour and day in an encrypted store and sees
-nothing raw.
+edged turns what a camera sees, a microphone hears or a sensor feels into numbers, on the device, and keeps
+only the numbers. A source gives frames, a TFLite model looks at each, a measure makes a number of what it
+saw: how many at once, who crossed a line and how long each stayed, the share of time that somebody is there,
+how often a sound began, a value. Each of these pipelines is a process of its own that sees pictures and keeps
+nothing; the daemon keeps sums by minute, hour and day in an encrypted store and sees nothing raw.
 
 What is to be counted is said in a config, edged.toml(5). On a device, systemd runs the daemon:
 edged.service(8). The commands below ask it, look after what it needs, or run it in the foreground.
@@ -96,7 +96,7 @@ def _page() -> Iterator[str]:
     yield r".\" Written by `python -m edged.cli.manual` from the commands themselves: change those, not this."
     yield from roff.head("EDGED", 1, __version__)
     yield roff.section("NAME")
-    yield r"edged \- count what a camera sees, on the device, and keep only the numbers"
+    yield r"edged \- count what cameras see, microphones hear and sensors feel, and keep only the numbers"
     yield roff.section("SYNOPSIS")
     words = ("[", "OPTIONS", "] ", "COMMAND", " [", "ARGUMENTS", "]")
     yield roff.bold("edged ") + "".join(roff.slanted(one) if one.isupper() else one for one in words)
