@@ -35,6 +35,7 @@ from edged.worker.source.lines import LONGEST, Lines
 from edged.worker.source.onewire import OneWireSource, Thermometer
 from edged.worker.source.samples import Gathering
 from edged.worker.source.serial import SerialSource, speed
+from edged.worker.source.streamed import StreamedSource
 from edged.worker.source.sysfs import SysfsSource
 from edged.worker.straight import Straight, asked, mean
 
@@ -406,6 +407,17 @@ def test_speeds_are_those_of_termios():
     assert all(speed(one) for one in BAUDS)
     with pytest.raises(RefusedError, match="12345 baud"):
         speed(12345)
+
+
+def test_what_can_be_read_without_end_and_makes_no_sample_holds_no_read_up():
+    class Babbling(StreamedSource):
+        def _take(self) -> None:
+            os.read(self._descriptor, 64)
+
+    source = Babbling(Gathering(NUMBERS, ["level"]), 0.0, os.open("/dev/zero", os.O_RDONLY))
+    assert source.read(0.05) is None and source.dropped == 0
+    source.close()
+    source.close()
 
 
 # --- a feed
