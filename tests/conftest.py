@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +14,21 @@ from emulation import EMULATED, skip_files
 from stage import Stage
 
 ROOT = Path(__file__).parent.parent
+#: Where several run at once (install.sh --test) these begin: what takes long and begins last ends alone. Each
+#: takes 20 s and more, most of it waiting; in this order.
+LONGEST = (
+    "test_canary.py",
+    "test_soak.py",
+    "test_tune.py",
+    "test_service.py",
+    "test_rotation.py",
+)
 #: Somebody else's package with its own tests: test_decoder_package.py installs it and runs them.
 collect_ignore = ["decoder_package"]
+
+# A shell that starts us in the background has us ignore Ctrl-C, and so would every program that is started here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if find_spec("hypothesis"):
     import hypothesis
@@ -30,8 +44,11 @@ if find_spec("hypothesis"):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What cannot run here says so."""
+    """What cannot run here says so; what takes long comes first where others run beside it."""
     skip_files(items)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = {name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture(scope="session")
