@@ -14,19 +14,17 @@ from emulation import EMULATED, skip_files
 from stage import Stage
 
 ROOT = Path(__file__).parent.parent
-#: Where several run at once (install.sh --test) these begin: what takes long and begins last ends alone. Each
-#: takes 20 s and more, most of it waiting; in this order.
+#: Where several run at once (install.sh --test) these begin, in this order: what takes a minute, most of it waiting,
+#: and begins last ends alone.
 LONGEST = (
-    "test_canary.py",
-    "test_soak.py",
-    "test_tune.py",
-    "test_service.py",
-    "test_rotation.py",
+    *("test_canary.py", "test_mutants.py", "test_box.py", "test_governor.py", "test_rotation.py"),
+    *("test_install_rooms.py", "test_tune.py", "test_service.py", "test_soak.py", "test_escapes.py"),
+    *("test_worker_faults.py", "test_cli_demo.py", "test_numbers.py"),
 )
 #: Somebody else's package with its own tests: test_decoder_package.py installs it and runs them.
 collect_ignore = ["decoder_package"]
 
-# A shell that starts us in the background has us ignore Ctrl-C, and so would every program that is started here.
+# A shell that starts us in the background has us ignore Ctrl-C, and every program that we start would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
