@@ -14,8 +14,8 @@ from emulation import EMULATED, skip_files
 from stage import Stage
 
 ROOT = Path(__file__).parent.parent
-#: Where several run at once (install.sh --test) these begin, in this order: what takes a minute, most of it waiting,
-#: and begins last ends alone.
+#: Where several run at once (install.sh --test) these begin, in this order: what takes a minute, most of it
+#: waiting, and begins last ends alone.
 LONGEST = (
     *("test_canary.py", "test_mutants.py", "test_box.py", "test_governor.py", "test_rotation.py"),
     *("test_install_rooms.py", "test_tune.py", "test_service.py", "test_soak.py", "test_escapes.py"),
