@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -35,16 +35,19 @@ KINDS: Final = {
 DAMAGES: Final = ("one bit", "one byte", "16 bytes", "a sector of zeros", "a page of zeros", "a page of ones")
 MORE: Final = ("a page of noise", "another page's content", "4 KiB of zeros")
 WAL_PARTS: Final = ("header", "page number", "commit mark", "salts", "sums", "body", "IV", "HMAC")
-NAMES: Final = {3, 4}  # where the series' names are, and where they are again
+NAMED: Final = ("series", "sqlite_autoindex_series_1")  # the names of series are there, and there again
 LAST: Final = 2  # commits whose frames at the log's end cannot be told from those of a power cut
 
 
 class Kind(NamedTuple):
-    """A store to be spoilt: which pages have which role, and what is on each."""
+    """A store to be spoilt: which pages have which role, what is on each, and the pages that each series is
+    named on.
+    """
 
     folder: Path
     roles: dict[str, list[int]]
     rows: dict[int, set[tuple[str, Any]]]
+    named: dict[workload.Name, set[int]]
 
 
 class Spoilt(NamedTuple):
@@ -144,8 +147,8 @@ class Bench:
         _true(found)
         gone = set(_rows_of(_whole())) - set(_rows_of(found))
         may_go = set[tuple[str, Any]]().union(*(store.rows.get(page, set()) for page in spoilt.pages))
-        if spoilt.pages >= NAMES:  # numbers without names
-            may_go |= gone - {("event", one) for one in _whole()["event"]}
+        nameless = {name for name, pages in store.named.items() if pages <= spoilt.pages}
+        may_go |= {one for one in gone if one[0] != "event" and one[1][1] in nameless}
         if spoilt.log:
             may_go |= set(_rows_of(_whole())) - set(_rows_of(_whole(COMMITS - 1 - LAST)))
         if excess := gone - may_go:
@@ -157,7 +160,7 @@ class Bench:
 
     def _start(self, spoilt: Spoilt) -> None:
         """Two lives; in the first a page that is needed for writing may turn out to be damaged."""
-        number = COMMITS
+        number, lost = COMMITS, range(0)
         for _ in range(3):
             ring = Keyring("here", bytearray(workload.KEY))
             try:
@@ -168,8 +171,11 @@ class Bench:
             assert begun.aside is None or begun.damage
             writer = Writer(begun.opened.store)
             try:
+                if spoilt.log and number == COMMITS and not begun.aside:
+                    lost = range(workload.newest(_all(begun.opened.store)[0]) + 1, COMMITS)
+                    assert len(lost) <= LAST, f"commits {lost} are gone"
                 done = writer.commit(number)
-                _true(_all(begun.opened.store)[0], number)
+                _true(_all(begun.opened.store)[0], number, lost)
             except DamagedError:
                 assert suspicion(self.path).exists(), "the next start does not know"
                 continue
@@ -201,26 +207,31 @@ def _calm(path: Path) -> None:
 # --- what is there
 
 
-def _map(path: Path, free: bool = True) -> tuple[dict[str, list[int]], dict[int, set[tuple[str, Any]]]]:
-    """Every page's role, and the rows that are on it."""
+def _map(
+    path: Path, free: bool = True
+) -> tuple[dict[str, list[int]], dict[int, set[tuple[str, Any]]], dict[workload.Name, set[int]]]:
+    """Every page's role, the rows that are on it, and where each series is named."""
     roles: dict[str, list[int]] = {"first page": [1]}
     rows: dict[int, set[tuple[str, Any]]] = {}
+    named: dict[workload.Name, set[int]] = {}
     with Pages(path, workload.KEY) as pages:
         unused, known = btree.free(pages.get)
         assert known
         assert unused or not free, "there should be free pages"
-        owner = _owners(pages, rows)
+        owner = _owners(pages, rows, named)
         for number in range(2, pages.count + 1):
             page = pages.get(number)
             assert page is not None
             role = "free page" if number in unused else owner.get(number, "")
             roles.setdefault(role, []).append(number)
     assert "" not in roles, roles[""]
-    return roles, rows
+    return roles, rows, named
 
 
-def _owners(pages: Pages, rows: dict[int, set[tuple[str, Any]]]) -> dict[int, str]:
-    """The role of each page in a tree; fills ``rows``."""
+def _owners(
+    pages: Pages, rows: dict[int, set[tuple[str, Any]]], named: dict[workload.Name, set[int]]
+) -> dict[int, str]:
+    """The role of each page in a tree; fills ``rows`` and ``named``."""
     owner: dict[int, str] = {}
     listed = [cell.record or () for cell in Tree(pages, 1).rows()]
     roots = {"sqlite_master": 1, **{one[1]: one[3] for one in listed}}
@@ -239,6 +250,9 @@ def _owners(pages: Pages, rows: dict[int, set[tuple[str, Any]]]) -> dict[int, st
             owner[number] = KINDS[node.kind]
             found = {one for cell in node.cells if (one := _row(table, cell, names))}
             rows.setdefault(number, set()).update(found)
+            if table in NAMED:
+                for name in _names(node, table):
+                    named.setdefault(name, set()).add(number)
             for one in overflow:
                 owner[one] = "overflow page"
                 rows.setdefault(one, set()).update(found)
@@ -249,6 +263,14 @@ def _owners(pages: Pages, rows: dict[int, set[tuple[str, Any]]]) -> dict[int, st
 
 def _name(record: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(record[1:4])
+
+
+def _names(node: btree.Node, table: str) -> Iterator[workload.Name]:
+    """The series that a page names; an index holds what follows the number, and some in its inner pages."""
+    for cell in node.cells:
+        if cell.record:
+            pipeline, measure, label = cell.record[1:4] if table == NAMED[0] else cell.record[:3]
+            yield pipeline, measure, label
 
 
 def _row(table: str, cell: btree.Cell, names: dict[int, tuple[Any, ...]]) -> tuple[str, Any] | None:
@@ -312,9 +334,9 @@ def _reports(store: Store) -> int:
     return errors
 
 
-def _true(found: dict[str, Any], last: int = COMMITS) -> None:
-    """Everything that is told was committed, with these numbers."""
-    wanted = [workload.expected(one) for one in range(last, COMMITS - 2 - LAST, -1)]
+def _true(found: dict[str, Any], last: int = COMMITS, lost: range = range(0)) -> None:
+    """Everything that is told was committed, with these numbers; the ``lost`` commits are in none of them."""
+    wanted = [workload.expected(one, lost) for one in range(last, COMMITS - 2 - LAST, -1)]
     texts = {workload.text(one) for one in range(last + 3)}
     for name in ("minute", "hour", "day", "pending"):
         for key, numbers in found[name].items():

@@ -211,10 +211,12 @@ def _count(rows: Rows, name: str, number: int, seconds: float, frames: int) -> N
 
 
 @cache
-def expected(number: int) -> dict[str, Rows]:
-    """Every row of each table after commit ``number``, if none were dropped by age."""
+def expected(number: int, lost: range = range(0)) -> dict[str, Rows]:
+    """Every row of each table after commit ``number``, if none were dropped by age. Of the ``lost`` ones,
+    which a torn log's end took with it, nothing is there, nor in what was summed up since.
+    """
     tables: dict[str, Rows] = {"minute": {}, "hour": {}, "day": {}}
-    for one in range(number + 1):
+    for one in set(range(number + 1)) - set(lost):
         for key, numbers in minutes(one).items():
             _add(tables["minute"], key, numbers)
     newest = start(number) if number >= 0 else 0
