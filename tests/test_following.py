@@ -422,9 +422,8 @@ def test_the_scene_s_dwell_is_right() -> None:
 
 def track(number: int, x: float, began: float, last: float, **others: object) -> Track:
     """One that is sure and seen, with its foot at x, 0.8."""
-    plain = Track(
-        number, "person", (0.5, x - 0.05, 0.8, x + 0.05), (0.0, 0.0), True, began, last, 9, 9, 0.9, 0.9, True
-    )
+    box = (0.5, x - 0.05, 0.8, x + 0.05)
+    plain = Track(number, "person", box, (0.0, 0.0), True, began, last, 9, 9, 0.9, 0.9, True, True)
     return plain._replace(**others)  # type: ignore[arg-type]
 
 
@@ -449,6 +448,34 @@ def test_who_comes_in_over_an_edge_is_somebody_new() -> None:
     assert not goes_on_as(lost, Person(track(2, 0.06, 5.5, 5.5), {}, {}))
 
 
+@pytest.mark.parametrize(("last", "same"), [(0.96, True), (0.9, False)])
+def test_who_is_found_again_at_the_edge_is_who_leaves_over_it(last: float, same: bool) -> None:
+    """A track that begins there and goes on outward did not come in; one that goes inward did."""
+    lost = Person(track(1, 0.7, 0.0, 5.0, velocity=(0.15, 0.0)), {}, {})
+    new = Person(track(2, 0.93, 6.5, 6.5, sure=False), {}, {})
+    new.moved(track(2, last, 6.5, 6.8, velocity=(0.1, 0.0)), {}, {})
+    assert math.isfinite(off_the_way(lost, new)) == same
+
+
+def test_who_had_a_good_score_before_it_was_lost_goes_on_with_low_ones() -> None:
+    """But low scores alone make nobody."""
+
+    def script(score: float) -> Callable[[float], list[Thing]]:
+        def seen(at: float) -> list[Thing]:
+            if 2.0 < at < 4.1:
+                return []
+            return [
+                (*one[:1], score if at < 3.0 else 0.4, *one[2:]) for one in walk((0, 0.1), (6.5, 0.9))(at)
+            ]
+
+        return seen
+
+    for apart in (0.1, 0.2):
+        for score, crossed in ((0.9, (1, 0)), (0.4, (0, 0))):
+            watched = Watched(CROSSINGS, lines=GATE).run(script(score), every(apart, 0, 10))
+            assert ways(watched) == crossed
+
+
 @pytest.mark.parametrize(
     ("new", "same"),
     [
@@ -456,6 +483,8 @@ def test_who_comes_in_over_an_edge_is_somebody_new() -> None:
         ({"x": 0.77}, True),
         ({"x": 0.9}, False),  # too far
         ({"x": 0.4}, False),  # the other way
+        ({"x": 0.4, "velocity": (0.0, 0.0)}, True),  # it stopped
+        ({"x": 0.88, "velocity": (0.3, 0.0)}, True),  # it goes faster now
         ({"x": 0.7, "kind": "car"}, False),
         ({"x": 0.7, "box": (0.2, 0.6, 0.8, 0.8)}, False),  # much larger
         ({"x": 0.7, "box": (0.35, 0.65, 0.65, 0.75)}, False),  # higher up
@@ -465,7 +494,7 @@ def test_who_comes_in_over_an_edge_is_somebody_new() -> None:
 )
 def test_who_walked_is_found_again_where_its_way_leads_to(new: dict[str, Any], same: bool) -> None:
     lost = Person(track(1, 0.4, 0.0, 5.0, velocity=(0.15, 0.0)), {}, {})
-    other = {"number": 2, "began": 7.0, "last": 7.0} | new
+    other = {"number": 2, "began": 7.0, "last": 7.0, "velocity": (0.15, 0.0)} | new
     assert math.isfinite(off_the_way(lost, Person(track(**other), {}, {}))) == same
 
 
@@ -488,19 +517,32 @@ def test_the_way_of_who_was_lost_goes_on_over_a_line() -> None:
     assert [(name, one.way, one.doubtful) for name, one in lost.crossed] == [("gate", 1, False)]
 
 
-def passed(*steps: tuple[float, float]) -> list[int]:
-    """Ways told of a foot that is at x at these times (time, x), by a line at 0.5; the end included."""
+def passed(*steps: tuple[float, float], weak: float = 99.0, stood: bool = False) -> list[int]:
+    """Ways told of a foot that is at x at these times (time, x), by a line at 0.5; the end included. From
+    ``weak`` on by boxes that may be doubles.
+    """
     rope, passing = Rope(((0.5, 1.0), (0.5, 0.0))), Passing(steps[0][0])
-    told = [passing.moved(rope, (steps[0][1], 0.8), steps[0][0], (steps[0][1], 0.8), steps[0][0], 0.02)]
+    told = [passing.moved(rope, (steps[0][1], 0.8), steps[0][0], (steps[0][1], 0.8), steps[0][0], 0.02, 0.02)]
     for (before, x1), (at, x2) in itertools.pairwise(steps):
-        told.append(passing.moved(rope, (x1, 0.8), before, (x2, 0.8), at, 0.02))
-    return [one.way for one in (*told, *passing.ended(False)) if one is not None]
+        wide = 0.04 if at >= weak else 0.02
+        told.append(passing.moved(rope, (x1, 0.8), before, (x2, 0.8), at, 0.02, wide))
+    return [one.way for one in (*told, *passing.ended(stood)) if one is not None]
 
 
 def test_what_is_undone_at_once_was_no_crossing() -> None:
     assert passed((0.0, 0.4), (0.2, 0.6), (0.6, 0.4), (3.0, 0.4)) == []
     assert passed((0.0, 0.4), (0.2, 0.6), (1.6, 0.6), (1.8, 0.4), (5.0, 0.4)) == [1, -1]
     assert passed((0.0, 0.4), (0.2, 0.6)) == [1]
+
+
+def test_a_box_that_may_be_a_double_has_to_be_farther_beyond_the_line() -> None:
+    there_and_back = (0.0, 0.47), (0.2, 0.53), (2.0, 0.53), (2.2, 0.47), (5.0, 0.47)
+    assert passed(*there_and_back) == [1, -1]
+    assert passed(*there_and_back, weak=0.1) == []
+    assert passed((0.0, 0.47), (0.2, 0.55), (2.0, 0.53), (2.2, 0.45), (5.0, 0.47), weak=0.1) == [1, -1]
+    # Who comes no farther is told when it is over, or when a box that counts shows it there.
+    assert passed((0.0, 0.47), (0.2, 0.53), weak=0.1, stood=True) == [1]
+    assert passed((0.0, 0.47), (0.2, 0.51), weak=0.1, stood=True) == []
 
 
 def test_who_lingers_on_the_line_when_found_was_there_before() -> None:

@@ -154,6 +154,33 @@ def test_at_a_low_rate_two_hits_are_sure() -> None:
     assert [one.sure for one in fed(tracker, 0.5, person(0.35))] == [True]
 
 
+def test_many_frames_make_nobody_sure_sooner() -> None:
+    """Errors of neighbouring frames are alike: it takes as long at 10 a second as at 5."""
+    tracker = Tracker()
+    seen = [fed(tracker, step / 10, person(0.3))[0].sure for step in range(5)]
+    assert seen == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize(("rate", "needed"), [(10, 2), (5, 1), (2, 1)])
+def test_good_scores_have_to_last(rate: int, needed: int) -> None:
+    def is_sure(good: int) -> bool:
+        tracker = Tracker()
+        scores = [0.4, 0.4, *[0.8] * good, *[0.4] * 8]
+        return [fed(tracker, step / rate, person(0.3), scores=one) for step, one in enumerate(scores)][-1][
+            0
+        ].sure
+
+    assert [is_sure(good) for good in range(4)] == [good >= needed for good in range(4)]
+
+
+def test_a_track_tells_whether_its_box_counts() -> None:
+    tracker = Tracker()
+    told = [
+        fed(tracker, at, person(0.3), scores=score)[0].good for at, score in ((0, 0.8), (1, 0.4), (2, 0.8))
+    ]
+    assert told == [True, False, True]
+
+
 def test_the_doubles_of_a_box_are_no_second_thing() -> None:
     tracker = Tracker()
     for step in range(30):

@@ -119,7 +119,8 @@ class Following:
         if person is not None and person.leaps(track):
             self._lost.append(self._people.pop(track.number))
             person = None
-        new = track.sure and not (person and person.track.sure)
+        # Low scores make nobody sure, but who was sure before may go on with them.
+        new = track.seen and track.steady and not (person and person.track.sure)
         if person is None:
             person = self._people[track.number] = Person(track, self._ropes, self._yards)
         else:
@@ -164,8 +165,8 @@ class Following:
     def _end(self, track: Track, interrupted: bool) -> None:
         self._ledger.over(track)
         if (person := self._people.pop(track.number, None)) is not None:
-            person.track = track
-            if track.sure and not interrupted and person.waited_for:
+            person.known_by(track)
+            if person.track.sure and not interrupted and person.waited_for:
                 self._lost.append(person)
             else:
                 self._finish(person, interrupted)

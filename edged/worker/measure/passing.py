@@ -26,24 +26,28 @@ class Crossing(NamedTuple):
 class Passing:
     """Adds up how often a way went over the line and back. Only once the thing is clear of the line again,
     by a margin, is it known whether it has crossed: a box that trembles on the line crosses many times, and
-    all but one of them cancel. What is undone within ``UNDONE`` was no crossing either.
+    all but one of them cancel. A box that may be another's double has to be clear by a wider margin for that:
+    a way back cancels what it did. What is undone within ``UNDONE`` was no crossing either.
 
     Whoever walks around the line's end has not crossed it; whoever turns back beyond it crosses twice.
     """
 
-    __slots__ = ("_began", "_clear", "_first", "_held", "_last", "_net")
+    __slots__ = ("_began", "_beside", "_clear", "_first", "_held", "_last", "_net")
 
     def __init__(self, at: float) -> None:
         self._began = at
         self._net = 0
+        self._beside = False  # whether it is clear of the line now, by the narrow margin
         self._clear = False  # whether it has been clear of the line yet
         self._first = self._last = 0.0
         self._held: Crossing | None = None
 
     def moved(
-        self, rope: Rope, start: Point, began: float, end: Point, at: float, margin: float
+        self, rope: Rope, start: Point, began: float, end: Point, at: float, margin: float, wide: float
     ) -> Crossing | None:
-        """From ``start`` at time ``began`` to ``end`` at ``at``: a crossing that is certain by now."""
+        """From ``start`` at time ``began`` to ``end`` at ``at``: a crossing that is certain by now. To be
+        beside the line it has to be clear of it by the ``margin``, to have crossed it by the ``wide`` one.
+        """
         for way, share in rope.crossed(start, end):
             moment = began + share * (at - began)
             if not self._net:
@@ -53,7 +57,9 @@ class Passing:
         told = None
         if self._held is not None and at - self._held.at > UNDONE and not self._net:
             told, self._held = self._held, None
-        if rope.distance(end) > margin:
+        far = rope.distance(end)
+        self._beside = far > margin
+        if self._beside and (far > wide or not self._net):
             told = self._settled(not self._clear) or told
             self._clear = True
         return told
@@ -62,7 +68,7 @@ class Passing:
         """The track is over. One that was never clear of the line has not crossed it, nor has one that
         ``stood`` there: it will be found again.
         """
-        told = self._settled(True) if self._clear and not stood else None
+        told = self._settled(True) if self._clear and (self._beside or not stood) else None
         left = [one for one in (told, self._held) if one is not None]
         self._held = None
         return left

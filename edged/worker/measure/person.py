@@ -15,6 +15,9 @@ from edged.worker.track import Track
 #: Clear of a line, or in or out of a zone, is who is farther from it than so much of its own size (the square
 #: root of its box's area): a detector's boxes tremble by a few hundredths of theirs.
 MARGIN: Final = 0.15
+#: A box with a low score, or within a better one, has to be so many times as far beyond a line: it may be
+#: another's double.
+WIDER: Final = 2.0
 #: A box that is so near to the picture's edge comes in over it, or leaves.
 EDGE: Final = 0.05
 #: A box at the upper edge that ends higher than that comes in over it.
@@ -25,6 +28,8 @@ SLOW: Final = 0.2
 STOOD, MOST_WAIT = 3.0, 60.0  # seconds
 #: Who stood for so long is not so much of its size away when it is found again.
 SETTLED, LEAP = 20.0, 1.3  # seconds; sizes
+#: Who has gone so much of its size nearer to the picture's edge leaves.
+OUTWARD: Final = 0.1
 #: In so much of its size is the same place.
 SAME_PLACE: Final = 0.5
 #: Who walked is expected that long where its way leads to,
@@ -47,21 +52,31 @@ class Stayed(NamedTuple):
     cut: bool
 
 
+class Step(NamedTuple):
+    """Where it was, and when; ``good``: a box that counts has shown it."""
+
+    place: Point
+    at: float
+    good: bool
+
+
 class Person:
     """One track, whatever its kind. What it did waits in ``crossed`` and ``stayed`` until it is sure that
     there is somebody.
     """
 
     __slots__ = (
-        "at", "counted", "crossed", "from_edge", "passed", "passings", "place", "size", "standing", "stayed",
-        "stays", "steps", "timed", "track", "waits", "zone_before",
+        "at", "before", "counted", "crossed", "from_edge", "passed", "passings", "place", "size", "standing",
+        "stayed", "stays", "steps", "timed", "track", "waits", "zone_before",
     )  # fmt: skip
 
     def __init__(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
         self.track = track
         self.at, self.place = track.last, held(track.foot)
+        #: The best score that it had as another track, before it was lost and found again.
+        self.before = 0.0
         #: Its way until it was sure.
-        self.steps = [(self.place, self.at)]
+        self.steps = [Step(self.place, self.at, track.good)]
         self.from_edge = at_edge(track)
         self.passings = {name: Passing(self.at) for name in ropes}
         self.stays = {name: Stay() for name in yards}
@@ -77,29 +92,40 @@ class Person:
         self.timed: dict[int, float] = {}
         self.zone_before: dict[int, str] = {}
         for name, passing in self.passings.items():
-            passing.moved(ropes[name], self.place, self.at, self.place, self.at, margin_of(track))
+            margin = margin_of(track)
+            passing.moved(ropes[name], self.place, self.at, self.place, self.at, margin, margin)
         self._stay(yards)
 
     def moved(self, track: Track, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
         """It is where ``track`` says now, if it was seen there."""
-        sure, self.track = self.track.sure, track
+        sure = self.track.sure
+        self.known_by(track)
         if track.seen and track.last > self.at:
-            self._step(held(track.foot), track.last, ropes, yards)
+            step = Step(held(track.foot), track.last, track.good)
+            self._step(step, ropes, yards)
             if not sure:
-                self.steps.append((self.place, self.at))
+                self.steps.append(step)
 
     def goes_on(self, as_whom: Person, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
         """It was lost, and is ``as_whom`` now: the way since then is its own."""
-        self.track = as_whom.track
-        for place, at in as_whom.steps:
-            self._step(place, at, ropes, yards)
+        self.before = max(self.before, self.track.peak)
+        self.known_by(as_whom.track)
+        for step in as_whom.steps:
+            self._step(step, ropes, yards)
 
-    def _step(self, place: Point, at: float, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
+    def known_by(self, track: Track) -> None:
+        """This is its track now. Who was sure to be there still is, and had the scores that it had."""
+        self.track = track
+        if self.before:
+            self.track = track._replace(sure=True, peak=max(track.peak, self.before))
+
+    def _step(self, step: Step, ropes: Mapping[str, Rope], yards: Mapping[str, Yard]) -> None:
         start, began, margin = self.place, self.at, margin_of(self.track)
         self.size = size_of(self.track)
-        self.place, self.at = place, at
+        self.place, self.at = place, at = step.place, step.at
+        wide = margin if step.good else WIDER * margin
         for name, passing in self.passings.items():
-            found = passing.moved(ropes[name], start, began, place, at, margin)
+            found = passing.moved(ropes[name], start, began, place, at, margin, wide)
             if found:
                 self.crossed.append((name, found))
         self._stay(yards)
@@ -160,29 +186,40 @@ def size_of(track: Track) -> float:
 
 def off_the_way(lost: Person, new: Person) -> float:
     """How far from where it went a track begins in the middle of the picture, as a share of what is believed:
-    infinite where it cannot be the one that was ``lost``.
+    infinite where it cannot be the one that was ``lost``. Meanwhile it went at a speed between the one that
+    it had and the one that it has now.
     """
-    place, began = new.steps[0]
+    place, began, _ = new.steps[0]
     gap = began - lost.at
     if not 0.0 < gap <= WALKED or lost.track.kind != new.track.kind:
         return math.inf
     size = size_of(new.track)
-    if new.from_edge or at_edge(lost.track) or max(size, lost.size) > LIKE * min(size, lost.size):
+    if comes_in(new) or at_edge(lost.track) or max(size, lost.size) > LIKE * min(size, lost.size):
         return math.inf
-    x, y = (
-        to - at - gap * speed for to, at, speed in zip(place, lost.place, lost.track.velocity, strict=True)
-    )
-    off = abs(x) / (size * (ASIDE + DRIFT * gap))
-    return off if off <= 1.0 and abs(y) <= LEVEL * size else math.inf
+    slow, fast = sorted((lost.track.velocity[0], new.track.velocity[0]))
+    way = place[0] - lost.place[0]
+    x = max(gap * slow - way, 0.0, way - gap * fast)
+    y = abs(place[1] - lost.place[1] - gap * lost.track.velocity[1])
+    off = x / (size * (ASIDE + DRIFT * gap))
+    return off if off <= 1.0 and y <= LEVEL * size else math.inf
 
 
 def goes_on_as(lost: Person, new: Person) -> bool:
     """Whether a track that begins in the middle of the picture begins where one of its kind was lost, since
     when there is none: then they are one.
     """
-    place, began = new.steps[0]
+    place, began, _ = new.steps[0]
     near = math.dist(lost.place, place) <= SAME_PLACE * size_of(new.track)
     return near and lost.at < began and lost.track.kind == new.track.kind and not new.from_edge
+
+
+def comes_in(new: Person) -> bool:
+    """Whether it was first seen at the picture's edge, and not on its way out over it."""
+    if not new.from_edge:
+        return False
+    _, left, _, right = new.track.box
+    gone = new.steps[-1].place[0] - new.steps[0].place[0]
+    return (gone if right > 1.0 - left else -gone) < OUTWARD * size_of(new.track)
 
 
 def at_edge(track: Track) -> bool:

@@ -13,8 +13,9 @@ class Track(NamedTuple):
     ``box`` is smoothed, and predicted where the thing was not ``seen`` in this frame; it is cut at the
     picture's edges. ``velocity`` is (x, y) in pictures per second. ``began`` and ``last`` are when it was
     first and last seen, in the seconds of ``update``'s ``at``. ``hits`` of ``chances`` frames since it began
-    have shown it, with ``score`` on average; ``peak`` is the best of them. ``sure``: seen often enough not to
-    be a passing error of the detector. ``kind`` is what it was taken for with the most weight.
+    have shown it, with ``score`` on average; ``peak`` is the best of them. ``sure``: seen for long enough not
+    to be a passing error of the detector. ``kind`` is what it was taken for with the most weight. ``good``:
+    the last box of it had a score that counts and was no other's shadow.
     """
 
     number: int
@@ -29,6 +30,12 @@ class Track(NamedTuple):
     score: float
     peak: float
     sure: bool
+    good: bool
+
+    @property
+    def steady(self) -> bool:
+        """Whether it is no flicker, whatever its scores."""
+        return is_steady(self.hits, self.began, self.last)
 
     @property
     def foot(self) -> tuple[float, float]:
@@ -41,8 +48,8 @@ class Record:
     """What is remembered of a track besides its motion."""
 
     __slots__ = (
-        "began", "chances", "clear", "hits", "kind", "last", "misses", "number", "peak", "strong", "total",
-        "votes",
+        "began", "chances", "clear", "good", "hits", "kind", "last", "misses", "number", "peak", "strong",
+        "total", "votes",
     )  # fmt: skip
 
     def __init__(self, number: int, at: float) -> None:
@@ -51,15 +58,19 @@ class Record:
         self.last: float = at
         self.clear = at  # when its box was last no other's shadow
         self.hits = self.chances = 0
-        self.strong = 0  # hits
+        self.good = False
+        self.strong: float = 0.0  # seconds
         self.misses = 0  # in a row, up to now
         self.total: float = 0.0
         self.peak: float = 0.0
         self.votes: dict[str, float] = {}
 
-    def hit(self, at: float, kind: str, score: float, strong: bool) -> None:
-        """It was seen; ``strong``: with a score that counts."""
-        self.strong += strong
+    def hit(self, at: float, kind: str, score: float, good: bool, stood: float) -> None:
+        """It was seen; ``good``: with a score that counts, and as no other's shadow. ``stood`` are the
+        seconds since the frame before.
+        """
+        self.good = good
+        self.strong += stood if good else 0.0
         self.last, self.misses = at, 0
         self.hits += 1
         self.chances += 1
@@ -75,13 +86,17 @@ class Record:
 
     @property
     def sure(self) -> bool:
-        """Whether it is more than a flicker: three hits, or two that lie apart."""
-        return self.strong >= STRONG and (
-            self.hits >= 3 or (self.hits == 2 and self.last - self.began >= SURE_APART)
-        )
+        """Whether it is more than a flicker, and neither all shadow nor of low scores alone."""
+        return self.strong >= STRONG and is_steady(self.hits, self.began, self.last)
 
 
-#: So many hits with a score that counts.
-STRONG = 1
-#: Two hits that lie so far apart are no flicker of neighbouring frames.
-SURE_APART = 0.3  # seconds
+#: Good boxes for so long: one of 5 frames a second, two of 10. Errors of neighbouring frames are alike, so
+#: that many frames must not make more of them than few.
+STRONG = 0.15  # seconds
+#: Hits that lie so far apart, three frames of 10 a second, are no flicker.
+APART = 0.28  # seconds
+
+
+def is_steady(hits: int, began: float, last: float) -> bool:
+    """Whether hits from ``began`` to ``last`` are more than a flicker."""
+    return hits >= 2 and last - began >= APART

@@ -56,6 +56,7 @@ class Tracker:
         self._state = np.zeros((0, motion.COLUMNS))
         self._records: list[Record] = []
         self._at: float | None = None
+        self._stood = 0.0  # seconds since the frame before
         self._number = self._updates = 0
         self._codes: dict[str, int] = {}
         self._squares: dict[str, float] = {}
@@ -106,7 +107,7 @@ class Tracker:
         if seconds > LONGEST_GAP:
             self.drop()
             seconds = 0.0
-        self._at = at
+        self._at, self._stood = at, seconds
         return seconds
 
     def _matched(self, at: float, edges: Floats, found: Boxes, kinds: Sequence[str]) -> list[Pair]:
@@ -129,7 +130,8 @@ class Tracker:
             self._state[rows] = state
             scores, weak, shadow = found.scores.tolist(), found.weak.tolist(), found.shadow.tolist()
             for row, column in pairs:
-                self._records[row].hit(at, kinds[column], scores[column], not weak[column])
+                clear = not weak[column]
+                self._records[row].hit(at, kinds[column], scores[column], clear, self._stood)
                 if not shadow[column]:
                     self._records[row].clear = at
             self._learn()
@@ -162,7 +164,8 @@ class Tracker:
             row = rows[best]
             if ratio[best] >= AGAIN and self._records[row].kind == kinds[one]:
                 self._state[row] = self._started(seen, [one], kinds)[0]
-                self._records[row].hit(at, kinds[one], float(seen.scores[one]), not seen.weak[one])
+                score, clear = float(seen.scores[one]), not seen.weak[one]
+                self._records[row].hit(at, kinds[one], score, clear, self._stood)
                 self._records[row].clear = at
                 edges[best] = 0.0
                 made.append((row, one))
@@ -249,7 +252,8 @@ class Tracker:
         for one in new:
             self._number += 1
             record = Record(self._number, at)
-            record.hit(at, kinds[one], float(seen.scores[one]), float(seen.scores[one]) >= least)
+            score = float(seen.scores[one])
+            record.hit(at, kinds[one], score, score >= least, self._stood)
             self._records.append(record)
 
     def _told(self, at: float, rows: Sequence[int] | None = None) -> list[Track]:
@@ -275,6 +279,7 @@ def _track(record: Record, box: list[float], speed: list[float]) -> Track:
         record.total / record.hits,
         record.peak,
         record.sure,
+        record.good,
     )
 
 
