@@ -50,7 +50,7 @@ def pipeline(
 ) -> Facts:
     """One pipeline. ``covered`` is all that it saw (None: it has not begun), ``now`` of ``CLOCK_MONOTONIC``,
     ``course`` what the governor says of it (None: nobody governs), ``today`` how often things happened,
-    ``sight`` why it sees nothing.
+    ``sight`` why nothing of it is counted.
     """
     covered = covered or Coverage()
     ready, tick = keeper.ready, keeper.tick

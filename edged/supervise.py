@@ -34,6 +34,7 @@ from edged.quarantine import Quarantine
 from edged.reactor import Action, Appointments, Reactor, Timer
 from edged.standing import Listener, Standing
 from edged.units import least_hold
+from edged.view import reasons
 from edged.vocabulary import Vocabulary
 from edged.warden import Attempt
 
@@ -116,7 +117,8 @@ class Keeper(Standing):
         threads = tuple(one.threads for one in self.models)
         look = not self._examined
         source = self.pipeline.source
-        about = (self.pipeline.rate, self._vocabulary, least_hold(source), bool(device(source)))
+        device_lent, sights = bool(device(source)), reasons(self.pipeline)
+        about = (self.pipeline.rate, self._vocabulary, least_hold(source), device_lent, sights)
         self._inspector = Inspector(self.series, self.recorded, now, threads, at[0], look, *about)
         task = wall.Assignment(
             wall.PROTOCOL,

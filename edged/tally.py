@@ -148,13 +148,13 @@ class Tally:
         return datetime.datetime.fromtimestamp(self.reading.now, self._zone).date().isoformat()
 
     def _see(self, name: str, tick: wall.Tick) -> None:
-        """Tell when a camera no longer sees, and when it does again."""
+        """Tell when nothing of it can be counted any more, and when it can again."""
         view = self._views.setdefault(name, View())
         if news := view.heard(tick.sight, tick.start, tick.end):
             self._note(news.event, news.text, name, reason=news.reason)
 
     def sight(self, name: str) -> str:
-        """Why a pipeline's camera sees nothing, "" if it does."""
+        """Why nothing of a pipeline is counted, "" if it is."""
         return self._views[name].lost if name in self._views else ""
 
     def _reading_for(self, keeper: Keeper) -> Reading:

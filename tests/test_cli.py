@@ -713,7 +713,7 @@ def test_status_tells_what_happened_today_and_who_sees_nothing() -> None:
     facts = status(pipelines=[pipeline(series=[counted], sight="dark")])
     text = "\n".join(status_lines.lines(facts))
     assert re.search(r"crossings bicycle gate:north +34  today", text)
-    assert "it does not see (dark): the time is blind, nothing is counted" in text
+    assert "it is too dark (dark): the time is blind, nothing is counted" in text
     older = {
         key: value for key, value in pipeline(series=[series("presence", 1.0)]).items() if key != "sight"
     }

@@ -105,6 +105,15 @@ class Lendable(Protocol):
         """
 
 
+@runtime_checkable
+class Lined(Protocol):
+    """A source that is told lines."""
+
+    @property
+    def malformed(self) -> bool:
+        """Whether lines came since the last sample, and none of them made one."""
+
+
 def opened(config: shape.Source, want: Want | WantWindow) -> Source:
     """The source that ``config`` names, open. Raises ``UnavailableError``, ``RefusedError``."""
     return _of_pictures(config, want) if isinstance(want, Want) else _of_samples(config, want)

@@ -34,8 +34,8 @@ class Lines:
         self._last = np.full(len(channels), np.nan)
         self._times = np.full(len(channels), -math.inf)
         self._timeout = timeout
-        #: Lines that were none.
-        self.bad = 0
+        #: Lines that were none; and whether any came since the last sample.
+        self.bad, self.malformed = 0, False
 
     def sample(self, line: bytes, time: float) -> NDArray[np.float32] | None:
         """float32 [1, channels] once each channel was told of within the last ``timeout`` seconds. None for
@@ -46,13 +46,20 @@ class Lines:
             return None
         told = self._told(text) if len(line) <= LONGEST else None
         if told is None:
-            self.bad += 1
+            self.spoil()
             return None
+        self.malformed = True
         for place, value in told.items():
             self._last[place], self._times[place] = value, time
         if time - self._times.min() > self._timeout:
             return None
+        self.malformed = False
         return np.array([self._last * self._scale + self._offset], np.float32)
+
+    def spoil(self) -> None:
+        """What came was no line."""
+        self.bad += 1
+        self.malformed = True
 
     def forget(self) -> None:
         """What was told holds no longer."""

@@ -47,6 +47,11 @@ class SerialSource(StreamedSource):
         super().__init__(gathering, own, self._opened(), config.timeout)
 
     @property
+    def malformed(self) -> bool:
+        """See ``Lined``."""
+        return self._lines.malformed
+
+    @property
     def dropped(self) -> int:
         """See ``Source``."""
         return self._lines.bad + super().dropped
@@ -87,7 +92,8 @@ class SerialSource(StreamedSource):
                 self._heed(line)
             self._whole, self._long = True, False
         if len(self._rest) > LONGEST:  # no end of a line for so long: nothing of it is kept
-            self._lines.bad += not self._long
+            if not self._long:
+                self._lines.spoil()
             self._rest, self._long = b"", True
 
     def _heed(self, line: bytes) -> None:
