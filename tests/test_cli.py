@@ -76,6 +76,7 @@ def pipeline(**facts: Any) -> dict[str, Any]:
         "expected_fps": 5.0,
         "analysed": 10,
         "dropped": 0,
+        "dropped_total": 0,
         "infer_ms": 1.2,
         "prepare_ms": 0.1,
         "last_tick_age_s": 0.4,

@@ -24,6 +24,7 @@ from edged.changes import Task
 from edged.config import shape
 from edged.config.shape import Channel, Measure, Model, Pipeline
 from edged.errors import RefusedError, UnavailableError
+from edged.notation import LONGEST
 from edged.roster import Roster
 from edged.series import series_of
 from edged.supervise import Keeper
@@ -31,7 +32,7 @@ from edged.tally import _coverage
 from edged.worker.source import WantWindow, device, iio, sensor
 from edged.worker.source.feed import FeedSource
 from edged.worker.source.hwmon import HwmonSource
-from edged.worker.source.lines import LONGEST, Lines
+from edged.worker.source.lines import Lines
 from edged.worker.source.onewire import OneWireSource, Thermometer
 from edged.worker.source.samples import Gathering
 from edged.worker.source.serial import SerialSource, speed
@@ -83,6 +84,21 @@ def test_a_line_of_numbers(lines, line, numbers):
 def test_a_line_that_is_none_is_counted(lines, line):
     assert lines.sample(line, 1.0) is None
     assert lines.bad == 1
+
+
+def test_lines_that_make_no_sample_are_told_apart_from_none(lines):
+    assert not lines.malformed
+    lines.sample(b"# a remark", 0.0)
+    assert not lines.malformed
+    lines.sample(b"depth=1", 1.0)
+    assert lines.malformed
+    lines.sample(b"level=1 warmth=2", 2.0)
+    assert not lines.malformed
+    lines.sample(b"level=1", 20.0)  # the other one has not been told of for too long
+    assert lines.malformed and lines.bad == 1
+    lines.sample(b"warmth=1", 20.0)
+    lines.spoil()
+    assert lines.malformed and lines.bad == 2
 
 
 @pytest.mark.parametrize("line", [b"", b"   ", b"# only a remark", b"\r", b"\0"])

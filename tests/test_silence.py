@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from command import edged
 from numpy.typing import NDArray
 from stage import Stage
 
+from edged import supervise
 from edged.config import shape
 from edged.worker.silence import PATIENCE, Silence
 from edged.worker.source.hops import Hops
@@ -106,10 +108,24 @@ def test_a_worker_hears_nothing_in_digital_silence_and_says_so(stage: Stage, tmp
     assert sum(tick.blind for tick in ticks) == pytest.approx(20.0 - PATIENCE, abs=2.0)
 
 
+#: A worker that goes no further than its lock unless it has tried its model before.
+REHEARSED = """
+import os, sys
+sys.path[:0] = {paths!r}
+from edged.worker import loop
+done, rehearse, lock = [], loop.Looker._rehearse, loop.lock
+loop.Looker._rehearse = lambda looker: (done.append(looker), rehearse(looker))[1]
+loop.lock = lambda *given: lock(*given) if done else os._exit(9)
+os._exit(loop.main(sys.argv[1]))
+"""
+
+
 def test_what_is_no_number_from_the_first_sample_on_is_blind_and_never_asked_of_the_model(
-    stage: Stage, tmp_path: Path
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker is locked before it ever infers, and the first sound comes afterwards."""
+    """The first sound comes when the worker is locked: what its model opens must have been opened before."""
+    program = REHEARSED.format(paths=[one for one in sys.path if one])
+    monkeypatch.setattr(supervise, "COMMAND", (sys.executable, "-I", "-c", program))
     samples = np.concatenate([np.full(RATE * 8, np.nan, np.float32), quiet(8.0)])
     file = recording(tmp_path / "none.wav", samples)
     keeper = stage.keep(source=file, model=ear(tmp_path), measure=HEARD, rate=0.0)

@@ -20,7 +20,10 @@ _edged() {
 	COMPREPLY=()
 	while IFS=, read -r kind value; do
 		case $kind in
-		plain) printf -v quoted %q "$value" && COMPREPLY+=("$quoted") ;;
+		plain)
+			printf -v quoted %q "$value" && COMPREPLY+=("$quoted")
+			[[ $value != *= ]] || compopt -o nospace
+			;;
 		file) compopt -o default ;;
 		dir) compopt -o dirnames ;;
 		esac
@@ -33,7 +36,7 @@ _ZSH: Final = """\
 #compdef edged
 # edged: completion for zsh. An answer is three lines: its kind, itself, and what it is ("_": not said).
 _edged() {
-	local -a asked answer told plain
+	local -a asked answer told plain begun
 	local kind value text
 	asked=(COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT - 1)) _EDGED_COMPLETE=zsh_complete)
 	answer=("${(@f)$(env $asked $words[1] 2>/dev/null)}")
@@ -41,11 +44,16 @@ _edged() {
 		case $kind in
 		file) _files ;;
 		dir) _files -/ ;;
-		plain) if [[ $text = _ ]]; then plain+=("$value"); else told+=("${value//:/\\:}:$text"); fi ;;
+		plain)
+			if [[ $value = *= ]]; then begun+=("$value")
+			elif [[ $text = _ ]]; then plain+=("$value")
+			else told+=("${value//:/\\:}:$text"); fi
+			;;
 		esac
 	done
 	(( ! $#told )) || _describe -V edged told -U
 	(( ! $#plain )) || compadd -U -V edged -a plain
+	(( ! $#begun )) || compadd -U -V edged -S "" -a begun
 }
 if [[ $zsh_eval_context[-1] = loadautofunc ]]; then
 	_edged "$@"

@@ -212,7 +212,7 @@ def paces(one: dict[str, Any]) -> Iterator[str]:
         yield f"CPU {one['cpu'] * 100:.0f} %"
     if one["memory"]:
         yield size(one["memory"])
-    if one["dropped"]:
-        yield f"{one['dropped']} dropped"
+    if total := one.get("dropped_total", one["dropped"]):
+        yield f"{one['dropped']} dropped, {total} since it began"
     if one["restarts"]:
         yield f"{one['restarts']} restarts"

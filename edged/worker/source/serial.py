@@ -14,8 +14,9 @@ from typing import Final, NoReturn
 
 from edged.config import shape
 from edged.errors import RefusedError, UnavailableError
+from edged.notation import LONGEST
 from edged.worker.source import WantWindow
-from edged.worker.source.lines import LONGEST, Lines
+from edged.worker.source.lines import Lines
 from edged.worker.source.samples import Gathering, agreed
 from edged.worker.source.streamed import StreamedSource
 
