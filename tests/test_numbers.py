@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import stat
 import sys
@@ -171,6 +172,29 @@ def test_a_file_that_says_no_number_is_dropped_and_a_silent_one_is_lost(tmp_path
         for _ in range(100):
             source.read(0.1)
     assert source.dropped >= 10
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("says", "kind"),
+    [
+        ("", "is empty"),
+        ("  \n", "is empty"),
+        ("warm 7", "says a text that is no number"),
+        ("\0\1", "says a text that is no number"),
+        ("nan", "says a number that is not finite"),
+        ("-inf", "says a number that is not finite"),
+    ],
+)
+def test_what_a_file_says_instead_of_a_number_is_told_by_its_kind(tmp_path, says, kind):
+    file = tmp_path / "a"
+    file.write_text(says)
+    config = shape.Sysfs(channels={"depth": Channel(path=str(file))}, sample_rate=100.0, timeout=0.1)
+    source = SysfsSource(config, NUMBERS)
+    with pytest.raises(UnavailableError) as found:
+        for _ in range(100):
+            source.read(0.1)
+    assert re.fullmatch(f"sysfs: depth gave no number for \\d+ s: {file} {kind}", found.value.message)
     source.close()
 
 
