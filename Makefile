@@ -53,10 +53,11 @@ test-camera:
 test-drivers:
 	hardware-tests/lab/drivers.sh $(ARGS)
 
-# Sensors on real drivers in the emulated machine: hwmon, iio, 1-wire.
+# A microphone on a real driver in the emulated machine: formats, unplugging, a voice that is speech.
 test-sound:
 	hardware-tests/lab/sound.sh $(ARGS)
 
+# Sensors on real drivers in the emulated machine: hwmon, iio, 1-wire.
 test-sensors:
 	hardware-tests/lab/sensors.sh $(ARGS)
 

@@ -109,7 +109,9 @@ def _unreachable(path: Path, error: OSError) -> ControlError:
                 f"no daemon is running here ({path})",
                 "start it: edged run FILE, or systemctl start edged; --config FILE means another one",
             )
-    return ControlError(f"{path}: the daemon cannot be reached: {error.strerror or error}")
+    return ControlError(
+        f"{path}: the daemon cannot be reached: {error.strerror or error}", "edged doctor control"
+    )
 
 
 def _not_allowed(path: Path) -> ControlError:

@@ -231,7 +231,30 @@ def sentence_of_cameras() -> str:
     return f"{lender.LENT_AT_ONCE} times at once, then once in five minutes ({asking():.1f} bit/s)"
 
 
+def sentence_of_sound() -> str:
+    """What a pipeline that hears all it can (rate 0) may say, as docs/sound.md has it: one series of
+    presence, five, and those five with four of events, which are config/birdsong.toml.
+    """
+    one, five, nine = (["share"] * many + ["an event"] * events for many, events in ((1, 0), (5, 0), (5, 4)))
+    through = [wall_capacity(units, 0.0) for units in (one, five, nine)]
+    kept = [kept_capacity(units, 0.0) for units in (one, five, nine)]
+    return (
+        f"{through[0]:.0f} bit/s with one series of presence, {through[1]:.0f} with five, {through[2]:.0f} "
+        f"with the nine series of the example of bird song; what of it lasts in minutes that are kept is "
+        f"{kept[0]:.1f}, {kept[1]:.1f} and {kept[2]:.1f} bit/s."
+    )
+
+
+def sentence_of_more_sound() -> str:
+    """What one series more adds, as docs/sound.md says it."""
+    few = wall_capacity(["share"], 0.0)
+    presence, event = (wall_capacity(["share", unit], 0.0) - few for unit in ("share", "an event"))
+    return f"A further series of presence adds {presence:.0f} bit/s, one of events {event:.0f}"
+
+
 if __name__ == "__main__":
     print(table())
     print(sentence())
     print(sentence_of_cameras())
+    print(sentence_of_sound())
+    print(sentence_of_more_sound())

@@ -114,8 +114,8 @@ class Bucket(msgspec.Struct, frozen=True):
     """What is stored of one pipeline over ``[start, start + width)``: epoch seconds (UTC), whole numbers.
 
     ``entries`` follows the order of the pipeline's valued series, or is empty when nothing was observed;
-    ``amounts`` are what happened. A bucket
-    whose time is not known yet has the ``boot``'s id and counts ``start`` from there (``CLOCK_BOOTTIME``).
+    ``amounts`` are what happened. A bucket whose time is not known yet has the ``boot``'s id and counts
+    ``start`` from there (``CLOCK_BOOTTIME``).
     """
 
     pipeline: str

@@ -1,8 +1,8 @@
 """One worker's process, exec'd, and the daemon's end of its wall.
 
 It is exec'd, never merely forked: with an empty environment, the wall as its only descriptor but for the
-socket of a feed (0, 1 and 2 are
-/dev/null: libraries print, and what they print might be of what they saw), in a session of its own.
+socket of a feed (0, 1 and 2 are /dev/null: libraries print, and what they print might be of what they saw),
+in a session of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,9 @@ from edged import wall
 #: replaced and loses seconds; the daemon would lose what is not committed. Raising it takes no privilege.
 DISPENSABLE = 300
 WALL_DESCRIPTOR = 3
+#: What is exec'd as a worker, before the number of the wall's descriptor. -I: neither environment nor folder
+#: can lend it a module.
+COMMAND = (sys.executable, "-I", "-m", "edged.worker")
 
 
 class Confinement(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
 from functools import partial
@@ -21,7 +20,7 @@ from edged.accelerator import Accelerator
 from edged.changes import Stamps, stamps
 from edged.config.shape import Model, Pipeline, recorded
 from edged.demise import Demise, sentence
-from edged.directions import Directions
+from edged.directions import Directions, Way
 from edged.errors import WallError
 from edged.feeds import Feed
 from edged.hanging import Hanging
@@ -29,7 +28,7 @@ from edged.hearing import Hearing
 from edged.inspector import Inspector
 from edged.lender import Lender, device
 from edged.nouns import Series
-from edged.process import Process
+from edged.process import COMMAND, Process
 from edged.quarantine import Quarantine
 from edged.reactor import Action, Appointments, Reactor, Timer
 from edged.standing import Listener, Standing
@@ -54,9 +53,6 @@ FAREWELL = 0.5  # seconds in which a worker that has given up is to end
 BESIDE = 0.4  # seconds after which another worker is tried beside one that was killed and has not ended
 RECESS = "its source is lent for an outline"
 HANGS = "the worker hangs in the kernel and cannot be ended; only a reboot frees the device"
-#: What is exec'd, before the number of the wall's descriptor. -I: neither environment nor folder can lend
-#: it a module.
-COMMAND = (sys.executable, "-I", "-m", "edged.worker")
 
 
 class Keeper(Standing):
@@ -113,26 +109,11 @@ class Keeper(Standing):
         self._trouble, self.ready, self.state, self._killed = None, None, "starting", None
         self._broke_rule, self._recess = False, None
         self.stamps = stamps(self.pipeline, *self.models)
-        at = self.directions.begin(now)
-        threads = tuple(one.threads for one in self.models)
-        look = not self._examined
-        source = self.pipeline.source
-        device_lent, sights = bool(device(source)), reasons(self.pipeline)
-        about = (self.pipeline.rate, self._vocabulary, least_hold(source), device_lent, sights)
-        self._inspector = Inspector(self.series, self.recorded, now, threads, at[0], look, *about)
-        task = wall.Assignment(
-            wall.PROTOCOL,
-            self.name,
-            self.pipeline,
-            self.models,
-            self.series,
-            self._accelerator.because,
-            *at,
-            examine=not self._examined,
-        )
+        way = self.directions.begin(now)
+        self._inspector = self._inspecting(way, now)
         try:
             lent = self._feed.open() if self._feed is not None else -1
-            process = self._process = Process(task, COMMAND, lent)
+            process = self._process = Process(self._assignment(way), COMMAND, lent)
         except WallError as error:
             self._refuse(f"{error.message}: does its model have many labels? labels_file is for those")
             return
@@ -144,6 +125,36 @@ class Keeper(Standing):
         self._reactor.on_readable(process, self._ended)
         self._pass_on()
         self._watch()
+
+    def _assignment(self, way: Way) -> wall.Assignment:
+        """What a worker that begins on this way gets to do."""
+        return wall.Assignment(
+            wall.PROTOCOL,
+            self.name,
+            self.pipeline,
+            self.models,
+            self.series,
+            self._accelerator.because,
+            *way,
+            examine=not self._examined,
+        )
+
+    def _inspecting(self, way: Way, now: float) -> Inspector:
+        """Who holds what it says against what it was asked."""
+        source = self.pipeline.source
+        return Inspector(
+            self.series,
+            self.recorded,
+            now,
+            tuple(one.threads for one in self.models),
+            way[0],
+            examine=not self._examined,
+            rate=self.pipeline.rate,
+            vocabulary=self._vocabulary,
+            least_hold=least_hold(source),
+            device=bool(device(source)),
+            sights=reasons(self.pipeline),
+        )
 
     def direct(self, directive: wall.Directive) -> None:
         """Pass on what is wanted from now on, to this worker and to those after it. One that does not read is

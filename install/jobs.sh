@@ -64,17 +64,28 @@ run_tests() {
 			tests/test_decode.py tests/test_prepare.py || status=$?
 	fi
 	step "Tests"
-	# Most tests wait for real processes most of the time.
-	if [ $# -eq 0 ] && has_room; then
-		.venv/bin/python -m pytest -n 2 --dist loadfile || status=$?
+	local at_once
+	at_once=$(room)
+	if [ $# -eq 0 ] && [ "$at_once" -gt 1 ]; then
+		# As tests/conftest.py has ordered them: what takes longest first.
+		.venv/bin/python -m pytest -n "$at_once" --dist loadfile --no-loadscope-reorder || status=$?
 	else
 		.venv/bin/python -m pytest "$@" || status=$?
 	fi
 	exit "$status"
 }
 
-has_room() { # for two tests at once: as many processors, and 2 GB
-	[ "$(nproc)" -gt 1 ] && [ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -gt 2000000 ]
+# For how many tests at once there is room. Most wait for real processes most of the time, so two share a processor;
+# each, with what it starts, may take 700 MB.
+room() {
+	local processors free
+	processors=$(nproc)
+	free=$(($(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo) / 700000))
+	if [ "$processors" -eq 1 ] || [ "$free" -lt 2 ]; then
+		echo 1
+	else
+		echo $((free < 2 * processors ? free : 2 * processors))
+	fi
 }
 
 # tflite-runtime needs NumPy 1, the tests' OpenCV needs NumPy 2: an environment of its own, without the second.

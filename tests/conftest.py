@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +14,19 @@ from emulation import EMULATED, skip_files
 from stage import Stage
 
 ROOT = Path(__file__).parent.parent
+#: Where several run at once (install.sh --test) these begin, in this order: what takes a minute, most of it
+#: waiting, and begins last ends alone.
+LONGEST = (
+    *("test_canary.py", "test_mutants.py", "test_box.py", "test_governor.py", "test_rotation.py"),
+    *("test_install_rooms.py", "test_tune.py", "test_service.py", "test_soak.py", "test_escapes.py"),
+    *("test_worker_faults.py", "test_cli_demo.py", "test_numbers.py"),
+)
 #: Somebody else's package with its own tests: test_decoder_package.py installs it and runs them.
 collect_ignore = ["decoder_package"]
+
+# A shell that starts us in the background has us ignore Ctrl-C, and every program that we start would too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if find_spec("hypothesis"):
     import hypothesis
@@ -30,8 +42,11 @@ if find_spec("hypothesis"):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What cannot run here says so."""
+    """What cannot run here says so; what takes long comes first where others run beside it."""
     skip_files(items)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = {name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 import edged
+from edged.cli import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS_OF_DOCUMENTS = ("docs", "systemd", "hardware-tests", "config", "edged")
@@ -146,3 +148,28 @@ def test_every_decision_is_reachable() -> None:
     listed = (ROOT / "docs/adr/README.md").read_text()
     for path in (ROOT / "docs/adr").glob("[0-9]*.md"):
         assert path.name in listed, f"docs/adr/README.md does not list {path.name}"
+
+
+def sentences() -> set[tuple[str, str]]:
+    """(file, text) of every text of the code that is no docstring."""
+    found = set()
+    for path in (ROOT / "edged").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        docstrings = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
+        for one in ast.walk(tree):
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and id(one) not in docstrings:
+                found.add((path.name, one.value))
+    return found
+
+
+def test_what_a_message_tells_to_type_is_there() -> None:
+    """The next step that an error names must be one that can be taken."""
+    of = ("models", "keys", "store")
+    groups = {name: set(cli.get_command(None, name).list_commands(None)) for name in of}
+    checks = {path.stem for path in (ROOT / "edged/doctor/checks").glob("[a-z]*.py")}
+    for name, text in sentences():
+        for verb in re.findall(r"`(?:sudo )?edged ([a-z]+)", text):
+            assert verb in cli.list_commands(None), f"{name}: {text}"
+        for group, verb in re.findall(r"\bedged (models|keys|store) ([a-z]+)\b", text):
+            assert verb in groups[group], f"{name}: {text}"
+        assert set(re.findall(r"\bedged doctor ([a-z]+)(?:`|\Z)", text)) <= checks, f"{name}: {text}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import tempfile
 import wave
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from edged.worker.source import Frame, Want, opened
 from edged.worker.source.jpeg import orientation, photograph
 
 WANT = Want(32, 24, 3, 0.0)
+NOBODY = 65534
 
 
 def frames(path: Path, want: Want = WANT, **keys: object) -> list[Frame]:
@@ -360,18 +362,35 @@ def test_a_name_that_looks_like_a_protocol_or_a_pattern_is_a_name(tmp_path, monk
         assert len(frames(Path(name))) in (1, 3)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_in_somebodys_home(tmp_path):
-    home = tmp_path / "home"
+@pytest.fixture
+def anybodys(tmp_path):
+    """A folder, of one who may not read everything: for root, nobody's."""
+    if os.geteuid():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="edged-test-") as name:
+        os.chown(name, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(0)
+
+
+def test_a_file_in_somebodys_home(anybodys):
+    home = anybodys / "home"
     home.mkdir(mode=0)
     assert "may not look" in refused(home / "street.mp4", UnavailableError)
+    home.chmod(0o700)
+    assert "there is no file" in refused(home / "street.mp4", UnavailableError)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read(tmp_path):
-    path = media.movie(tmp_path / "a.mp4", "libx264", frames=3)
+def test_a_file_that_may_not_be_read(anybodys):
+    path = media.movie(anybodys / "a.mp4", "libx264", frames=3)
     path.chmod(0)
     assert "cannot be read" in refused(path, UnavailableError)
+    path.chmod(0o400)
+    assert len(frames(path)) == 3
 
 
 def test_the_shared_clip_at_5_fps_gives_every_second_frame(shared):

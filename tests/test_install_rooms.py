@@ -79,6 +79,18 @@ def test_install_sh_names_every_room(root: Path) -> None:
     assert set(named[1].split()) == set(ROOMS)
 
 
+# --- jobs
+
+
+def test_as_many_tests_at_once_as_there_is_room_for(root: Path) -> None:
+    machines = {(1, 8): 1, (2, 8): 4, (4, 16): 8, (4, 3): 4, (4, 2): 2, (2, 1): 1}
+    program = "".join(
+        f"nproc() {{ echo {cores}; }}; awk() {{ echo {gigabytes}000000; }}; room\n"
+        for cores, gigabytes in machines
+    )
+    assert said(root, program) == [str(wanted) for wanted in machines.values()]
+
+
 # --- files
 
 

@@ -101,6 +101,7 @@ IMPORTERS = {
 NOT_IN_THE_DAEMON = ("numpy", "asyncio", "rich", "click", "av", "ai_edge_litert")
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Module name within the package ("" is the package itself) -> file."""
     found = {}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from edged import covert, lender
+from edged.config.loading import load
+from edged.series import series_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/security.md").read_text()
@@ -49,6 +52,21 @@ def test_what_lies_can_carry_is_what_the_code_counts() -> None:
     assert f"come on top: {covert.sentence()}." in PAGE
     assert f"may be lost {covert.sentence_of_cameras()}" in PAGE
     assert lender.REFILL == 300.0
+
+
+def test_what_lies_can_carry_of_sound_is_what_the_code_counts() -> None:
+    page = " ".join((ROOT / "docs/sound.md").read_text().split())
+    assert f"`python -m edged.covert`: {covert.sentence_of_sound()}" in page
+    assert f"{covert.sentence_of_more_sound()}:" in page
+    narrowest = re.search(r"(\d+) to \d+ bit/s by the narrowest vocoders", page)
+    nine = ["share"] * 5 + ["an event"] * 4
+    assert narrowest and covert.wall_capacity(nine, 0.0) < int(narrowest[1]) / 2
+
+
+def test_the_example_of_bird_song_has_the_series_that_are_counted_for_it() -> None:
+    (name, pipeline), *_ = load(ROOT / "config/birdsong.toml").pipelines.items()
+    kinds = Counter(one.measure for one in series_of(name, pipeline))
+    assert (kinds, pipeline.rate) == ({"presence": 5, "events": 4}, 0.0)
 
 
 def test_more_series_carry_more_and_no_rounding_far_more() -> None:

@@ -7,7 +7,10 @@ a file. A real driver is in ``hardware-tests/lab/sound.sh``.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import subprocess
+import sys
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -304,6 +307,52 @@ def test_one_that_gives_nothing_is_lost(card: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(source._pcm, "wait", lambda seconds: bool(time.sleep(seconds)))
     error = refused(lambda: [source.read(0.1) for _ in range(5)], UnavailableError)
     assert "gave no sound" in error.message
+
+
+#: What opens nothing may say so: a microphone is lost behind the lock.
+LOST = """
+import os, sys
+sys.path[:0] = {paths!r}
+from edged.config import shape
+from edged.errors import UnavailableError
+from edged.worker import sandbox
+from edged.worker.source import WantWindow, opened
+source = opened(shape.Microphone(device="null"), WantWindow(4000, 1, 16000.0, 0.0))
+source.read(5.0)
+
+def raising(number):
+    def call(*arguments):
+        raise OSError(number, os.strerror(number))
+    return call
+
+source._pcm.wait = raising({first})
+if {then}:
+    source._pcm.behind = raising({then})
+sandbox.shut(1, frozenset(("microphone",)))
+try:
+    source.read(1.0)
+except UnavailableError as error:
+    os.write(1, str(error.message + "; " + error.hint).encode())
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "said"),
+    [
+        (errno.ENODEV, 0, "the microphone null was unplugged; plug it in again"),
+        (errno.EIO, errno.ENODEV, "the microphone null was unplugged; plug it in again"),
+        (errno.EBADFD, errno.ENODEV, "the microphone null was unplugged; plug it in again"),
+        (errno.EIO, 0, "the microphone null gives nothing; plug it in anew"),
+        (errno.ENOMEM, 0, "the microphone null failed: Cannot allocate memory; plug it in anew"),
+    ],
+)
+@pytest.mark.usefixtures("card")
+def test_a_locked_worker_says_how_it_lost_its_microphone(first: int, then: int, said: str) -> None:
+    """Whoever opens a file behind the lock is ended for it, also who only looks what else is plugged in."""
+    program = LOST.format(paths=[one for one in sys.path if one], first=first, then=then)
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, said), done.stderr
 
 
 def test_what_is_not_there_may_come(card: Path) -> None:

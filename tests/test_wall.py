@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from emulation import EMULATED
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -533,6 +534,10 @@ def test_what_is_no_message_is_not_quoted() -> None:
 @pytest.mark.parametrize("lending", [False, True], ids=["later", "while one may be lent"])
 @pytest.mark.parametrize("count", [1, 2, 253])
 def test_descriptors_that_nobody_asked_for_are_closed(lending: bool, count: int) -> None:
+    if EMULATED and lending and count == 253:
+        pytest.skip(
+            "under emulation what finds no room beside the one that is lent is the emulator's, and stays"
+        )
     ours, theirs = wall.pair()
     with ours, theirs:
         channel = wall.Channel(ours, wall.Up)

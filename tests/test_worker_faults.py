@@ -92,7 +92,7 @@ def test_a_delegate_that_aborts_is_done_without(stage: Stage, tmp_path: Path, li
 
 #: The real worker, with little patience for a recording.
 IMPATIENT = (
-    "import sys; from edged.worker import loop; loop.HUNG_RECORDING = 2.0; sys.exit(loop.main(sys.argv[1]))"
+    "import sys; from edged.worker import loop; loop.HUNG_SLOW = 2.0; sys.exit(loop.main(sys.argv[1]))"
 )
 
 

@@ -23,8 +23,7 @@ SYS: Final = Path("/sys")
 COLDEST, HOTTEST = -40.0, 150.0
 #: Zones of the processor, as drivers and device trees call them: cpu-thermal (Raspberry Pi, Allwinner, NXP),
 #: soc-thermal, bigcore0-thermal, littlecore-thermal, center-thermal (Rockchip), cpuss0 (Qualcomm),
-#: x86_pkg_temp
-#: and TCPU (Intel), mtktscpu (MediaTek), imx_thermal_zone.
+#: x86_pkg_temp and TCPU (Intel), mtktscpu (MediaTek), imx_thermal_zone.
 PROCESSOR: Final = re.compile(r"cpu|soc|core|x86_pkg|center|imx_thermal", re.IGNORECASE)
 #: Zones of something else, which may be hotter or colder without a word on the processor. PMIC-Die of some
 #: boards is a constant 100 °C.

@@ -19,6 +19,7 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     bits of ``voltage.Word``, those of "before" since we began to look. ``voltage`` is the supply's volts at
     the board, ``core_voltage`` the processor's; ``rails`` watts behind a Pi 5's regulators, less than
     ``power``. ``plugged`` says whether a charger or the mains feeds it.
+
     ``case`` is the hottest of the sensors that are not the processor's, ``accelerator`` a Coral's on PCIe
     (°C); ``fan`` revolutions per minute, ``fan_duty`` its share of full power. ``own`` is the share of all
     cores that this daemon and its workers take. ``memory`` is bytes that can be had without swapping,

@@ -67,7 +67,9 @@ def save_png(answer: dict[str, Any], path: Path) -> None:
     try:
         figure.savefig(path, format="png", dpi=120)
     except OSError as error:
-        raise UnavailableError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise UnavailableError(
+            f"{path}: cannot be written: {error.strerror or error}", "name a file in another folder"
+        ) from None
 
 
 def _draw(axes: Any, one: dict[str, Any]) -> None:

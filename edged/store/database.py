@@ -384,8 +384,8 @@ class Database:
         whole.
         """
         # This looks at the file alone. A page that a cut left torn there is whole in the WAL, from which
-        # the next
-        # writer mends it and any reader reads it: while there is one, what is read through it decides.
+        # the next writer mends it and any reader reads it: while there is one, what is read through it
+        # decides.
         pages = [str(row[0]) for row in self.rows("PRAGMA cipher_integrity_check")]
         if pages and not _length(self._files()[1]):
             return pages

@@ -33,8 +33,7 @@ from edged.store.secret import Key
 FOLDER: Final = keys.SEALED
 TPM: Final = Path("/sys/class/tpmrm")
 #: Ways to seal with the TPM, the best first. systemd 252 seals without a PCR and then cannot unseal that
-#: ("TPM2 PCR
-#: bank invalid"); PCR 16 is for debugging, nothing measures into it, and it is zero at every boot.
+#: ("TPM2 PCR bank invalid"); PCR 16 is for debugging, nothing measures into it, and it is zero at every boot.
 WITH_TPM: Final = (
     ("--with-key=host+tpm2", "--tpm2-pcrs="),
     ("--with-key=host+tpm2", "--tpm2-pcrs=16"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, suppress
@@ -23,13 +22,11 @@ from edged.board.vitals import Vitals
 from edged.config.shape import Model, Pipeline, Synthetic
 from edged.errors import EdgedError, WallError
 from edged.governor import costs, profile
-from edged.process import Process
+from edged.process import COMMAND, Process
 from edged.reactor import Action
 from edged.series import series_of
 from edged.warden import Attempt, Warden
 
-#: -I: neither environment nor folder can lend it a module.
-COMMAND: Final = (sys.executable, "-I", "-m", "edged.worker")
 FRAMES: Final = Synthetic(fps=240.0, pace="fast", held=8)
 START: Final = 90.0  # seconds until a worker must have told something: a Pi Zero needs 20 for a large model
 SECOND: Final = 1.0

@@ -9,6 +9,5 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from edged.worker.loop import main
 
 # Not sys.exit: what the interpreter and its libraries do at their end may be what a locked worker may not,
-# and the
-# kernel gives everything back by itself.
+# and the kernel gives everything back by itself.
 os._exit(main(sys.argv[1]))

@@ -44,8 +44,9 @@ FIRST_FRAME = 20.0  # seconds
 #: So long a sensor is waited for before its worker is locked and ready without a number.
 PATIENT_FOR = 2.0  # seconds
 #: A source that is so long at one read hangs in its driver; it comes back within a second, or says why not.
-#: Of a recording a read may be many frames' decoding on a slow board.
-HUNG, HUNG_RECORDING = 2.5, 30.0  # seconds
+#: Of a recording a read may be many frames' decoding on a slow board; a thermometer on a bad 1-wire bus is
+#: asked up to 25 times by its driver, which has it measure (0.75 s) five times over.
+HUNG, HUNG_SLOW = 2.5, 30.0  # seconds
 STALE = 3.0  # seconds; a live frame that is older was stamped by a clock that is not ours
 #: No gap in a recording is longer: each of its seconds is told as blind.
 LONGEST_LEAP = 86_400.0  # seconds
@@ -140,7 +141,8 @@ class Looker:
         self._recorded = shape.recorded(assignment.pipeline.source)
         self._patient = isinstance(assignment.pipeline.source, shape.Sensor)
         self._least_hold = least_hold(assignment.pipeline.source)
-        self._hung = HUNG_RECORDING if isinstance(assignment.pipeline.source, shape.File) else HUNG
+        slow = isinstance(assignment.pipeline.source, shape.File | shape.OneWire)
+        self._hung = HUNG_SLOW if slow else HUNG
         self._rate, self._paused, self._stop = assignment.pipeline.rate, False, False
         self._number = self._analysed = self._all = self._dropped = 0
         self._infer = self._prepare = self._lead = 0.0

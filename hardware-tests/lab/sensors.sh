@@ -1,6 +1,6 @@
 #!/bin/sh
 # sensors.sh [pytest arguments]   The contract of sensors, and locked workers behind them, on real drivers in the VM: an LM75 (hwmon),
-# an INA219 (iio, polled and through its buffer), a thermometer on a 1-wire bus behind a DS2482, a serial line. A few minutes.
+# an INA219 (iio, polled and through its buffer), a thermometer on a 1-wire bus behind a USB adapter, a serial line. A few minutes.
 # needs: root, mmdebstrap, qemu-system-x86
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -38,6 +38,9 @@ class Gate:
     swallow = False  # True: requests come back cancelled and are never seen
 
     waiting: ClassVar[collections.deque[Any]] = collections.deque()
+    #: What nobody sees any more. libcamera looks once more at a request that it has said is complete, so none
+    #: may be freed at once; a Pi's are kept by picamera2.
+    kept: ClassVar[collections.deque[Any]] = collections.deque(maxlen=16)
     due = 0.0
 
 
@@ -157,6 +160,7 @@ def hand_over(manager: Any) -> bool:
             return False
         Gate.waiting.popleft()
         if Gate.swallow or camera is None or request.status != libcamera.Request.Status.Complete:
+            Gate.kept.append(request)
             return True
         with camera._requestslock:
             camera._requests += [CompletedRequest(request, camera)]

@@ -5,7 +5,7 @@
 #
 # Kept in ${EDGED_CACHE:-~/.cache/edged}/lab: the root folders, the wheels, pytest. Each run works on a disk of its own,
 # which is thrown away (KEEP=1 keeps it and says where). --probe says why containers cannot be started here, if so.
-# --environment prints the Python that plays it.
+# --environment prints the Python that plays it. --prepare fetches and makes what is kept, and plays nothing.
 # needs: root, mmdebstrap, debian-archive-keyring, systemd-container, e2fsprogs
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -33,17 +33,37 @@ environment() { # prints a Python that has pytest and hatchling
 	recipe=$(cat "$checkout/constraints.txt" "${BASH_SOURCE[0]}" | sha256sum | cut -c1-12)
 	folder=$lab/story-$recipe
 	if [ ! -e "$folder/complete" ]; then
-		mkdir -p "$lab"
-		python3 -m venv "$folder"
-		PIP_DISABLE_PIP_VERSION_CHECK=1 "$folder/bin/python" -m pip install --quiet --quiet -c "$checkout/constraints.txt" pytest hatchling >&2
-		touch "$folder/complete"
+		# Joined: in a substitution, bash goes on after what fails.
+		mkdir -p "$lab" && python3 -m venv "$folder" &&
+			PIP_DISABLE_PIP_VERSION_CHECK=1 "$folder/bin/python" -m pip install --quiet --quiet \
+				-c "$checkout/constraints.txt" pytest hatchling >&2 &&
+			touch "$folder/complete" || return
 	fi
 	echo "$folder/bin/python"
+}
+
+prepare() { # each suite's at the same time: much of it is waiting for a mirror
+	local suite fetcher fetchers=() status=0
+	for suite in "$@"; do
+		{ "$here/bootable.sh" "$suite" && "$here/wheels.sh" "$suite"; } >/dev/null &
+		fetchers+=($!)
+	done
+	environment >/dev/null || status=$?
+	for fetcher in "${fetchers[@]}"; do
+		wait "$fetcher" || status=$?
+	done
+	return "$status"
 }
 
 case ${1:-} in
 --probe)
 	probe
+	exit
+	;;
+--prepare)
+	shift
+	[ $# -gt 0 ] || set -- bookworm trixie
+	prepare "$@"
 	exit
 	;;
 --environment)

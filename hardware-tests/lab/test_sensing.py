@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
-from chips import THERMOMETER, Chips
+from chips import Chips
+from ds9490 import plugged
 from stage import Stage
 
 from edged import supervise, wall
@@ -101,6 +101,7 @@ def test_a_chip_that_is_unplugged_is_looked_for_until_it_is_back(chips: Chips, s
         stage.until(lambda: any("is not there" in one for one in stage.events("replaced")), PATIENCE)
     chips.bench.case(41.0)
     told(stage, about(41.0, 0.3))
+    never_caught(stage)
 
 
 def test_iio_one_by_one(chips: Chips, stage: Stage) -> None:
@@ -139,19 +140,53 @@ def test_a_buffer_that_is_switched_off_is_lost(chips: Chips, stage: Stage) -> No
     chips.buffer(True)
     told(stage, lambda _: True)
     chips.buffer(False)
-
-
-def test_a_thermometer_on_a_1_wire_bus(chips: Chips, stage: Stage) -> None:
-    chips.scratchpad(0)
-    chips.thermometer()
-    keeper = kept(stage, OneWire(sample_rate=0.5, timeout=10.0), THERMOMETER)
-    assert [one.unit for one in keeper.series] == ["°C"]
-    told(stage, about(0.0, 0.01))
-    chips.scratchpad(0x55)  # a check sum that is wrong: nothing is told, least of all 0 °C
-    stage.until(lambda: any("gave no number" in one for one in stage.events("replaced")), PATIENCE)
-    seen = len(stage.heard.ticks)
-    time.sleep(1.0)
-    assert not any(tick.observed for _, tick in stage.heard.ticks[seen:])
-    chips.scratchpad(0)
-    told(stage, about(0.0, 0.01))
     never_caught(stage)
+
+
+def stays_silent(stage: Stage) -> None:
+    """A worker gives up, and the one after it too; between them nothing is told."""
+
+    def given_up() -> int:
+        return sum("gave no number" in one for one in stage.events("replaced"))
+
+    stage.until(lambda: given_up() == 1, PATIENCE)
+    seen = len(stage.heard.ticks)
+    stage.until(lambda: given_up() == 2, PATIENCE)
+    assert not any(tick.observed for _, tick in stage.heard.ticks[seen:])
+
+
+def test_a_thermometer_on_a_1_wire_bus(stage: Stage) -> None:
+    with plugged() as thermometer:
+        thermometer.celsius = 21.5
+        keeper = kept(stage, OneWire(sample_rate=0.5, timeout=10.0), thermometer.name)
+        assert [one.unit for one in keeper.series] == ["°C"]
+        told(stage, about(21.5, 0.01))
+        thermometer.celsius = -10.125
+        told(stage, about(-10.125, 0.01))
+        thermometer.damaged = True  # nothing is told, least of all 0 °C
+        stays_silent(stage)
+        thermometer.damaged = False
+        told(stage, about(-10.125, 0.01))
+        assert not any("hangs" in one for one in stage.events("replaced"))  # its driver asks again and again
+        never_caught(stage)
+
+
+def test_a_thermometer_without_power_says_85_and_that_is_not_told(stage: Stage) -> None:
+    with plugged() as thermometer:
+        kept(stage, OneWire(sample_rate=0.5, timeout=10.0), thermometer.name)
+        told(stage, about(20.0, 0.01))
+        thermometer.powered = False
+        stays_silent(stage)
+        assert not any(entry.max > 84.0 for _, tick in stage.heard.ticks for entry in tick.entries)
+        never_caught(stage)
+
+
+def test_a_1_wire_adapter_that_is_unplugged_is_looked_for_until_it_is_back(stage: Stage) -> None:
+    with plugged() as thermometer:
+        kept(stage, OneWire(sample_rate=0.5, timeout=10.0), thermometer.name)
+        told(stage, about(20.0, 0.01))
+    stage.until(lambda: any("is not there" in one for one in stage.events("replaced")), PATIENCE)
+    thermometer.celsius = 62.5
+    with plugged(thermometer):
+        told(stage, about(62.5, 0.01))
+        never_caught(stage)

@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,13 @@ def heard(source: MicrophoneSource, frequency: float = 1000.0) -> tuple[float, f
     return best
 
 
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def source() -> Iterator[MicrophoneSource]:
     made = start()
@@ -164,28 +172,42 @@ def test_a_channel_that_it_lacks_is_refused():
     assert "has 2 channels" in refused.value.message
 
 
-def test_unplugged_and_plugged_in_again(source):
-    following(source)
-    # It waits until the last one has closed the device.
+@contextmanager
+def unplugged() -> Iterator[None]:
+    """As long as it lasts the card is gone. The kernel takes it away only when the last one has closed it, so
+    whoever has it open must let go of it meanwhile, or else neither unbind nor bind comes back.
+    """
     away = threading.Thread(target=(DRIVER / "unbind").write_text, args=("snd_aloop.0",))
     away.start()
     try:
-        with pytest.raises(UnavailableError) as lost:
-            for _ in range(200):
-                source.read(1.0)
-        assert "unplugged" in lost.value.message
-        source.close()
+        yield
+    finally:
         away.join(PATIENCE)
+        (DRIVER / "bind").write_text("snd_aloop.0")
+        subprocess.run(["udevadm", "settle"], check=True)
+
+
+def gone() -> bool:
+    return not any(one.device == DEVICE for one in alsa.listed())
+
+
+def test_unplugged_and_plugged_in_again(source):
+    following(source)
+    with unplugged():
+        try:
+            with pytest.raises(UnavailableError) as lost:
+                for _ in range(200):
+                    source.read(1.0)
+        finally:
+            source.close()
+        assert "was unplugged" in lost.value.message
+        assert lost.value.hint == "plug it in again"
+        eventually(gone)
         with pytest.raises(UnavailableError) as absent:
             start()
         assert "is it plugged in?" in absent.value.hint
         with pytest.raises(UnavailableError, match="no microphone"):
             start(device="default")
-    finally:
-        source.close()  # whatever became of it: as long as it is open, neither unbind nor bind comes back
-        away.join(PATIENCE)
-        (DRIVER / "bind").write_text("snd_aloop.0")
-        subprocess.run(["udevadm", "settle"], check=True)
     again = start()
     following(again)
     again.close()
@@ -268,6 +290,34 @@ def test_a_locked_worker_hears_rests_and_wakes(stage: Stage, yamnet: shape.Model
     seen = sum(tick.analysed for _, tick in stage.heard.ticks)
     stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= seen + 4, 180.0)
     assert not stage.events("worker-broke-out")
+
+
+def analysed(stage: Stage) -> int:
+    return sum(tick.analysed for _, tick in stage.heard.ticks)
+
+
+def test_a_locked_worker_loses_its_microphone_and_the_next_one_has_it(
+    stage: Stage, yamnet: shape.Model
+) -> None:
+    """Three times: whatever counts as a worker's own fault is set aside after two."""
+    measure = shape.Measure(kind="presence", labels=("Speech",))
+    source = shape.Microphone(device=DEVICE, timeout=PATIENCE)
+    keeper = stage.keep(source=source, model=yamnet, measure=measure, rate=0.0)
+    told, lost = 0, 0.0
+    for times in range(1, 5):
+        seen = analysed(stage)
+        stage.until(lambda seen=seen: analysed(stage) >= seen + 4, 180.0)
+        assert all(tick.start >= lost for _, tick in stage.heard.ticks[told:])  # none goes over the gap
+        if times == 4:
+            break
+        with unplugged():
+            stage.until(lambda: keeper.state == "backoff", PATIENCE)
+            reasons = [one for one in stage.events("replaced") if "was unplugged (plug it in again)" in one]
+            assert len(reasons) == times, stage.events("replaced")
+            lost, told = time.monotonic(), len(stage.heard.ticks)
+            stage.until(lambda: "there is no microphone" in keeper.why, PATIENCE)
+            assert len(stage.heard.ticks) == told  # nobody hears anything, and nobody says that he does
+    assert {event for _, event, _ in stage.heard.events} <= {"started", "replaced", "sandbox-lacking"}
 
 
 CONFIG = """

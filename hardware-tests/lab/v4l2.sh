@@ -20,4 +20,4 @@ exec /opt/venv/bin/python -m pytest -q -p no:cacheprovider \
   tests/contracts/test_source.py hardware-tests/lab/test_vivid.py hardware-tests/lab/test_locked.py hardware-tests/lab/test_outline.py \\
   -k 'v4l2 or test_vivid or locked or outline' $*
 S
-"$here/vm.sh" "$share/v4l2-in-vm.sh" "$share"
+LIMIT=${LIMIT:-1200} "$here/vm.sh" "$share/v4l2-in-vm.sh" "$share"

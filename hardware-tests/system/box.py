@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -157,11 +157,31 @@ class Box:
         deadline = time.monotonic() + patience
         status = None
         while time.monotonic() < deadline:
-            status = self.status()
-            if status is not None and condition(status):
-                return status
-            time.sleep(0.2)
+            with closing(self._statuses(deadline)) as statuses:
+                for status in statuses:
+                    if status is not None and condition(status):
+                        return status
         raise AssertionError(f"not within {patience:.0f} s: {what}; the last status: {json.dumps(status)}")
+
+    def _statuses(self, deadline: float) -> Generator[dict[str, Any] | None, None, None]:
+        """The status again and again, None when there is no answer, by one program inside: to start one for
+        each look would take more of the machine than edged does. Ends early when that program does.
+        """
+        (self.machine.share / "statuses.py").write_text(STATUSES)
+        words = [PYTHON, "-I", f"{self.machine.inside}/statuses.py"]
+        with (
+            suppress(BrokenPipeError),
+            self.machine.talk(words, limit=deadline - time.monotonic() + 30.0) as program,
+        ):
+            assert program.stdin and program.stdout
+            while time.monotonic() < deadline:
+                program.stdin.write("\n")
+                program.stdin.flush()
+                if not (line := program.stdout.readline()):
+                    break
+                yield json.loads(line)
+                time.sleep(0.2)
+        time.sleep(0.2)
 
     def counting(self, patience: float = 60.0) -> dict[str, Any]:
         """The status once both pipelines count and something is committed."""
@@ -348,6 +368,18 @@ def told(said: str, *words: str, what: str = "it does not say") -> None:
         raise AssertionError(f"{what} {', '.join(missing)}:\n{said}")
 
 
+#: A status for each line that comes in.
+STATUSES = """
+import json, sys
+from edged.control_client import ask
+from edged.errors import ControlError
+for _ in sys.stdin:
+    try:
+        said = ask("/run/edged", "status")
+    except ControlError:
+        said = None
+    print(json.dumps(said), flush=True)
+"""
 VERIFY = """
 import json
 from pathlib import Path

@@ -14,6 +14,7 @@ import signal
 import struct
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -60,7 +61,9 @@ class Machine:
     def _entrance(self) -> list[str]:
         return []
 
-    def _command(self, user: str, groups: str, limit: float) -> list[str]:
+    def _command(
+        self, user: str, groups: str, limit: float, words: Sequence[str] = ("sh", "-c", STUB)
+    ) -> list[str]:
         properties = [f"--property=RuntimeMaxSec={limit:.0f}", "--property=TimeoutStopSec=5"]
         who = [f"--uid={user}"] if user else ["--setenv=HOME=/root"]
         who += [f"--property=SupplementaryGroups={groups}"] * bool(groups)
@@ -72,7 +75,7 @@ class Machine:
         return [
             *self._entrance(),
             *("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec"),
-            *("--setenv=LANG=C.UTF-8", *who, *passed, *properties, "sh", "-c", STUB),
+            *("--setenv=LANG=C.UTF-8", *who, *passed, *properties, *words),
         ]
 
     def run(
@@ -106,6 +109,18 @@ class Machine:
         process.stdin.write(script)
         process.stdin.close()
         return process
+
+    def talk(self, words: Sequence[str], limit: float) -> subprocess.Popen[str]:
+        """Run a program as root that is asked and answers, line by line; it ends when nothing more is
+        asked.
+        """
+        return subprocess.Popen(
+            self._command("", "", limit, words),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
 
     def background_log(self) -> str:
         """What the last script that was begun has said."""

@@ -175,6 +175,6 @@ def test_not_governed_nothing_holds_it_back(box: Box) -> None:
     since = int(box.now())
     box.configure(SIMULATED.format(target=TIGHT).replace("[governor]", "[governor]\nenabled = false") + CLIP)
     box.run("systemctl restart edged")
-    status = box.until("it is too hot", lambda now: (now["board"]["celsius"] or 0.0) > TIGHT + 1.0, 180)
+    status = box.until("it is too hot", lambda now: (now["board"]["celsius"] or 0.0) > TIGHT + 1.0, 300)
     assert pipeline(status, "clip")["course"] is None
     assert box.events("throttled", f"--since @{since}") == []

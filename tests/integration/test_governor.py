@@ -168,7 +168,7 @@ def test_under_voltage_cuts_at_once_and_work_comes_back(service: Managed) -> Non
     service.until(lambda: held(service, "supply", "clip"))
     assert "under-voltage" in service.edged("status").stdout
     (service.folder / "fault").unlink()
-    service.until(lambda: free(service, "clip"), 120.0)
+    service.until(lambda: free(service, "clip"), 300.0)
     said = service.stop()
     assert said.count("edged: under-voltage: ") == 1 and "power-steady: " in said
     assert "clip: throttled: under-voltage: " in said and "of its speed" in said

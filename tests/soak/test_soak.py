@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import soak
@@ -34,6 +36,19 @@ def test_what_is_opened_beside_the_work_is_no_growth() -> None:
     assert soak.slope(mixed, "daemon") == 0.0
     leaks = [one._replace(held=one.held._replace(own=one.held.own + int(one.hour * 500))) for one in mixed]
     assert soak.slope(leaks, "daemon") == pytest.approx(500.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("opening", "leaks"), [(0.9, False), (0.0, True), (0.9, True)])
+def test_a_thread_that_stays_is_told_from_those_that_open_models(opening: float, leaks: bool) -> None:
+    """On a busy machine a model is being opened at most of the looks, and at more of them towards the end."""
+    chance, samples = random.Random(1), list[soak.Sample]()
+    for number in range(200):
+        more = int(chance.random() < opening * number / 200) + int(leaks and number > 110)
+        whole = soak.Held(1000, 1000, 9, 2 + more)
+        samples += [soak.Sample(who, number / 10, whole) for who in ("daemon", "day", "yard")]
+    one = SimpleNamespace(samples=samples, seconds=20 * soak.HOUR)
+    wrong = soak._wrong_processes(one, 1e9)
+    assert wrong == [f"{who}: 3 threads, 2 before" for who in ("daemon", "day", "yard")] * leaks
 
 
 def test_a_step_between_two_looks_is_not_taken_for_the_whole_time() -> None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edged.cli.deputy import as_owner
 from edged.cli.keys.common import found_config
 from edged.cli.options import command as make
 from edged.cli.options import config_option, json_option, print_json
-from edged.cli.store.common import Progress, file_argument, fitting, held, meant
+from edged.cli.store.common import file_argument, meant, worked
 from edged.cli.words import size
 
 if TYPE_CHECKING:
@@ -46,21 +45,11 @@ def command(file: Path | None, config_path: Path | None, as_json: bool) -> int:
 
 def collected(config_path: Path | None, file: Path | None) -> dict[str, Any]:
     """What was found."""
-    from edged.store import keys
     from edged.store.examination import examined
 
     config, _ = found_config(config_path)
     path = meant(config, file)
-    owner = path.stat()
-
-    def work() -> dict[str, Any]:
-        with held(path), Progress() as progress:
-            return _facts(examined(path, fitting(path, ring), progress))
-
-    with keys.ring(config) as ring:
-        found = as_owner(owner.st_uid, owner.st_gid, work, "the check")
-    assert isinstance(found, dict)
-    return found
+    return worked(config, path, "the check", lambda key, told: _facts(examined(path, key, told)))
 
 
 def _facts(found: Examined) -> dict[str, Any]:

@@ -7,13 +7,14 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from edged.cli.deputy import as_owner
 from edged.errors import StoreError
 
 if TYPE_CHECKING:
@@ -102,3 +103,23 @@ class Progress:
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def worked(
+    config: Config, path: Path, what: str, work: Callable[[bytearray, Progress], dict[str, Any]]
+) -> dict[str, Any]:
+    """What ``work`` finds with the key that fits the file: done as the file's owner, while nobody writes it.
+    ``what`` it is, for the error of a bug. Raises ``StoreError``.
+    """
+    from edged.store import keys
+
+    owner = path.stat()
+
+    def alone() -> dict[str, Any]:
+        with held(path), Progress() as progress:
+            return work(fitting(path, ring), progress)
+
+    with keys.ring(config) as ring:
+        found = as_owner(owner.st_uid, owner.st_gid, alone, what)
+    assert isinstance(found, dict)
+    return found

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edged.cli.deputy import as_owner
 from edged.cli.keys.common import found_config
 from edged.cli.options import command as make
 from edged.cli.options import config_option, json_option, print_json
-from edged.cli.store.common import Progress, file_argument, fitting, held, meant
+from edged.cli.store.common import file_argument, meant, worked
 
 if TYPE_CHECKING:
     from edged.store.salvage import Report, Saved
@@ -54,22 +53,12 @@ def command(file: Path | None, output: Path | None, config_path: Path | None, as
 def done(config_path: Path | None, file: Path | None, output: Path | None) -> dict[str, Any]:
     """Do it; what became of it."""
     from edged.clock import zone
-    from edged.store import keys
     from edged.store.salvage import salvage
 
     config, _ = found_config(config_path)
     path = meant(config, file)
-    into = output or path.with_name(path.name + ".salvaged")
-    owner, days = path.stat(), zone(config.clock.timezone)
-
-    def work() -> dict[str, Any]:
-        with held(path), Progress() as progress:
-            return _facts(salvage(path, fitting(path, ring), into, progress, days))
-
-    with keys.ring(config) as ring:
-        found = as_owner(owner.st_uid, owner.st_gid, work, "the rescue")
-    assert isinstance(found, dict)
-    return found
+    into, days = output or path.with_name(path.name + ".salvaged"), zone(config.clock.timezone)
+    return worked(config, path, "the rescue", lambda key, told: _facts(salvage(path, key, into, told, days)))
 
 
 def _facts(report: Report) -> dict[str, Any]:

@@ -145,7 +145,9 @@ def _sketched(question: bytes, seconds: float, pipeline: str, account: dict[str,
     except subprocess.TimeoutExpired:
         raise UnavailableError(f"{pipeline}: its source gives nothing to look at", "is it free?") from None
     except OSError as error:
-        raise UnavailableError(f"nobody can be started to look: {error.strerror}") from None
+        raise UnavailableError(
+            f"nobody can be started to look: {error.strerror}", "is there memory left? edged doctor memory"
+        ) from None
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         raise RefusedError(f"{pipeline}: looking at its source ended the process ({name})", "try it again")

@@ -19,9 +19,8 @@ from edged.series import DISTRIBUTED, counted, series_of
 
 YEAR: Final = 365.25 * 86400
 #: Bytes that one series takes a bucket (docs/store.md: 20 series, 138,731 buckets each in a year, 101 MB),
-#: and what
-#: they cost on the disk in a day with one commit a minute (12.2 MB; the part that is there without any
-#: series).
+#: and what they cost on the disk in a day with one commit a minute (12.2 MB; the part that is there without
+#: any series).
 ROW: Final = 36.4
 DAY_OF_COMMITS: Final = 12.2e6
 #: Of what is counted: a row, and how many a bucket has, of a busy place (60 events an hour by day: 21.4 and

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from edged.worker.decode import Output, Raw, real
 from edged.worker.observation import Areas
 
-#: Cells a side at most: of a finer output every second, third ... pixel is taken. A share is then within 1 %
-#: of that of all pixels for areas with the outline of a square, and a frame costs no more whatever the model.
+#: Cells a side at most: of a finer output every second, third ... pixel is taken. A share is then within
+#: 1.1 % of the picture of that of all pixels (docs/models.md), and a frame costs no more whatever the model.
 MOST: Final = 96
 #: What makers call a class that is nothing.
 BACKGROUNDS: Final = ("background", "__background__", "unlabeled", "unlabelled", "void", "nothing")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edged.config.shape import Pipeline
 from edged.nouns import Series
-from edged.worker.measure.geometry import cells_inside
+from edged.worker.measure.geometry import Masks
 from edged.worker.measure.meter import NOTHING, Happenings, Momentary, indices, least_score, measure_of
 from edged.worker.observation import Areas, Observation
 
@@ -22,7 +22,7 @@ class AreaMeter(Momentary):
     def __init__(
         self, pipeline: Pipeline, series: tuple[Series, ...], labels: tuple[str, ...], min_score: float
     ) -> None:
-        self._zones = dict(pipeline.zones)
+        self._masks = Masks(pipeline.zones)
         self._series = [
             (
                 index,
@@ -32,7 +32,6 @@ class AreaMeter(Momentary):
             )
             for index, one in enumerate(series)
         ]
-        self._masks: dict[str, NDArray[np.bool_]] = {}
 
     def __call__(self, observation: Observation, values: NDArray[np.float64], at: float) -> Happenings:
         """Fill ``values`` from ``Areas``."""
@@ -46,11 +45,6 @@ class AreaMeter(Momentary):
             else:
                 covered = np.isin(classes, kinds)
             counts = covered & (scores >= least)
-            chosen = counts[self._mask(zone, classes.shape)] if zone else counts
+            chosen = counts[self._masks.of(zone, classes.shape)] if zone else counts
             values[index] = np.count_nonzero(chosen) / chosen.size
         return NOTHING
-
-    def _mask(self, zone: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        if zone not in self._masks:
-            self._masks[zone] = cells_inside(self._zones[zone], shape)
-        return self._masks[zone]

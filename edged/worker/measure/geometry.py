@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -47,6 +47,20 @@ def cells_inside(polygon: Polygon, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         x, y = (sum(axis) / len(polygon) for axis in zip(*polygon, strict=True))
         mask[min(int(y * rows), rows - 1), min(int(x * columns), columns - 1)] = True
     return mask
+
+
+class Masks:
+    """The cells of each zone, of a grid whose size is the model's. Made when they are first asked for."""
+
+    def __init__(self, zones: Mapping[str, Polygon]) -> None:
+        self._zones = zones
+        self._made: dict[str, NDArray[np.bool_]] = {}
+
+    def of(self, zone: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """bool [GH, GW], as ``cells_inside`` makes it."""
+        if zone not in self._made:
+            self._made[zone] = cells_inside(self._zones[zone], shape)
+        return self._made[zone]
 
 
 def held(point: Point) -> Point:

@@ -61,7 +61,7 @@ class Sums:
         if not np.isfinite(values).all():
             raise RefusedError(
                 "the model gave a number that is none (NaN or infinite)",
-                "it is broken, or was given what it is not made for: edged models examine",
+                "it is broken, or was given what it is not made for: `edged models show` tells what it takes",
             )
         self.advance(time)
         self._seen = max(rounding.earlier(time), self.until)

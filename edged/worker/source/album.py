@@ -76,7 +76,9 @@ def pictures(folder: Path) -> tuple[Path, ...]:
     try:
         found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
     except OSError as error:
-        raise UnavailableError(f"the folder {folder} cannot be read: {error.strerror}") from None
+        raise UnavailableError(
+            f"the folder {folder} cannot be read: {error.strerror}", "let the user edged read it"
+        ) from None
     if not found:
         raise RefusedError(
             f"there is no picture in the folder {folder}",
@@ -101,7 +103,9 @@ def mapped(path: Path) -> Mapped:
     except ValueError:
         return RefusedError(f"{path} is empty", "copy it again from where it came")
     except OSError as error:
-        return UnavailableError(f"the picture {path} cannot be read: {error.strerror}")
+        return UnavailableError(
+            f"the picture {path} cannot be read: {error.strerror}", "let the user edged read it"
+        )
 
 
 def is_jpeg(data: Mapped) -> bool:

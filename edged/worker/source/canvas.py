@@ -19,9 +19,8 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 NOISE: Final = 40  # grey levels; what is further out of the bell is cut off
-SPARE: Final = (
-    1 << 16
-)  # the noise is longer than a picture by this, so that each frame takes another part of it
+#: The noise is longer than a picture by so many values, so that each frame takes another part of it.
+SPARE: Final = 1 << 16
 CHUNK: Final = 1 << 16  # values worked on at a time when a canvas is made
 WALL, ROAD = 0.36, 0.58  # where the wall and the road end, from the top
 SPRITES: Final = 96  # kept; a person takes 8 phases of a gait at one size

@@ -134,7 +134,10 @@ def reel(path: Path, want: Want | WantWindow, fps: float) -> Reel:
     if folder and isinstance(want, Want):
         return pictures_at_rest.Album(pictures_at_rest.pictures(path), want, fps)
     if not there:
-        raise UnavailableError(f"there is no file {path}", "mind that a path in the config is taken from /")
+        raise UnavailableError(
+            f"there is no file {path}",
+            "a relative path begins at the config's folder",
+        )
     if not path.is_file():
         kind = "v4l2" if isinstance(want, Want) else "microphone"
         raise RefusedError(f"{path} is no file", f"a device is a source of kind {kind}")

@@ -31,13 +31,14 @@ MOST_RATE: Final = 192_000
 #: ALSA stops a stream that nobody reads; the machine slept; a stream is not running.
 INTERRUPTED: Final = (errno.EPIPE, errno.ESTRPIPE)
 
-#: What an errno of ALSA means: (what was found, hint).
-TROUBLES: Final = {
+#: What is seen of a device that is just being taken away, and also of one that only fails.
+DOUBTFUL: Final = (errno.EIO, errno.EBADFD)
+#: What an errno of ALSA means while the device is opened: (what was found, hint).
+REFUSALS: Final = {
     errno.ENOENT: ("there is no microphone {}", "is it plugged in? {}"),
-    errno.ENODEV: ("the microphone {} was unplugged", "plug it in again; {}"),
-    errno.EBADFD: ("the microphone {} was unplugged", "plug it in again; {}"),
-    errno.EIO: ("the microphone {} gives nothing", "plug it in anew; {}"),
+    errno.ENODEV: ("there is no microphone {}", "is it plugged in? {}"),
     errno.ENXIO: ("there is no microphone behind {}", "{}"),
+    errno.EIO: ("the microphone {} gives nothing", "plug it in anew; {}"),
     errno.EACCES: ("{} may not be opened", "the user edged must be in the group audio"),
     errno.EPERM: ("{} may not be opened", "the user edged must be in the group audio"),
     errno.EBUSY: ("another program uses the microphone {}", "stop it: sudo fuser -v /dev/snd/pcm*c"),
@@ -62,6 +63,7 @@ class MicrophoneSource:
         self.fps = want.sample_rate / self._hops.hop
         self._due = Due(want.rate, 1.0 / self.fps)
         self._silent, self._heard = 0.0, 0.0  # seconds waited in vain; when the newest sample was recorded
+        self._records = False
         self._pcm = self._call(lambda: alsa.Pcm(self._device))
         try:
             self._set = self._call(self._prepared)
@@ -70,6 +72,7 @@ class MicrophoneSource:
         except BaseException:
             self.close()
             raise
+        self._records = True
 
     @property
     def rate(self) -> float:
@@ -191,16 +194,33 @@ class MicrophoneSource:
 
     def _troubled(self, error: OSError) -> NoReturn:
         """Raise what an error of ALSA means."""
+        if self._records:
+            raise self._lost(error) from None
         if error.errno == errno.EINVAL:
             raise RefusedError(
                 f"the microphone {self._device} takes none of the formats that edged knows",
                 f'try device = "plug{self._device}": ALSA then converts them',
             ) from None
-        number = error.errno or 0
-        if number == errno.ENODEV and not hasattr(self, "_pcm"):
-            number = errno.ENOENT  # it was never there
-        found, hint = TROUBLES.get(number, ("the microphone {} failed: " + str(error.strerror), ""))
+        failed = f"the microphone {{}} failed: {error.strerror}", ""
+        found, hint = REFUSALS.get(error.errno or 0, failed)
         raise UnavailableError(found.format(self._device), hint.format(here())) from None
+
+    def _lost(self, error: OSError) -> UnavailableError:
+        """Why it records no more. Nothing is looked up for it: by now the worker is locked, and whoever opens
+        a file there is taken for one that breaks out.
+        """
+        if error.errno == errno.ENODEV or (error.errno in DOUBTFUL and self._is_gone()):
+            return UnavailableError(f"the microphone {self._device} was unplugged", "plug it in again")
+        why = "gives nothing" if error.errno == errno.EIO else f"failed: {error.strerror}"
+        return UnavailableError(f"the microphone {self._device} {why}", "plug it in anew")
+
+    def _is_gone(self) -> bool:
+        """Whether ALSA knows it no more: the request after a doubtful one tells."""
+        try:
+            self._pcm.behind()
+        except OSError as error:
+            return error.errno == errno.ENODEV
+        return False
 
 
 def _check(want: WantWindow) -> None:

@@ -29,7 +29,8 @@ from edged.worker.source.rate import Due
 
 UNKNOWN_FPS: Final = 25.0  # FFmpeg's own assumption for streams that carry no times
 MOST_FPS: Final = 1000.0  # a header that says more is damaged; the wall lets no more pass
-GIVE_UP: Final = 100  # packets in a row that hold nothing decodable: the rest is no video any more
+#: Packets in a row that hold nothing decodable: the rest is no video, or no sound, any more.
+GIVE_UP: Final = 100
 #: Packets to look back for a frame's predecessor: H.264 and HEVC reorder over 16 at most.
 REORDERED: Final = 32
 
@@ -129,13 +130,10 @@ class Movie:
         for packet in self._packets(due, offset):
             try:
                 frames = packet.decode()
-            except av.error.FFmpegError as error:
+            except av.error.FFmpegError:
                 bad += 1
-                if bad >= GIVE_UP:
+                if bad >= GIVE_UP or packet.size == 0:  # an empty one was to empty the decoder
                     break
-                if packet.size == 0:  # it was to empty the decoder
-                    break
-                del error
                 continue
             bad = 0 if frames else bad
             for frame in frames:

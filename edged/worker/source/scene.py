@@ -110,7 +110,9 @@ def clipped(body: Box) -> Box:
 
 
 def inside(polygon: Polygon, x: float, y: float) -> bool:
-    """Whether a point is inside, by the even-odd rule."""
+    """Whether a point is inside, by the even-odd rule. Not the rule of ``worker.measure``, which is judged by
+    this scene's truth: one mistake in both would be none.
+    """
     odd = False
     for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
         if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):

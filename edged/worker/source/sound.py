@@ -23,7 +23,6 @@ from edged.worker.source.hops import Hops
 from edged.worker.source.rate import Due
 from edged.worker.source.resampling import Resampler
 
-GIVE_UP: Final = 100  # packets in a row that hold nothing decodable: the rest is no sound any more
 #: What makes an integer sample a number of -1..1: (what is taken off, what it is divided by).
 FULL: Final = {"u8": (128.0, 128.0), "s16": (0.0, 32768.0), "s32": (0.0, 2147483648.0)}
 #: Decoded this many seconds at a time: a call for each packet would cost more than its work.
@@ -103,7 +102,7 @@ class Recording:
         found, bad = False, 0
         for frames in self._frames():
             bad = bad + 1 if frames is None else 0
-            if bad >= GIVE_UP:
+            if bad >= movie.GIVE_UP:
                 break
             for frame in frames or ():
                 if frame.sample_rate == rate and frame.samples:  # a change of rate is another recording
