@@ -396,9 +396,10 @@ def test_the_first_line_may_be_half_of_one_and_a_line_without_end_is_one_bad_lin
         for _ in range(5):
             os.write(rig._ours, b"7" * 600)
             source.read(0.1)
+        assert source.malformed
         os.write(rig._ours, b" 4\n6 8\n")
         assert source.read(5.0).data.tolist() == [[3.0, 4.0]]
-        assert source.dropped == 1
+        assert (source.dropped, source.malformed) == (1, False)
         source.close()
     finally:
         os.close(rig._theirs)
@@ -525,7 +526,7 @@ def test_a_datagram_may_be_several_lines_but_no_novel(feed, out):
     out.send(b"1\n" * 100)
     out.send((b"1".ljust(80) + b"\n") * 60)  # short lines, and not many, but too much for one datagram
     assert source.read(0.1) is None
-    assert source.dropped == 3
+    assert source.dropped == 3 and source.malformed
     source.close()
 
 

@@ -20,14 +20,13 @@ _edged() {
 	COMPREPLY=()
 	while IFS=, read -r kind value; do
 		case $kind in
-		plain)
-			printf -v quoted %q "$value" && COMPREPLY+=("$quoted")
-			[[ $value != *= ]] || compopt -o nospace
-			;;
+		plain) printf -v quoted %q "$value" && COMPREPLY+=("$quoted") ;;
 		file) compopt -o default ;;
 		dir) compopt -o dirnames ;;
 		esac
 	done < <(env "${asked[@]}" "$1" 2>/dev/null)
+	# A channel's name is only begun: its number follows.
+	[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
 }
 complete -o nosort -F _edged edged
 """
