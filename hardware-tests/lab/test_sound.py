@@ -32,7 +32,8 @@ from edged.worker.source.microphone import MicrophoneSource
 
 INTO, DEVICE = "hw:CARD=Loopback,DEV=0", "hw:CARD=Loopback,DEV=1"
 DRIVER = Path("/sys/bus/platform/drivers/snd_aloop")
-PATIENCE = 60.0
+PATIENCE = 60.0  # seconds; the machine is emulated
+STARTING = 180.0  # for a worker, which has a model to open
 WANT = WantWindow(15600, 1, 16000.0, 0.0)
 PLAYBACK, INTERLEAVED = 0, 3
 LISTENING = 25.0  # seconds
@@ -283,12 +284,12 @@ def test_a_locked_worker_hears_rests_and_wakes(stage: Stage, yamnet: shape.Model
     measure = shape.Measure(kind="presence", labels=("Speech", "Silence"))
     source = shape.Microphone(device=DEVICE, timeout=PATIENCE)
     keeper = stage.keep(source=source, model=yamnet, measure=measure, rate=0.0, blind_when=())
-    stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= 6, 180.0)
+    stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= 6, STARTING)
     keeper.direct(wall.Directive(rate=0.0, paused=True))
     stage.until(lambda: [tick.analysed for _, tick in stage.heard.ticks[-3:]] == [0, 0, 0], PATIENCE)
     keeper.direct(wall.Directive(rate=0.0, paused=False))
     seen = sum(tick.analysed for _, tick in stage.heard.ticks)
-    stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= seen + 4, 180.0)
+    stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= seen + 4, STARTING)
     assert not stage.events("worker-broke-out")
 
 
@@ -306,7 +307,7 @@ def test_a_locked_worker_loses_its_microphone_and_the_next_one_has_it(
     told, lost = 0, 0.0
     for times in range(1, 5):
         seen = analysed(stage)
-        stage.until(lambda seen=seen: analysed(stage) >= seen + 4, 180.0)
+        stage.until(lambda seen=seen: analysed(stage) >= seen + 4, STARTING)
         assert all(tick.start >= lost for _, tick in stage.heard.ticks[told:])  # none goes over the gap
         if times == 4:
             break
@@ -315,7 +316,7 @@ def test_a_locked_worker_loses_its_microphone_and_the_next_one_has_it(
             reasons = [one for one in stage.events("replaced") if "was unplugged (plug it in again)" in one]
             assert len(reasons) == times, stage.events("replaced")
             lost, told = time.monotonic(), len(stage.heard.ticks)
-            stage.until(lambda: "there is no microphone" in keeper.why, PATIENCE)
+            stage.until(lambda: "there is no microphone" in keeper.why, STARTING)
             assert len(stage.heard.ticks) == told  # nobody hears anything, and nobody says that he does
     assert {event for _, event, _ in stage.heard.events} <= {"started", "replaced", "sandbox-lacking"}
 

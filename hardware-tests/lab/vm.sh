@@ -24,16 +24,24 @@ mounts='mkdir -p /share /project;
   mount -t 9p -o $o share /share; mount -t 9p -o $o,ro,cache=loose project /project;
   sh /share/run.sh >/share/out 2>&1; echo $? >/share/rc'
 printf '%s\n' "$mounts" > "$share/boot.sh"
-# shellcheck disable=SC2086 # words
 # systemd.run= takes one line; la57 (five-level paging) and KVM are what emulation is worst at. On a busy machine the kernel
 # finds that its timer does not tick in time, and panics: it is not to check; and whoever panics is to end, not to hang.
-timeout "${LIMIT:-600}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,-la57 -smp 2 -m 2048 \
-  -display none -nodefaults -no-reboot -serial "file:$share/console" $zone \
-  -kernel "$image.vmlinuz" -initrd "$image.initrd" -drive "file=$image.ext4,format=raw,if=virtio,snapshot=on" \
-  -virtfs "local,path=$share,security_model=none,mount_tag=share" \
-  -virtfs "local,path=$project,security_model=none,mount_tag=project,readonly=on" \
-  -append "root=/dev/vda rw console=ttyS0 quiet no_timer_check panic=-1 modprobe.blacklist=kvm_amd,kvm systemd.run=\"/bin/sh -c 'mkdir -p /share; mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 share /share; sh /share/boot.sh'\"" ||
-  { echo "vm.sh: the VM did not finish within ${LIMIT:-600} s; its console:" >&2; tail -20 "$share/console" >&2; exit 1; }
+boot() {
+  # shellcheck disable=SC2086 # words
+  timeout "${LIMIT:-600}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,-la57 -smp 2 -m 2048 \
+    -display none -nodefaults -no-reboot -serial "file:$share/console" $zone \
+    -kernel "$image.vmlinuz" -initrd "$image.initrd" -drive "file=$image.ext4,format=raw,if=virtio,snapshot=on" \
+    -virtfs "local,path=$share,security_model=none,mount_tag=share" \
+    -virtfs "local,path=$project,security_model=none,mount_tag=project,readonly=on" \
+    -append "root=/dev/vda rw console=ttyS0 quiet no_timer_check panic=-1 modprobe.blacklist=kvm_amd,kvm systemd.run=\"/bin/sh -c 'mkdir -p /share; mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 share /share; sh /share/boot.sh'\"" ||
+    { echo "vm.sh: the VM did not finish within ${LIMIT:-600} s; its console:" >&2; tail -20 "$share/console" >&2; exit 1; }
+}
+# Under emulation a kernel that changes its own code has been seen to panic while it boots. Whose script has not begun is booted anew.
+for _ in 1 2 3; do
+  boot
+  [ ! -e "$share/out" ] || break
+  echo "vm.sh: the VM ended before its script began" >&2
+done
 [ -e "$share/rc" ] || { echo "vm.sh: the VM ended before its script did; its console:" >&2; tail -20 "$share/console" >&2; exit 1; }
 cat "$share/out"
 exit "$(cat "$share/rc")"
