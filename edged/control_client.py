@@ -123,6 +123,10 @@ def _not_allowed(path: Path) -> ControlError:
     except (OSError, KeyError):  # no such folder for us, or nobody of that number has a name
         return ControlError(f"{path}: this user may not ask the daemon", "use sudo")
     name, members = group
+    if name == "root":  # a daemon that root runs by hand; whoever joins that group may change half the system
+        return ControlError(
+            f"{path}: only root may ask the daemon", "use sudo; as a service it answers the group edged too"
+        )
     if user in members:
         return ControlError(
             f"{path}: this login is older than your membership in the group {name}",

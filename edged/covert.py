@@ -16,11 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Final, get_args
+from typing import Final
 
-from edged import amounts, inspector, lender, rounding, vocabulary
+from edged import amounts, inspector, lender, rounding, view, vocabulary
+from edged.config import shape
 from edged.store.schema import COVERAGE_SCALE, SCALES
-from edged.wall import Sight
 
 LONGEST: Final = 60.0  # seconds; longer ticks are possible, and say less a second
 MINUTE: Final = 60.0
@@ -29,7 +29,8 @@ TROUBLE_CHARACTERS: Final = 2 * 400  # of a message and its hint
 UNITS: Final = {"presence": "share", "occupancy": "count", "activity": "fraction", "level": ""}
 #: As units: what is counted, without and with a number for each event.
 COUNTED: Final = {"crossings": "an event", "dwell": "an event with a number"}
-SIGHTS: Final = len(get_args(Sight))
+#: None, or one of those that a live source can have (``inspector`` lets no other pass): the most there are.
+SIGHTS: Final = 1 + max(map(len, (shape.OF_PICTURES, shape.OF_SOUND, view.OF_LINES)))
 _BINS: Final = {"an event": 1, "an event with a number": amounts.BINS}
 _POWERS: Final = amounts.MOST_PARTS.bit_length()
 _MOST: Final = {"an event": amounts.MOST_EVENTS, "an event with a number": amounts.MOST_NUMBERS}

@@ -325,6 +325,7 @@ class Daemon:
                     self._governor.course(one),
                     self._tally.today,
                     self._tally.sight(one.name),
+                    self._tally.dropped.get(one.name, 0),
                 )
                 for one in self._roster
             ],

@@ -47,10 +47,11 @@ def pipeline(
     course: Facts | None = None,
     today: Today | None = None,
     sight: str = "",
+    dropped: int = 0,
 ) -> Facts:
     """One pipeline. ``covered`` is all that it saw (None: it has not begun), ``now`` of ``CLOCK_MONOTONIC``,
     ``course`` what the governor says of it (None: nobody governs), ``today`` how often things happened,
-    ``sight`` why it sees nothing.
+    ``sight`` why nothing of it is counted, ``dropped`` how much was in all.
     """
     covered = covered or Coverage()
     ready, tick = keeper.ready, keeper.tick
@@ -75,6 +76,7 @@ def pipeline(
         "analysed": covered.analysed,
         "made": made(keeper, covered),
         "dropped": tick.dropped if tick else 0,
+        "dropped_total": dropped,
         "infer_ms": round(tick.infer * 1e3, 3) if tick else None,
         "prepare_ms": round(tick.prepare * 1e3, 3) if tick else None,
         "cpu": cpu(keeper),

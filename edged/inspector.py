@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable
+from typing import Final, get_args
 
 from edged import amounts, rounding
 from edged.errors import WallError
@@ -26,6 +26,7 @@ from edged.wall import (
     Ended,
     Lost,
     Ready,
+    Sight,
     Switched,
     Tick,
     Trouble,
@@ -103,7 +104,8 @@ class Inspector:
     ``recorded`` is for a recording read as fast as it goes: its own clock starts at 0 and may run ahead of
     ours. ``threads`` are the most that each rung may have. ``rate`` is what the worker was first asked for,
     in frames per second (0: all). ``vocabulary`` is of all workers of this pipeline. A value holds for at
-    least ``least_hold`` seconds. ``device``: it has one that can be lent to it again.
+    least ``least_hold`` seconds. ``device``: it has one that can be lent to it again. ``sights`` are the
+    reasons for being blind that its source can have.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Inspector:
         vocabulary: Vocabulary | None = None,
         least_hold: float = 0.0,
         device: bool = False,
+        sights: Collection[str] = get_args(Sight),
     ) -> None:
         self._series = series
         self._units = tuple(series[one].unit for one in valued(series))
@@ -137,7 +140,7 @@ class Inspector:
         self._last_number = self._analysed = 0
         self._fps = 0.0
         self._ready = self._over = self._lost = False
-        self._device = device
+        self._device, self._sights = device, frozenset(("", *sights))
 
     def directed(self, rung: int) -> None:
         """The worker was told to go to this rung, or to another number of threads on its own: it owes one
@@ -320,6 +323,8 @@ class Inspector:
         check_amounts(tick.amounts, self._series)
         if tick.sight and not tick.blind:
             raise WallError("it said why it was blind, and was not")
+        if tick.sight not in self._sights:
+            raise WallError(f"it said that it is {tick.sight}, which its source cannot be")
 
 
 def _plain(numbers: Iterable[float]) -> bool:

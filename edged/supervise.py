@@ -33,6 +33,7 @@ from edged.quarantine import Quarantine
 from edged.reactor import Action, Appointments, Reactor, Timer
 from edged.standing import Listener, Standing
 from edged.units import least_hold
+from edged.view import reasons
 from edged.vocabulary import Vocabulary
 from edged.warden import Attempt
 
@@ -152,6 +153,7 @@ class Keeper(Standing):
             vocabulary=self._vocabulary,
             least_hold=least_hold(source),
             device=bool(device(source)),
+            sights=reasons(self.pipeline),
         )
 
     def direct(self, directive: wall.Directive) -> None:

@@ -73,6 +73,8 @@ class Tally:
         #: How often things happened today; of a recording, since it came.
         self.today = Today()
         self._views: dict[str, View] = {}
+        #: Frames and lines that were dropped, of each pipeline since it came.
+        self.dropped: dict[str, int] = {}
         self._zone: datetime.tzinfo = datetime.UTC
         self.frames = 0
         self.behind, self.written = False, 0.0
@@ -112,6 +114,7 @@ class Tally:
             self._sources.pop(name, None)
             self.covered.pop(name, None)
             self._views.pop(name, None)
+            self.dropped.pop(name, None)
             self.today.forget(name)
             self._series = {one: its for one, its in self._series.items() if one != name}
             self._ladders = {one: its for one, its in self._ladders.items() if one != name}
@@ -136,6 +139,7 @@ class Tally:
         self._since[name] = max(since, tick.end)
         self.covered[name] = self.covered[name].merged(seen).merged(Coverage(blind=gap))
         self.frames += tick.analysed
+        self.dropped[name] = self.dropped.get(name, 0) + tick.dropped
         self.today.count(self._day(keeper), keeper.series, tick.amounts)
         self._see(name, tick)
         if keeper.recorded and len(self._aggregator) > MOST_OPEN:
@@ -148,13 +152,13 @@ class Tally:
         return datetime.datetime.fromtimestamp(self.reading.now, self._zone).date().isoformat()
 
     def _see(self, name: str, tick: wall.Tick) -> None:
-        """Tell when a camera no longer sees, and when it does again."""
+        """Tell when nothing of it can be counted any more, and when it can again."""
         view = self._views.setdefault(name, View())
         if news := view.heard(tick.sight, tick.start, tick.end):
             self._note(news.event, news.text, name, reason=news.reason)
 
     def sight(self, name: str) -> str:
-        """Why a pipeline's camera sees nothing, "" if it does."""
+        """Why nothing of a pipeline is counted, "" if it is."""
         return self._views[name].lost if name in self._views else ""
 
     def _reading_for(self, keeper: Keeper) -> Reading:

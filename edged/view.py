@@ -1,18 +1,31 @@
-"""Which cameras see nothing, and since when that is worth a word. Pure: times are passed in."""
+"""Which sources give nothing that can be counted, and since when that is worth a word. Pure: times are passed
+in.
+"""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from edged.config import shape
+
 #: Seconds for which it has to be so: somebody who walks past the lens is no news.
 STEADY: Final = 10.0
 
+#: Why lines are not counted; it is in nobody's choice, for there are no numbers.
+OF_LINES: Final = ("malformed",)
 WORDS: Final = {
     "dark": "it is too dark",
     "covered": "something covers the lens, or it shows nothing at all",
     "blurred": "the picture is out of focus",
     "moved": "the camera was moved: its zones and lines are not where they were",
+    "silent": "every sample is exactly zero, or none is a number: it is muted, or broken",
+    "malformed": "lines come, but none gives each channel a number",
 }
+
+
+def reasons(pipeline: shape.Pipeline) -> tuple[str, ...]:
+    """All that its worker may name as why it counts nothing."""
+    return OF_LINES if isinstance(pipeline.source, shape.Serial | shape.Feed) else pipeline.heeded
 
 
 class News(NamedTuple):
@@ -38,10 +51,10 @@ class View:
             return None
         before, self._told = self._told, self._heard
         if sight:
-            return News("view-lost", f"{WORDS[sight]}; until it sees again the time is blind", sight)
-        return News("view-back", "it sees again and is counted", before)
+            return News("view-lost", f"{WORDS[sight]}; until that is over the time is blind", sight)
+        return News("view-back", "that is over, and it is counted", before)
 
     @property
     def lost(self) -> str:
-        """Why it sees nothing, "" if it does."""
+        """Why nothing of it is counted, "" if it is."""
         return self._told or self._heard

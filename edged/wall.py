@@ -24,7 +24,7 @@ from edged.config.shape import Model, Pipeline
 from edged.errors import WallError
 from edged.nouns import Amount, Entry, Series
 
-PROTOCOL: Final = 3
+PROTOCOL: Final = 4
 LARGEST: Final = 16 * 1024  # bytes; 20 series need about 1 KiB a tick
 TICK: Final = 1.0  # seconds
 FEED: Final = 4  #: the descriptor under which a worker has its feed's socket
@@ -39,8 +39,8 @@ RECORDED_RATE: Final = 2000.0
 WITNESSED: Final = ("openat", "socket", "execve", "kill")
 
 Text = Annotated[str, Meta(max_length=400)]
-#: What a sensor suffers from that cannot see, or what stands before it.
-Sight = Literal["", "dark", "covered", "blurred", "moved"]
+#: What a source suffers from that gives nothing to be counted; the last one is of those that give lines.
+Sight = Literal["", "dark", "covered", "blurred", "moved", "silent", "malformed"]
 Word = Annotated[str, Meta(max_length=64)]
 Lacking = Annotated[tuple[Annotated[str, Meta(pattern="^[a-z][a-z-]{0,15}$")], ...], Meta(max_length=8)]
 
@@ -102,8 +102,8 @@ class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):
 
     ``start`` and ``end`` are times of the source's clock (see ``nouns``). ``infer`` and ``prepare`` are
     mean seconds per frame. All of it was made on one ``rung`` with so many ``threads``; ``cpu`` is what the
-    whole process took of the CPUs since the last tick, in seconds of one core. ``sight`` says why frames
-    that came were not counted ("" if none were left out): then that time is blind.
+    whole process took of the CPUs since the last tick, in seconds of one core. ``sight`` says why what
+    came was not counted ("" if nothing was left out): then that time is blind.
     """
 
     number: int

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from edged import wall
-from edged.config.shape import Measure, Model, Pipeline, Source, Synthetic
+from edged.config.shape import Blindness, Measure, Model, Pipeline, Source, Synthetic
 from edged.reactor import Reactor
 from edged.roster import finish
 from edged.series import series_of
@@ -48,10 +48,11 @@ class Stage:
         rate: float = 10.0,
         measure: Measure | None = None,
         ladder: tuple[Model, ...] = (),
+        blind_when: tuple[Blindness, ...] | None = None,
     ) -> Keeper:
         """``ladder`` is instead of ``model``: all of it, dearest first."""
         measures = (measure or Measure(kind="presence"),)
-        pipeline = Pipeline(source=source, rate=rate, measures=measures)
+        pipeline = Pipeline(source=source, rate=rate, measures=measures, blind_when=blind_when)
         keeper = Keeper(
             self.reactor, self.heard, name, pipeline, ladder or (model,), series_of(name, pipeline)
         )

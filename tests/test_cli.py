@@ -76,6 +76,7 @@ def pipeline(**facts: Any) -> dict[str, Any]:
         "expected_fps": 5.0,
         "analysed": 10,
         "dropped": 0,
+        "dropped_total": 0,
         "infer_ms": 1.2,
         "prepare_ms": 0.1,
         "last_tick_age_s": 0.4,
@@ -713,7 +714,7 @@ def test_status_tells_what_happened_today_and_who_sees_nothing() -> None:
     facts = status(pipelines=[pipeline(series=[counted], sight="dark")])
     text = "\n".join(status_lines.lines(facts))
     assert re.search(r"crossings bicycle gate:north +34  today", text)
-    assert "it does not see (dark): the time is blind, nothing is counted" in text
+    assert "it is too dark (dark): the time is blind, nothing is counted" in text
     older = {
         key: value for key, value in pipeline(series=[series("presence", 1.0)]).items() if key != "sight"
     }

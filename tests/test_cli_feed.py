@@ -100,3 +100,112 @@ def test_a_name_that_is_none_leads_nowhere(config, reader):
     code, said = fed(config, "../control.sock", "1")
     assert code == 6
     assert "no pipeline" in said
+
+
+# --- what the config says of it
+
+CHANNELS = """
+[pipelines.tank]
+model = "none"
+source = { kind = "feed", channels = { level = {}, warmth = {} } }
+"""
+
+
+@pytest.fixture
+def told(config: Path) -> Path:
+    config.write_text(config.read_text() + CHANNELS)
+    return config
+
+
+@pytest.mark.parametrize("words", [("3", "-4"), ("level=3",), ("warmth:4,level=3",), ("1", "2", "# cold")])
+def test_what_the_worker_would_understand_goes_out(told, reader, words):
+    assert fed(told, "tank", *words) == (0, "")
+    assert reader.recv(100) == " ".join(words).encode()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("level=abc",), "a word in it is no number of at most 1e+09"),
+        (("levl=3",), "a name in it is no channel"),
+        (("level=3", "level=4"), "stands there twice"),
+        (("nan", "284"), "is no number"),
+        (("1", "2", "3"), "one number for each of 2 channels"),
+        (("1",), "one number for each of 2 channels"),
+        (("1e12", "1"), "no number of at most 1e+09"),
+        (("level=1", "2"), "neither numbers alone nor each with a name"),
+        (("#", "1", "2"), "there is no number in it"),
+        (("1 2\nlevl=3",), "a name in it is no channel"),
+        (("9" * 2000, "1"), "longer than 1024 bytes"),
+    ],
+)
+def test_what_the_worker_would_not_understand_is_refused(told, reader, words, why):
+    code, said = fed(told, "tank", *words)
+    assert code == 2
+    assert why in said
+    assert "tank has the channels level, warmth, in this order" in said
+    reader.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        reader.recv(100)
+
+
+def test_a_config_that_is_named_and_not_there(config):
+    code, said = fed(config.with_name("none.toml"), "tank", "1")
+    assert code == 2
+    assert "none.toml: the config cannot be read" in said
+
+
+def test_a_config_that_is_no_toml_any_more_leaves_the_judgement_to_the_daemon(config, reader):
+    config.write_text(config.read_text() + "\n[pipelines.tank\n")
+    assert fed(config, "tank", "1", "2", "3") == (0, "")
+    assert reader.recv(100) == b"1 2 3"
+
+
+# --- lines without end
+
+
+def piped(config: Path, given: str, name: str = "tank") -> tuple[int, list[str]]:
+    done = edged("feed", "--config", str(config), name, "-", given=given)
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_a_line_that_is_none_is_said_once_and_left_to_the_daemon_to_count(told, reader):
+    code, said = piped(told, "1 2\nlevl=3\nsecret=4\n5 6\n")
+    assert code == 0
+    assert [reader.recv(100) for _ in range(4)] == [b"1 2", b"levl=3", b"secret=4", b"5 6"]
+    assert len(said) == 1
+    assert "a name in it is no channel" in said[0] and "level, warmth" in said[0]
+    assert "levl" not in said[0]
+
+
+def test_lines_of_which_none_is_one_are_an_error(told, reader):
+    code, said = piped(told, "levl=3\nlevl=4\n")
+    assert code == 2
+    assert "this is no line for tank" in said[-2]
+
+
+def test_lines_that_nobody_read_are_an_error_at_their_end(told):
+    code, said = piped(told, "1 2\n3 4\n")
+    assert code == 6
+    assert "lines are dropped until somebody reads them" in said[0]
+    assert sum("dropped" in one for one in said) == 1
+
+
+def test_lines_for_a_pipeline_that_the_config_does_not_feed_are_refused_at_once(told, reader):
+    code, said = piped(told, "1 2\n", "garden")
+    assert code == 6
+    assert "no pipeline garden is fed here" in said[0]
+
+
+def test_while_nobody_reads_lines_are_dropped_and_nothing_waits_for_each(told, reader):
+    """A second for each line that finds the queue full would be more than a command may take here."""
+    code, said = piped(told, "1 2\n" * 300)
+    passed = 0
+    reader.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while reader.recv(100):
+            passed += 1
+    assert code == 0
+    assert len(said) == 2
+    assert "nobody reads what is fed to tank: lines are dropped until" in said[0]
+    assert f"the last {300 - passed} lines to tank were dropped" in said[1]

@@ -22,6 +22,9 @@ zones = { door = [[0, 0], [1, 0], [1, 1]] }
 lines = { gate = { points = [[0, 0], [1, 1]] } }
 [pipelines.yard]
 source = { kind = "v4l2" }
+[pipelines.tank]
+model = "none"
+source = { kind = "feed", channels = { level = {}, "water.warmth" = {} } }
 """
 BROKEN = [
     "",
@@ -64,7 +67,7 @@ def asked(home: Path, line: str) -> list[str]:
         ("edged rep", ["plain,report"]),
         ("edged keys r", ["plain,rotate", "plain,restore"]),
         ("edged report --pip", ["plain,--pipeline"]),
-        ("edged report --pipeline ", ["plain,hall", "plain,yard"]),
+        ("edged report --pipeline ", ["plain,hall", "plain,tank", "plain,yard"]),
         ("edged report --pipeline y", ["plain,yard"]),
         ("edged report --measure ", ["plain,occupancy", "plain,presence"]),
         ("edged report --pipeline yard --measure ", ["plain,presence"]),
@@ -78,6 +81,12 @@ def asked(home: Path, line: str) -> list[str]:
         ("edged models show mod", ["file,mod"]),
         ("edged models get yamnet --to ", ["dir,"]),
         ("edged completion ", ["plain,bash", "plain,zsh", "plain,fish"]),
+        ("edged feed ", ["plain,tank"]),
+        ("edged feed ya", []),
+        ("edged feed tank ", ["plain,level=", "plain,water.warmth="]),
+        ("edged feed tank level=3.2 ", ["plain,water.warmth="]),
+        ("edged feed tank w", ["plain,water.warmth="]),
+        ("edged feed hall ", []),
     ],
 )
 def test_what_is_offered(home: Path, line: str, offered: list[str]) -> None:
@@ -96,7 +105,9 @@ def test_a_config_that_is_none_offers_nothing_and_complains_not(home: Path, conf
     assert set(offered) <= {"", "plain,hall", "plain,presence"}
 
 
-@pytest.mark.parametrize("line", ["edged ", "edged keys ", "edged report --zone ", "edged models get "])
+@pytest.mark.parametrize(
+    "line", ["edged ", "edged keys ", "edged report --zone ", "edged models get ", "edged feed tank "]
+)
 def test_an_answer_imports_nothing_heavy(home: Path, line: str) -> None:
     program = (
         "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
@@ -177,3 +188,15 @@ def test_zsh_gets_names_and_what_they_are(home: Path, program: dict[str, str]) -
     asks = "words=(edged rep); CURRENT=2; _edged; words=(edged report --label ''); CURRENT=4; _edged"
     found = said("zsh", stand_ins + SCRIPTS["zsh"] + asks, home, program, "-f")
     assert found.split("\n")[:-1] == [f"report:{VERBS['report']}", "person", "traffic light"]
+
+
+@native("it would only be slow: a shell is the same on every architecture")
+def test_bash_and_zsh_leave_no_space_behind_what_is_only_begun(home: Path, program: dict[str, str]) -> None:
+    stand_in = "compopt() { echo $*; }\n"
+    words = 'COMP_WORDS=(edged feed tank ""); COMP_CWORD=3; _edged edged; echo "${COMPREPLY[@]}"'
+    found = said("bash", SCRIPTS["bash"] + stand_in + words, home, program)
+    assert found.split("\n")[-2] == "level= water.warmth=" and "-o nospace" in found
+    stand_ins = 'compdef() { }; compadd() { print -l -- "$@" $begun }\n'
+    asks = "words=(edged feed tank ''); CURRENT=4; _edged"
+    found = said("zsh", stand_ins + SCRIPTS["zsh"] + asks, home, program, "-f")
+    assert found.split("\n")[:-1] == ["-U", "-V", "edged", "-S", "", "-a", "begun", "level=", "water.warmth="]

@@ -95,7 +95,7 @@ def says(reference: str, path: tuple[Any, ...], struct: Any, key: str, value: An
     if key in required(struct):
         return "equired" in comment
     stated = DEFAULT.search(comment)
-    if stated and stated[1] in ("the model's", "none"):
+    if stated and stated[1] in ("the model's", "none", "all of its source's"):
         return default(struct, key) is None
     if not stated:
         return False

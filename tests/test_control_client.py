@@ -165,6 +165,15 @@ def test_who_is_not_in_the_group_is_told_how_to_join_it(folder: Path) -> None:
     assert "sudo usermod -aG users nobody" in hint and "log in again" in hint
 
 
+def test_nobody_is_told_to_join_the_group_root(folder: Path) -> None:
+    """Of a daemon that root runs by hand."""
+    for path in (folder, folder / "control.sock"):
+        os.chown(path, 0, 0)
+    _, message, hint = asked_by("nobody", folder)
+    assert message.endswith("only root may ask the daemon")
+    assert "use sudo" in hint and "usermod" not in hint and "root" not in hint
+
+
 def test_who_has_joined_since_logging_in_is_told_to_log_in_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,11 +9,15 @@ import pytest
 from boards import Files
 from test_doctor_board import case_of
 
+from edged.config import shape
 from edged.doctor import sensors
 from edged.doctor.case import Account
 from edged.doctor.checks import model, source
 from edged.doctor.finding import Finding
 from edged.doctor.service import Unit
+from edged.errors import RefusedError
+from edged.worker.source import WantWindow
+from edged.worker.source.serial import SerialSource
 
 CONFIG = """
 [daemon]
@@ -57,12 +61,6 @@ def told(root: Path, files: Files, what: str, label: str = "temp1") -> Finding:
             'kind = "sysfs", channels = { a = { path = "/sys/a" } }',
             "a",
             "sysfs: a can be read",
-        ),
-        (
-            {"dev/ttyACM0": ""},
-            'kind = "serial", device = "/dev/ttyACM0", channels = { a = {} }',
-            "a",
-            "there, 9600 baud",
         ),
         ({}, 'kind = "feed", channels = { a = {} }', "a", "who is in the group edged may write to it"),
     ],
@@ -122,11 +120,50 @@ def test_a_buffer_that_it_may_read(tmp_path):
     assert told(tmp_path, BUFFERED, 'kind = "iio", device = "bme280"', "temp").facts["buffer"] is True
 
 
-def test_a_line_that_the_service_or_its_unit_may_not_read(tmp_path):
-    what = 'kind = "serial", device = "/dev/ttyACM0", channels = { a = {} }'
-    case = case_of(tmp_path, {"dev/ttyACM0": ""}, config=CONFIG.format(source=what, label="a"))
+LINE = 'kind = "serial", device = "/dev/ttyACM0", channels = { a = {} }'
+NUMBERS_OF: Files = {"sys/dev/char/1:3/uevent": ""}
+
+
+@pytest.fixture
+def line():
+    """A real one: a pseudo terminal."""
+    ours, theirs = os.openpty()
+    yield os.ttyname(theirs)
+    os.close(ours)
+    os.close(theirs)
+
+
+def examined(root: Path, device: str, *files: Files) -> Finding:
+    config = CONFIG.format(source=LINE, label="a")
+    case = case_of(root, *files, links={"dev/ttyACM0": device}, config=config)
+    (found,) = [one for one in source.examine(case) if isinstance(one, Finding)]
+    return found
+
+
+def test_a_line_that_is_there(tmp_path, line):
+    found = examined(tmp_path, line, NUMBERS_OF)
+    assert (found.verdict, "there, 9600 baud" in found.found) == ("ok", True)
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/etc/passwd", "/etc"])
+def test_what_is_no_line_is_told_as_the_worker_tells_it(tmp_path, device):
+    found = examined(tmp_path, device, NUMBERS_OF)
+    assert (found.verdict, found.found) == ("failed", "/dev/ttyACM0 is no serial line")
+    with pytest.raises(RefusedError, match="is no serial line"):
+        SerialSource(shape.Serial(device=device, channels={"a": shape.Channel()}), WantWindow(0, 1, 0.0, 0.0))
+
+
+def test_a_line_that_the_kernel_has_among_its_terminals(tmp_path):
+    links = {"dev/ttyACM0": "/dev/null", "sys/dev/char/1:3/subsystem": "/sys/class/tty"}
+    case = case_of(tmp_path, links=links, config=CONFIG.format(source=LINE, label="a"))
+    (found,) = [one for one in source.examine(case) if isinstance(one, Finding)]
+    assert found.verdict == "ok"
+
+
+def test_a_line_that_the_service_or_its_unit_may_not_read(tmp_path, line):
+    links = {"dev/ttyACM0": line}
+    case = case_of(tmp_path, links=links, config=CONFIG.format(source=LINE, label="a"))
     case.account = Account("edged", 12345, 12345, ())
-    (tmp_path / "dev/ttyACM0").chmod(0o660)
     (found,) = [one for one in source.examine(case) if isinstance(one, Finding)]
     assert (found.verdict, found.fix) == (
         "failed",

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import media
 import pytest
+import sounds
 from boards import Files, planted
 from command import edged
 from ladders import ladder
@@ -290,13 +292,50 @@ def test_a_unit_that_allows_no_microphone(tmp_path: Path) -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    film = tmp_path / "film.mp4"
+    film = tmp_path / "film.avi"
     missing = found(source, case_of(tmp_path, FILE.format(film)))["film"]
-    film.write_bytes(b"x")
+    media.movie(film)
     there = found(source, case_of(tmp_path, FILE.format(film)))["film"]
-    folder = found(source, case_of(tmp_path, FILE.format(tmp_path)))["film"]
+    folder = found(source, case_of(tmp_path, FILE.format(media.folder(tmp_path / "album"))))["film"]
     assert (missing.verdict, there.verdict, folder.verdict) == ("failed", "ok", "ok")
-    assert (there.facts["size"], folder.facts["folder"]) == (1, True)
+    assert (there.facts["size"], folder.facts["folder"]) == (film.stat().st_size, True)
+
+
+HEARING = """
+[models.ear]
+file = "{model}"
+labels = ["song", "hum"]
+sample_rate = 16000
+[pipelines.p]
+model = "{name}"
+source = {{ {source} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("ear", 'kind = "synthetic"', "takes 15600 samples at a time, and a source of kind synthetic gives"),
+        ("ear", 'kind = "v4l2", device = "/dev/video0"', ""),
+        ("ear", 'kind = "file", path = "burger.png"', "holds no sound, only: video"),
+        ("ear", 'kind = "file", path = "song.wav"', "readable"),
+        ("ear", 'kind = "feed", channels = { a = {} }', "its socket"),
+        ("activity", 'kind = "file", path = "song.wav"', "song.wav holds no picture"),
+        ("activity", 'kind = "file", path = "none.avi"', "none.avi"),
+    ],
+)
+def test_a_source_that_cannot_give_what_the_model_takes(
+    tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    """The doctor says what a worker says, by the worker's own code."""
+    (tmp_path / "ear.tflite").write_bytes(sounds.ear([(2000.0, 5000.0), (30.0, 400.0)]))
+    media.still(tmp_path / "burger.png", media.picture(1))
+    sounds.recording(tmp_path / "song.wav", [(1.0, 2.0)], 4.0, "song")
+    (tmp_path / "none.avi").write_bytes(b"x" * 100)
+    further = HEARING.format(model=tmp_path / "ear.tflite", name=name, source=text)
+    told = found(source, case_of(tmp_path, further))["p"]
+    good = said in ("readable", "its socket")
+    assert (told.verdict, said in told.found) == ("ok" if good else "failed", True), told
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can try things as another user")

@@ -58,7 +58,18 @@ SIDES = {
         "porter",
     },
     # Values and the wire: both may use these.
-    "shared": {"", "errors", "nouns", "wall", "rounding", "series", "amounts", "units", "syscalls"}
+    "shared": {
+        "",
+        "errors",
+        "nouns",
+        "wall",
+        "rounding",
+        "series",
+        "amounts",
+        "units",
+        "syscalls",
+        "notation",
+    }
     | {"config.shape"},
     # Written by us, run by the worker, listed by the command: knows neither side.
     "models": {"models"},

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import stat
 import sys
@@ -24,6 +25,7 @@ from edged.changes import Task
 from edged.config import shape
 from edged.config.shape import Channel, Measure, Model, Pipeline
 from edged.errors import RefusedError, UnavailableError
+from edged.notation import LONGEST
 from edged.roster import Roster
 from edged.series import series_of
 from edged.supervise import Keeper
@@ -31,7 +33,7 @@ from edged.tally import _coverage
 from edged.worker.source import WantWindow, device, iio, sensor
 from edged.worker.source.feed import FeedSource
 from edged.worker.source.hwmon import HwmonSource
-from edged.worker.source.lines import LONGEST, Lines
+from edged.worker.source.lines import Lines
 from edged.worker.source.onewire import OneWireSource, Thermometer
 from edged.worker.source.samples import Gathering
 from edged.worker.source.serial import SerialSource, speed
@@ -83,6 +85,21 @@ def test_a_line_of_numbers(lines, line, numbers):
 def test_a_line_that_is_none_is_counted(lines, line):
     assert lines.sample(line, 1.0) is None
     assert lines.bad == 1
+
+
+def test_lines_that_make_no_sample_are_told_apart_from_none(lines):
+    assert not lines.malformed
+    lines.sample(b"# a remark", 0.0)
+    assert not lines.malformed
+    lines.sample(b"depth=1", 1.0)
+    assert lines.malformed
+    lines.sample(b"level=1 warmth=2", 2.0)
+    assert not lines.malformed
+    lines.sample(b"level=1", 20.0)  # the other one has not been told of for too long
+    assert lines.malformed and lines.bad == 1
+    lines.sample(b"warmth=1", 20.0)
+    lines.spoil()
+    assert lines.malformed and lines.bad == 2
 
 
 @pytest.mark.parametrize("line", [b"", b"   ", b"# only a remark", b"\r", b"\0"])
@@ -155,6 +172,29 @@ def test_a_file_that_says_no_number_is_dropped_and_a_silent_one_is_lost(tmp_path
         for _ in range(100):
             source.read(0.1)
     assert source.dropped >= 10
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("says", "kind"),
+    [
+        ("", "is empty"),
+        ("  \n", "is empty"),
+        ("warm 7", "says a text that is no number"),
+        ("\0\1", "says a text that is no number"),
+        ("nan", "says a number that is not finite"),
+        ("-inf", "says a number that is not finite"),
+    ],
+)
+def test_what_a_file_says_instead_of_a_number_is_told_by_its_kind(tmp_path, says, kind):
+    file = tmp_path / "a"
+    file.write_text(says)
+    config = shape.Sysfs(channels={"depth": Channel(path=str(file))}, sample_rate=100.0, timeout=0.1)
+    source = SysfsSource(config, NUMBERS)
+    with pytest.raises(UnavailableError) as found:
+        for _ in range(100):
+            source.read(0.1)
+    assert re.fullmatch(f"sysfs: depth gave no number for \\d+ s: {file} {kind}", found.value.message)
     source.close()
 
 
@@ -356,9 +396,10 @@ def test_the_first_line_may_be_half_of_one_and_a_line_without_end_is_one_bad_lin
         for _ in range(5):
             os.write(rig._ours, b"7" * 600)
             source.read(0.1)
+        assert source.malformed
         os.write(rig._ours, b" 4\n6 8\n")
         assert source.read(5.0).data.tolist() == [[3.0, 4.0]]
-        assert source.dropped == 1
+        assert (source.dropped, source.malformed) == (1, False)
         source.close()
     finally:
         os.close(rig._theirs)
@@ -485,7 +526,7 @@ def test_a_datagram_may_be_several_lines_but_no_novel(feed, out):
     out.send(b"1\n" * 100)
     out.send((b"1".ljust(80) + b"\n") * 60)  # short lines, and not many, but too much for one datagram
     assert source.read(0.1) is None
-    assert source.dropped == 3
+    assert source.dropped == 3 and source.malformed
     source.close()
 
 

@@ -456,11 +456,19 @@ def ear(folder: Path) -> shape.Model:
 
 def test_a_locked_worker_hears_a_microphone(card: Path, stage: Stage, tmp_path: Path) -> None:
     measure = shape.Measure(kind="presence", labels=("song", "hum"))
-    stage.keep(source=shape.Microphone(device="null"), model=ear(tmp_path), measure=measure, rate=4.0)
+    null = shape.Microphone(device="null")
+    stage.keep(source=null, model=ear(tmp_path), measure=measure, rate=4.0, blind_when=())
     stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= 6)
     heard = [entry for _, tick in stage.heard.ticks for entry in tick.entries if entry.seconds]
     assert heard
     assert not any(entry.max for entry in heard)  # silence is neither
+    assert {event for _, event, _ in stage.heard.events} <= {"started"}, stage.heard.events
+
+
+def test_a_microphone_that_gives_only_zeros_is_blind(card: Path, stage: Stage, tmp_path: Path) -> None:
+    measure = shape.Measure(kind="presence", labels=("song", "hum"))
+    stage.keep(source=shape.Microphone(device="null"), model=ear(tmp_path), measure=measure, rate=4.0)
+    stage.until(lambda: any(tick.sight == "silent" and tick.blind for _, tick in stage.heard.ticks))
     assert {event for _, event, _ in stage.heard.events} <= {"started"}, stage.heard.events
 
 

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from edged import rounding, wall
 from edged.amounts import DOUBTFUL, MISSED, MOST_PARTS, MOST_TOLD
+from edged.config import shape
 from edged.errors import WallError
 from edged.inspector import Inspector, check_entry
 from edged.nouns import Amount, Entry, Series
+from edged.view import reasons
 from edged.vocabulary import NEW_AT_ONCE, REFILL, UNTOLD, Vocabulary
 from edged.wall import BURST, Declined, Ended, Lost, Ready, Switched, Tick, Trouble
 
@@ -171,6 +173,34 @@ def test_nothing_happens_in_no_time() -> None:
 def test_why_it_was_blind_is_for_who_was_blind() -> None:
     with pytest.raises(WallError, match="and was not"):
         ready_inspector().inspect(tick(sight="dark"), 101.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "can", "cannot"),
+    [
+        (shape.V4l2(), "dark", "silent"),
+        (shape.Microphone(), "silent", "dark"),
+        (shape.Feed(channels={"a": shape.Channel()}), "malformed", "silent"),
+    ],
+)
+def test_it_is_blind_for_a_reason_that_its_source_can_have(
+    source: shape.Source, can: str, cannot: str
+) -> None:
+    sights = reasons(shape.Pipeline(source=source))
+    for sight in (can, cannot):
+        inspector = Inspector(SERIES, False, 100.0, (2, 4), rate=5.0, sights=sights)
+        inspector.inspect(Ready(5.0, 300, 300, "litert", "cpu"), 100.0)
+        told = tick(sight=sight, blind=1.0, **STILL)
+        if sight == can:
+            assert inspector.inspect(told, 101.0) == told
+            continue
+        with pytest.raises(WallError, match=f"it is {cannot}, which its source cannot be"):
+            inspector.inspect(told, 101.0)
+
+
+def test_a_reason_that_is_not_heeded_is_none() -> None:
+    assert reasons(shape.Pipeline(source=shape.V4l2(), blind_when=("dark",))) == ("dark",)
+    assert reasons(shape.Pipeline(source=shape.Microphone(), blind_when=())) == ()
 
 
 def test_a_full_tick_of_the_most_series_fits() -> None:

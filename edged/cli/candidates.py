@@ -34,6 +34,29 @@ def pipelines(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return _fitting(_pipelines(ctx), incomplete)
 
 
+def feeds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Those of them that are fed."""
+    return _fitting(fed(_document(ctx)), incomplete)
+
+
+def channels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """What the chosen one's numbers are called, but for those that were given already."""
+    known = fed(_document(ctx)).get(str(ctx.params.get("pipeline")), ())
+    given = {one.partition("=")[0] for one in ctx.params.get("values") or ()}
+    return [f"{one}=" for one in known if one not in given and f"{one}=".startswith(incomplete)]
+
+
+def fed(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Pipelines of a config whose source is a feed, with the names of its channels in order."""
+    pipelines = document.get("pipelines")
+    found = {}
+    for name, one in pipelines.items() if isinstance(pipelines, dict) else ():
+        source = one.get("source") if isinstance(one, dict) else None
+        if isinstance(source, dict) and source.get("kind") == "feed":
+            found[name] = tuple(_several(source.get("channels")))
+    return found
+
+
 def measures(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Kinds of measures in it, of the pipelines that are chosen already."""
     return _fitting((one.get("kind", "") for one in _measures(ctx)), incomplete)
@@ -67,13 +90,16 @@ def _fitting(names: Any, incomplete: str) -> list[str]:
     return sorted({one for one in names if isinstance(one, str) and one and one.startswith(incomplete)})
 
 
-def _pipelines(ctx: click.Context) -> dict[str, dict[str, Any]]:
+def _document(ctx: click.Context) -> dict[str, Any]:
     try:
-        path = config_path(ctx.params.get("config_path"))
+        return _read(config_path(ctx.params.get("config_path")))
     except EdgedError:
         return {}
+
+
+def _pipelines(ctx: click.Context) -> dict[str, dict[str, Any]]:
     chosen = ctx.params.get("pipelines") or ()
-    every = _read(path).get("pipelines", {})
+    every = _document(ctx).get("pipelines", {})
     if not isinstance(every, dict):
         return {}
     known = {name: one for name, one in every.items() if isinstance(one, dict)}

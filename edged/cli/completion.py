@@ -25,6 +25,8 @@ _edged() {
 		dir) compopt -o dirnames ;;
 		esac
 	done < <(env "${asked[@]}" "$1" 2>/dev/null)
+	# A channel's name is only begun: its number follows.
+	[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
 }
 complete -o nosort -F _edged edged
 """
@@ -33,7 +35,7 @@ _ZSH: Final = """\
 #compdef edged
 # edged: completion for zsh. An answer is three lines: its kind, itself, and what it is ("_": not said).
 _edged() {
-	local -a asked answer told plain
+	local -a asked answer told plain begun
 	local kind value text
 	asked=(COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT - 1)) _EDGED_COMPLETE=zsh_complete)
 	answer=("${(@f)$(env $asked $words[1] 2>/dev/null)}")
@@ -41,11 +43,16 @@ _edged() {
 		case $kind in
 		file) _files ;;
 		dir) _files -/ ;;
-		plain) if [[ $text = _ ]]; then plain+=("$value"); else told+=("${value//:/\\:}:$text"); fi ;;
+		plain)
+			if [[ $value = *= ]]; then begun+=("$value")
+			elif [[ $text = _ ]]; then plain+=("$value")
+			else told+=("${value//:/\\:}:$text"); fi
+			;;
 		esac
 	done
 	(( ! $#told )) || _describe -V edged told -U
 	(( ! $#plain )) || compadd -U -V edged -a plain
+	(( ! $#begun )) || compadd -U -V edged -S "" -a begun
 }
 if [[ $zsh_eval_context[-1] = loadautofunc ]]; then
 	_edged "$@"

@@ -11,6 +11,7 @@ import click
 from edged.cli.options import command as make
 from edged.cli.options import config_option, json_option, print_json
 from edged.cli.words import age, made, series_name, size, value
+from edged.view import WORDS
 
 WAITS = 0.01  # of the time, from which on it is told that something waits
 
@@ -190,9 +191,9 @@ def now(series: dict[str, Any]) -> str:
 
 
 def blind(one: dict[str, Any]) -> str:
-    """Why it sees nothing; "" if it does."""
+    """Why nothing of it is counted; "" if it is."""
     why = one.get("sight", "")
-    return f"it does not see ({why}): the time is blind, nothing is counted" if why else ""
+    return f"{WORDS.get(why, 'it is')} ({why}): the time is blind, nothing is counted" if why else ""
 
 
 def engine(one: dict[str, Any]) -> str:
@@ -211,7 +212,7 @@ def paces(one: dict[str, Any]) -> Iterator[str]:
         yield f"CPU {one['cpu'] * 100:.0f} %"
     if one["memory"]:
         yield size(one["memory"])
-    if one["dropped"]:
-        yield f"{one['dropped']} dropped"
+    if total := one.get("dropped_total", one["dropped"]):
+        yield f"{one['dropped']} dropped, {total} since it began"
     if one["restarts"]:
         yield f"{one['restarts']} restarts"

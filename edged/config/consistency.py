@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edged.config import duration, measures, sensors, shape, sound
+from edged.config import duration, measures, sensors, shape, sight, sound
 from edged.config.lines import Path
 from edged.config.polygon import flaw
 from edged.config.problem import Problem, dotted, likely, listed, shown
@@ -83,6 +83,7 @@ def contradictions(
         yield from _measures(name, pipeline, config.models, paths)
         yield from sensors.contradictions(pipeline, path, config.models, paths)
         yield from sound.contradictions(pipeline, path, config.models)
+        yield from sight.contradictions(pipeline, path, config.models)
     yield from _same_device(config.pipelines)
 
 

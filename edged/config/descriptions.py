@@ -95,7 +95,8 @@ KEYS: Final = {
     "Pipeline.rate": "Frames per second to analyse at most; 0 is as fast as it goes. Heat and power follow",
     "Pipeline.least_rate": "Frames per second below which it is rather paused; 0 is any",
     "Pipeline.weight": "How much it counts when several pipelines share what the board can do",
-    "Pipeline.blind_when": "States of a camera in which what it shows is not believed or counted",
+    "Pipeline.blind_when": "States of a camera or a microphone in which nothing is believed or counted; "
+    "without it all that its source can be in",
     "Pipeline.zones": "Polygons by name: corners as fractions of the picture, [0, 0] is its top left corner",
     "Pipeline.lines": "Lines by name, for crossings and speed, in fractions of the picture",
     "Pipeline.measures": "What is to be known",

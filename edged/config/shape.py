@@ -7,7 +7,7 @@ JSON Schema and the worker (which gets its part of these structs over the wall) 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -286,6 +286,24 @@ Sensor = Iio | Hwmon | OneWire | Sysfs | Serial | Feed
 Source = Pictures | Microphone | Sensor
 
 
+#: Why what a camera shows, or a microphone gives, is not to be believed (docs/sight.md).
+Blindness = Literal["dark", "covered", "blurred", "moved", "silent"]
+OF_PICTURES: Final[tuple[Blindness, ...]] = ("dark", "covered", "blurred", "moved")
+OF_SOUND: Final[tuple[Blindness, ...]] = ("silent",)
+
+
+def blindnesses(source: Source) -> tuple[Blindness, ...]:
+    """Those that such a source can suffer from; a file may be pictures or sound, as its model takes it."""
+    match source:
+        case File():
+            return OF_PICTURES + OF_SOUND
+        case Microphone():
+            return OF_SOUND
+        case Synthetic() | V4l2() | Camera():
+            return OF_PICTURES
+    return ()
+
+
 def recorded(source: Source) -> bool:
     """Whether a source has a clock of its own: a recording that is read as fast as it goes."""
     return isinstance(source, File | Synthetic) and source.pace == "fast"
@@ -329,8 +347,8 @@ class Pipeline(Shape, frozen=True):
 
     ``ladder`` names the models that may do the job when ``model`` is too dear, dearest first. ``prefer`` is
     what the governor gives up last, ``least_rate`` the least frames per second before it rather pauses;
-    several pipelines share by ``weight``. ``blind_when`` names the states of a camera in which it counts as
-    blind, whatever its model finds.
+    several pipelines share by ``weight``. ``blind_when`` names the states of a camera or a microphone in
+    which it counts as blind, whatever its model finds; None: all that its source can be in.
     """
 
     source: Source
@@ -341,15 +359,15 @@ class Pipeline(Shape, frozen=True):
     rate: Rate = 5.0
     least_rate: Rate = 0.0
     weight: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
-    blind_when: tuple[Literal["dark", "covered", "blurred", "moved"], ...] = (
-        "dark",
-        "covered",
-        "blurred",
-        "moved",
-    )
+    blind_when: tuple[Blindness, ...] | None = None
     zones: dict[Name, Polygon] = {}
     lines: dict[Name, Line] = {}
     measures: Annotated[tuple[Measure, ...], Meta(min_length=1, max_length=32)] = (Measure(kind="presence"),)
+
+    @property
+    def heeded(self) -> tuple[Blindness, ...]:
+        """In which of its source's states it is blind."""
+        return blindnesses(self.source) if self.blind_when is None else self.blind_when
 
 
 class Config(Shape, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ def contradictions(
         return
     for at, name in enumerate((pipeline.model, *pipeline.ladder)):
         place: Path = (*path, "ladder", at - 1) if at else (*path, "model")
-        if why := _looks(name, models):
+        if why := looks(name, models):
             yield Problem(
                 place,
                 f"{shown(name)}, {why}; a microphone has no pictures",
@@ -34,7 +34,7 @@ def contradictions(
             yield Problem((*path, key), "places in a picture", "none: a microphone has no pictures")
 
 
-def _looks(name: str, models: Mapping[str, shape.Model]) -> str:
+def looks(name: str, models: Mapping[str, shape.Model]) -> str:
     """Why a model cannot hear, "" where that cannot be told from the config."""
     model = models.get(name)
     if name == ACTIVITY if model is None else model.file == BUILTIN:

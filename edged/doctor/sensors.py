@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ CHANNEL: Final = {
 }
 FOLDERS: Final = {"iio": ("bus/iio/devices", "iio:device*"), "hwmon": ("class/hwmon", "hwmon*")}
 #: The majors of serial lines (Documentation/admin-guide/devices.txt) as the unit names them.
+PSEUDO: Final = range(136, 144)  #: of pseudo terminals, of which sysfs knows nothing
 LINES: Final = {188: "char-188", 166: "char-166", 204: "char-204"}
 
 
@@ -126,6 +128,9 @@ def _line(case: Case, name: str, source: shape.Serial) -> Finding:
         return Finding(
             "failed", said, name, fix="plug it in; /dev/serial/by-id has names that stay", facts=facts
         )
+    if not _is_line(case, node):
+        fix = "it is /dev/ttyUSB0, /dev/ttyACM0 or the like"
+        return Finding("failed", f"{source.device} is no serial line", name, fix=fix, facts=facts)
     if closed := _shut(case, node):
         return Finding("failed", closed, name, fix="sudo systemctl revert edged", facts=facts)
     if not case.account_may(node, os.R_OK):
@@ -136,6 +141,17 @@ def _line(case: Case, name: str, source: shape.Serial) -> Finding:
     if remark := whose(case):
         return Finding("note", f"{said}; {remark}", name, fix=case.again, facts=facts)
     return Finding("ok", said, name, facts=facts)
+
+
+def _is_line(case: Case, node: Path) -> bool:
+    """Whether the kernel's terminals are behind it. It is not opened for that: opening resets an Arduino."""
+    about, known = node.stat(), case.host.sys / "dev/char"
+    if not stat.S_ISCHR(about.st_mode):
+        return False
+    number = f"{os.major(about.st_rdev)}:{os.minor(about.st_rdev)}"
+    if os.major(about.st_rdev) in PSEUDO or not known.is_dir():
+        return True
+    return (known / number / "subsystem").resolve().name == "tty"
 
 
 def _shut(case: Case, node: Path) -> str:

@@ -34,13 +34,14 @@ WORK: Final = (
         "view-lost",
         "96d5c1cc16c74dfcb6006790e6dd4828",
         "warning",
-        "nothing is counted until the camera sees again; at night that may be all there is to it",
-        "Pipeline @EDGED_PIPELINE@ sees nothing",
-        "Pictures come, but nothing can be counted in them: the camera is @EDGED_REASON@. That time is blind "
+        "nothing is counted until it is over; of a camera at night that may be all there is to it",
+        "Pipeline @EDGED_PIPELINE@ sees or hears nothing",
+        "Something comes, but nothing of it can be counted: the source is @EDGED_REASON@. That time is blind "
         "in every report: it is not counted as empty.",
         "dark: light, or an infrared lamp; at night it ends by itself. covered, blurred: look at the lens. "
-        "moved: put it back where it was, or draw zones and lines anew and reload. Whoever wants the time "
-        "counted all the same leaves the state out of `blind_when`.",
+        "moved: put it back where it was, or draw zones and lines anew and reload. silent: is the microphone "
+        "muted? malformed: do the lines name this config's channels, and is the baud right? Whoever wants "
+        "the time of a camera or a microphone counted all the same leaves the state out of `blind_when`.",
         ("reason",),
     ),
     Kind(
@@ -48,8 +49,8 @@ WORK: Final = (
         "0127c63bbd7e4c6c9cd60b146d9a731a",
         "info",
         "it is counted again",
-        "Pipeline @EDGED_PIPELINE@ sees again",
-        "The camera was @EDGED_REASON@, and is so no more.",
+        "Pipeline @EDGED_PIPELINE@ sees or hears again",
+        "The source was @EDGED_REASON@, and is so no more.",
         "Nothing needs to be done.",
         ("reason",),
     ),

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edged.config.shape import Model
+from edged.config.shape import File, Model, Source
 from edged.errors import EdgedError
 
 RUNS: Final = 5
@@ -40,6 +40,13 @@ class OfFile(msgspec.Struct, tag="file"):
     path: str
 
 
+class OfFit(msgspec.Struct, tag="fit"):
+    """Can the source give what the model takes? Only a file is opened for it."""
+
+    source: Source
+    model: Model
+
+
 class OfCameras(msgspec.Struct, tag="cameras"):
     """Which cameras does libcamera know?"""
 
@@ -56,7 +63,7 @@ class OfLibrary(msgspec.Struct, tag="library"):
     name: str
 
 
-Question = OfModel | OfDevice | OfFile | OfCameras | OfMicrophone | OfLibrary
+Question = OfModel | OfDevice | OfFile | OfFit | OfCameras | OfMicrophone | OfLibrary
 Answer = dict[str, Any]
 
 
@@ -75,10 +82,10 @@ def _found(question: Question) -> Answer:
     match question:
         case OfModel():
             return _model(question)
-        case OfDevice():
-            return _device(question.path)
-        case OfFile():
-            return _file(question.path)
+        case OfDevice() | OfFile():
+            return (_device if isinstance(question, OfDevice) else _file)(question.path)
+        case OfFit():
+            return _fit(question)
         case OfCameras():
             return _cameras()
         case OfMicrophone():
@@ -139,6 +146,30 @@ def _file(path: str) -> Answer:
     finally:
         os.close(opened)
     return {"folder": False, "size": about.st_size}
+
+
+def _fit(question: OfFit) -> Answer:
+    """Nothing of a model that cannot be read: that is said of the model."""
+    from edged.worker.intake import Numbers, Picture
+    from edged.worker.runtime.plan import planned
+    from edged.worker.source import Want, WantWindow, opened, suited
+    from edged.worker.window import layout
+
+    try:
+        intake = planned(question.model, question.model.file).intake
+    except EdgedError:
+        return {}
+    want: Want | WantWindow
+    if isinstance(intake, Numbers):
+        return {}
+    if isinstance(intake, Picture):
+        want = Want(intake.width, intake.height, intake.channels, 0.0)
+    else:
+        want = WantWindow(*layout(intake), intake.rate, 0.0)
+    if isinstance(question.source, File):
+        opened(question.source, want).close()
+    suited(question.source, want)
+    return {}
 
 
 def _cameras() -> Answer:

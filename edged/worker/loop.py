@@ -28,13 +28,14 @@ from edged.units import least_hold
 from edged.worker.intake import Intake, Picture
 from edged.worker.measure import Left, Sums
 from edged.worker.measure.amounts import Amounts
-from edged.worker.reader import Prepared, Reader
+from edged.worker.reader import Prepared, Reader, Watch
 from edged.worker.sandbox import Locked, Wanted, lock, narrow
 from edged.worker.shelf import AfreshError
 from edged.worker.window import layout
 
 if TYPE_CHECKING:
     from edged.worker.ladder import Footing, Ladder
+    from edged.worker.source import Want, WantWindow
 
 #: A value holds for at most this many frame times, and no less than a tick, before its series is blind.
 HOLD_FRAMES = 2.0
@@ -95,8 +96,7 @@ def _outcome(channel: wall.Channel, assignment: wall.Assignment) -> EdgedError |
 def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
     narrowed = narrow(assignment)
     from edged.worker.ladder import Ladder
-    from edged.worker.sight import Watch
-    from edged.worker.source import Want, opened
+    from edged.worker.source import opened
 
     with ExitStack() as stack:
         ladder = Ladder(assignment)
@@ -104,8 +104,7 @@ def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
         footing = ladder.footing(assignment.rung, assignment.threads)
         config, rate = ladder.source, assignment.pipeline.rate
         want = ladder.want(footing, rate)
-        watch = Watch(assignment.pipeline.blind_when) if isinstance(want, Want) and _films(config) else None
-        reader = Reader(opened(config, want), footing.prepare, watch)
+        reader = Reader(opened(config, want), footing.prepare, _watch(assignment.pipeline, want))
         ladder.hold()
         stack.callback(reader.close)
         looker = Looker(channel, assignment, ladder, footing, reader)
@@ -167,9 +166,9 @@ class Looker:
         self._sums = Sums(self._units, start, self._hold())
         self._told = time.monotonic()
         self._next = math.floor(start) + wall.TICK if self._recorded else self._told + wall.TICK
-        if first is None:
+        if first is None or first.sight:
             self._rehearse()
-        else:
+        if first is not None:
             self._look(first)
         locked = lock(Wanted(self._purposes), self._hand_over)
         self._cpu = time.process_time()
@@ -262,7 +261,7 @@ class Looker:
         self._lead = 0.0 if self._recorded or took < 0.05 else max(0.0, 0.8 * took - frame.cost)
 
     def _overlook(self, why: wall.Sight, at: float) -> None:
-        """The camera does not see: the model is not asked, nothing is counted, the time is blind."""
+        """The source does not see, or hear: the model is not asked, nothing is counted, the time is blind."""
         if not self._sight:
             self._amounts.add(self._climb.footing.meter.interrupt(at))
         self._sight = why
@@ -385,7 +384,7 @@ class Looker:
                 *self._climb.stands,
                 self._work.told(cpu - self._cpu),
                 self._amounts.taken() if end > start else (),
-                self._sight if blind else "",
+                self._why() if blind else "",
             )
         )
         self._all += analysed
@@ -393,6 +392,10 @@ class Looker:
             self._analysed, self._infer, self._prepare = 0, 0.0, 0.0
         self._dropped, self._cpu = dropped, cpu
         self._told = time.monotonic()
+
+    def _why(self) -> wall.Sight:
+        """What came and was not counted."""
+        return self._sight or ("malformed" if self._reader.malformed else "")
 
     def _listen(self) -> None:
         now = time.monotonic()
@@ -461,6 +464,16 @@ class Looker:
             if not self._recorded:
                 time.sleep(rounding.GRAIN)
             self._tick(max(self._now(), self._sums.until + rounding.GRAIN))
+
+
+def _watch(pipeline: shape.Pipeline, want: Want | WantWindow) -> Watch | None:
+    """What judges whether the source sees, or hears; None where nothing is to be judged."""
+    from edged.worker import sight, silence, source
+
+    heeded = pipeline.heeded
+    if isinstance(want, source.Want):
+        return sight.Watch(heeded) if _films(pipeline.source) else None
+    return silence.Silence() if "silent" in heeded else None
 
 
 def _films(source: shape.Source) -> bool:

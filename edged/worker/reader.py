@@ -16,14 +16,13 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edged.wall import Sight
-from edged.worker.sight import Watch
-from edged.worker.source import Lendable, LostError, Resting, Source
+from edged.worker.source import Lendable, Lined, LostError, Resting, Source
 
 Prepare = Callable[[NDArray[Any]], NDArray[np.generic]]
 
@@ -49,11 +48,21 @@ class Prepared(NamedTuple):
     sight: Sight = ""
 
 
+class Watch(Protocol):
+    """Judges frames one after the other: whether the source sees, or hears, at all."""
+
+    def __call__(self, data: NDArray[Any], time: float, /) -> Sight:
+        """Why this frame's ``data`` (see ``Frame``) is not to be counted, "" if it is."""
+
+    def wipe(self) -> None:
+        """Overwrite what was learnt."""
+
+
 class Reader:
     """Frames, prepared ahead by ``prepare``, which may be exchanged at any time: frames that are under way
     still come from the one before. All methods are for the main thread.
 
-    A source that can rest does so in a long pause. ``watch`` judges whether pictures can be believed.
+    A source that can rest does so in a long pause. ``watch`` judges whether frames can be believed.
     """
 
     #: Wait this long for a frame before looking whether to stop: it costs a wake-up a second while nothing
@@ -64,6 +73,7 @@ class Reader:
         self.prepare, self._source, self._watch = prepare, source, watch
         self._resting = source if isinstance(source, Resting) else None
         self._lendable = source if isinstance(source, Lendable) else None
+        self._lined = source if isinstance(source, Lined) else None
         #: Set while the source's device has gone, and can be lent anew.
         self.lost: LostError | None = None
         self._found: SimpleQueue[int] = SimpleQueue()
@@ -102,6 +112,11 @@ class Reader:
     def dropped(self) -> int:
         """Frames that were due and came too late to be read; not those of a pause, which nobody wanted."""
         return self._source.dropped - self._forgiven
+
+    @property
+    def malformed(self) -> bool:
+        """Whether lines come, and none of late was one."""
+        return self._lined is not None and self._lined.malformed
 
     @property
     def silent(self) -> float:

@@ -283,7 +283,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 def test_a_locked_worker_hears_rests_and_wakes(stage: Stage, yamnet: shape.Model) -> None:
     measure = shape.Measure(kind="presence", labels=("Speech", "Silence"))
     source = shape.Microphone(device=DEVICE, timeout=PATIENCE)
-    keeper = stage.keep(source=source, model=yamnet, measure=measure, rate=0.0)
+    keeper = stage.keep(source=source, model=yamnet, measure=measure, rate=0.0, blind_when=())
     stage.until(lambda: sum(tick.analysed for _, tick in stage.heard.ticks) >= 6, STARTING)
     keeper.direct(wall.Directive(rate=0.0, paused=True))
     stage.until(lambda: [tick.analysed for _, tick in stage.heard.ticks[-3:]] == [0, 0, 0], PATIENCE)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Iterator
 from typing import Final
+
+import msgspec
 
 from edged.config.shape import Camera, File, Microphone, Pipeline, Sensor, Source, V4l2
 from edged.doctor import sensors
@@ -15,6 +18,7 @@ from edged.doctor.trial import Answer, ask, whose
 from edged.doctor.unconfigured import unconfigured
 from edged.doctor.visibility import MOVE, hidden
 from edged.doctor.words import several, size
+from edged.units import NO_MODEL
 
 PATIENCE: Final = 15.0  # seconds for one device; libcamera needs two on a Pi 3
 CLASSES: Final = {
@@ -38,7 +42,25 @@ def _source(case: Case, name: str, pipeline: Pipeline) -> Finding:
     running = case.pipeline_status(name)
     if running.get("state") == "running" and running.get("source", "").startswith(_kind(pipeline)):
         return _proved(name, running)
-    return sensors.finding(case, name, source) if isinstance(source, Sensor) else _looked(case, name, source)
+    found = sensors.finding(case, name, source) if isinstance(source, Sensor) else _looked(case, name, source)
+    if found.verdict in ("failed", "cannot tell"):
+        return found
+    return _unsuited(case, name, pipeline, found) or found
+
+
+def _unsuited(case: Case, name: str, pipeline: Pipeline, found: Finding) -> Finding | None:
+    """What a worker would say of a source that is there and cannot give what the model takes."""
+    model = case.models()[pipeline.model]
+    if model.file == NO_MODEL:
+        return None
+    source = msgspec.to_builtins(pipeline.source)
+    # JSON has no infinity: a scene that never ends is left at its default.
+    plain = {key: value for key, value in source.items() if value != math.inf}
+    tried = ask(case, "fit", PATIENCE, source=plain, model=msgspec.to_builtins(model))
+    if not tried.refused or tried.untried or tried.errno:
+        return None
+    facts = found.facts | {"refused": tried.refused}
+    return Finding("failed", tried.refused, name, fix=tried.hint, facts=facts)
 
 
 def _looked(case: Case, name: str, source: Source) -> Finding:

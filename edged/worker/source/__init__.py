@@ -105,8 +105,43 @@ class Lendable(Protocol):
         """
 
 
+@runtime_checkable
+class Lined(Protocol):
+    """A source that is told lines."""
+
+    @property
+    def malformed(self) -> bool:
+        """Whether lines came since the last sample, and none of them made one."""
+
+
+def suited(config: shape.Source, want: Want | WantWindow) -> None:
+    """Raise ``RefusedError`` where no source of such a kind gives what is wanted; nothing is opened."""
+    if isinstance(want, Want):
+        if not isinstance(config, shape.Pictures):
+            raise _without_pictures(config)
+    elif not isinstance(config, shape.File | shape.Microphone | shape.Sensor):
+        raise without_samples(config, want)
+
+
+def without_samples(config: shape.Source, want: WantWindow) -> RefusedError:
+    """That such a source gives pictures."""
+    kind = type(config).__name__.lower()
+    return RefusedError(
+        f"the model takes {want.length} samples at a time, and a source of kind {kind} gives pictures",
+        "take a model of pictures, or a source of samples",
+    )
+
+
+def _without_pictures(config: shape.Source) -> RefusedError:
+    return RefusedError(
+        f"the model takes pictures, and a source of kind {type(config).__name__.lower()} gives none",
+        'take a model of sound or of samples, or model = "none"',
+    )
+
+
 def opened(config: shape.Source, want: Want | WantWindow) -> Source:
     """The source that ``config`` names, open. Raises ``UnavailableError``, ``RefusedError``."""
+    suited(config, want)
     return _of_pictures(config, want) if isinstance(want, Want) else _of_samples(config, want)
 
 
@@ -143,7 +178,4 @@ def _of_pictures(config: shape.Source, want: Want) -> Source:
             from edged.worker.source.camera import CameraSource
 
             return CameraSource(config, want)
-    raise RefusedError(
-        f"the model takes pictures, and a source of kind {type(config).__name__.lower()} gives none",
-        'take a model of sound or of samples, or model = "none"',
-    )
+    raise _without_pictures(config)

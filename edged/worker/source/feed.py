@@ -45,6 +45,11 @@ class FeedSource(StreamedSource):
         self._taken = 0  # datagrams of the read at hand
 
     @property
+    def malformed(self) -> bool:
+        """See ``Lined``."""
+        return self._lines.malformed
+
+    @property
     def dropped(self) -> int:
         """See ``Source``."""
         return self._lines.bad + self._lost + super().dropped
@@ -67,7 +72,7 @@ class FeedSource(StreamedSource):
             return
         lines = said.split(b"\n", MOST_LINES)
         if len(said) > LARGEST or len(lines) > MOST_LINES:
-            self._lost += 1
+            self._lines.spoil()
             return
         now = time.monotonic()
         for line in lines:

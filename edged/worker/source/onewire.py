@@ -12,7 +12,7 @@ from typing import Final
 from edged import units
 from edged.config import shape
 from edged.worker.source import WantWindow, device
-from edged.worker.source.polled import PolledSource, number, opened
+from edged.worker.source.polled import NoNumberError, PolledSource, number, opened
 
 #: DS18S20, DS1822, DS18B20, DS1825, DS28EA00 (drivers/w1/slaves/w1_therm.c).
 FAMILIES: Final = ("10", "22", "28", "3b", "42")
@@ -41,10 +41,10 @@ class Thermometer:
         self._last = math.nan
 
     def __call__(self, content: bytes) -> float:
-        """Raises ``ValueError``."""
+        """Raises ``NoNumberError``."""
         found = number(content)
         if found == RESET and not abs(found - self._last) < LEAP:
-            raise ValueError("the sensor had no power to measure")
+            raise NoNumberError("says 85 °C out of nowhere: the sensor had no power to measure")
         self._last = found
         return found
 

@@ -28,17 +28,27 @@ USUAL: Final = 1.0
 GONE: Final = frozenset((errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ESRCH, errno.ESTALE))
 
 
+class NoNumberError(ValueError):
+    """What an attribute says instead of a number, by its kind: never its bytes."""
+
+
 def number(content: bytes) -> float:
-    """The one number that an attribute says. Raises ``ValueError`` for anything else."""
-    found = float(content.split()[0] if content.split() else content)
+    """The one number that an attribute says. Raises ``NoNumberError`` for anything else."""
+    words = content.split()
+    if not words:
+        raise NoNumberError("is empty")
+    try:
+        found = float(words[0])
+    except ValueError:
+        raise NoNumberError("says a text that is no number") from None
     if not math.isfinite(found):
-        raise ValueError("no finite number")
+        raise NoNumberError("says a number that is not finite")
     return found
 
 
 class Probe:
     """One channel: its attribute, held open, and what makes of what it says a number in our unit. ``parse``
-    raises ``ValueError`` for what is none.
+    raises ``NoNumberError`` for what is none; ``why`` is then in words what was wrong with it last.
 
     Raises ``UnavailableError``, ``RefusedError``.
     """
@@ -51,7 +61,7 @@ class Probe:
         offset: float = 0.0,
         parse: Callable[[bytes], float] = number,
     ) -> None:
-        self.name, self.file = name, file
+        self.name, self.file, self.why = name, file, ""
         self._scale, self._offset, self._parse = scale, offset, parse
         try:
             self._descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -68,8 +78,10 @@ class Probe:
         except OSError as error:
             if error.errno in GONE:
                 raise trouble(self.name, self.file, error) from None
+            self.why = f"cannot be read: {os.strerror(error.errno or errno.EIO)}"
             return None
-        except ValueError:
+        except NoNumberError as error:
+            self.why = str(error)
             return None
         return said * self._scale + self._offset
 
@@ -159,7 +171,7 @@ class PolledSource(GatheredSource):
         for probe in self._probes[len(self._sample) :]:
             value = probe.read()
             if value is None:
-                self._failed(probe.name)
+                self._failed(probe)
                 return
             self._sample.append(value)
             if time.monotonic() >= deadline and len(self._sample) < len(self._probes):
@@ -168,14 +180,14 @@ class PolledSource(GatheredSource):
         self._whole = time.monotonic()
         self._advance()
 
-    def _failed(self, name: str) -> None:
+    def _failed(self, probe: Probe) -> None:
         self._missed += 1
         self._advance()
         silent = time.monotonic() - self._whole
         if silent >= self._timeout:
             raise UnavailableError(
-                f"{self._what}: {name} gave no number for {silent:.0f} s",
-                "is the sensor wired well? `cat` of its file shows what it says",
+                f"{self._what}: {probe.name} gave no number for {silent:.0f} s: {probe.file} {probe.why}",
+                "is the sensor wired well, and is it this file? `cat` of it shows what it says",
             )
 
     def _advance(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from edged.config import shape
 from edged.errors import RefusedError
-from edged.worker.source import Source, WantWindow
+from edged.worker.source import Source, WantWindow, without_samples
 
 #: Kind of source -> (module here, what opens it there).
 OPENERS: Final[dict[type, tuple[str, str]]] = {
@@ -24,11 +24,7 @@ OPENERS: Final[dict[type, tuple[str, str]]] = {
 def opened(config: shape.Source, want: WantWindow) -> Source:
     """The sensor. Raises ``UnavailableError``, ``RefusedError``."""
     if type(config) not in OPENERS:
-        kind = type(config).__name__.lower()
-        raise RefusedError(
-            f"the model takes {want.length} samples at a time, and a source of kind {kind} gives pictures",
-            "take a model of pictures, or a source of samples",
-        )
+        raise without_samples(config, want)
     module, name = OPENERS[type(config)]
     make: Callable[[Any, WantWindow], Source] = getattr(_module(module), name)
     return make(config, want)

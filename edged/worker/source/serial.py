@@ -14,8 +14,9 @@ from typing import Final, NoReturn
 
 from edged.config import shape
 from edged.errors import RefusedError, UnavailableError
+from edged.notation import LONGEST
 from edged.worker.source import WantWindow
-from edged.worker.source.lines import LONGEST, Lines
+from edged.worker.source.lines import Lines
 from edged.worker.source.samples import Gathering, agreed
 from edged.worker.source.streamed import StreamedSource
 
@@ -45,6 +46,11 @@ class SerialSource(StreamedSource):
         self._rest, self._whole = b"", False  # the first line may be half of one
         self._long = False
         super().__init__(gathering, own, self._opened(), config.timeout)
+
+    @property
+    def malformed(self) -> bool:
+        """See ``Lined``."""
+        return self._lines.malformed
 
     @property
     def dropped(self) -> int:
@@ -87,7 +93,8 @@ class SerialSource(StreamedSource):
                 self._heed(line)
             self._whole, self._long = True, False
         if len(self._rest) > LONGEST:  # no end of a line for so long: nothing of it is kept
-            self._lines.bad += not self._long
+            if not self._long:
+                self._lines.spoil()
             self._rest, self._long = b"", True
 
     def _heed(self, line: bytes) -> None:
