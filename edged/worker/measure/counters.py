@@ -136,8 +136,8 @@ class Visits:
 
 
 def _long(person: Person, zones: Collection[str], least: float) -> list[tuple[float, str, int]]:
-    """Its stays of ``least`` seconds and more in ``zones`` that go on, or have ended now: when it came, where,
-    the stay's number; the earliest first.
+    """Its stays of ``least`` seconds and more in ``zones`` that go on, or have ended now: when it came,
+    where, the stay's number; the earliest first.
     """
     stays = ((name, person.stays[name]) for name in zones)
     found = [(name, one.number, one.came, one.until) for name, one in stays if one.inside]

@@ -14,7 +14,7 @@ class Stay:
     nor goes.
 
     ``came`` is when it came in; ``whole``: that it was seen to come. A track that begins inside is in from
-    then on. ``inside`` it still counts while it is not sure that it has gone; how long it was there by then is
+    then on. It is still ``inside`` while it is not sure that it has gone; how long it was there by then is
     up to ``until``.
     """
 
@@ -48,7 +48,7 @@ class Stay:
 
     @property
     def until(self) -> float:
-        """While it is inside: up to when it was so far. Just outside the boundary that is when it passed it."""
+        """While it is inside: up to when it was, so far. Just beyond the boundary: when it passed that."""
         return self._time if self._depth is None or self._depth > 0.0 else self._passed
 
     def _enter(self, at: float, whole: bool) -> None:
