@@ -674,7 +674,20 @@ def test_top_without_a_daemon(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "-"), (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (7500, "2 h 5 min"), (1_051_200, "12 d 4 h")],
+    [
+        (None, "-"),
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.9, "1 min"),
+        (60, "1 min"),
+        (115, "2 min"),
+        (3569, "59 min"),
+        (3570, "1 h 0 min"),
+        (7500, "2 h 5 min"),
+        (86_369, "23 h 59 min"),
+        (86_370, "1 d 0 h"),
+        (1_051_200, "12 d 4 h"),
+    ],
 )
 def test_ages(seconds: float | None, text: str) -> None:
     assert words.age(seconds) == text

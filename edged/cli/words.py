@@ -51,17 +51,22 @@ def made(rows: Sequence[Mapping[str, Any]], least: float = 1.0) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """``12 s``, ``5 min``, ``3 h 20 min``, ``12 d 4 h``."""
+    """``12 s``, ``5 min``, ``3 h 20 min``, ``12 d 4 h``: rounded to the last of its units."""
     if seconds is None:
         return "-"
-    whole = int(seconds)
-    if whole < _MINUTE:
+    if (whole := _rounded(seconds, 1)) < _MINUTE:
         return f"{whole} s"
-    if whole < _HOUR:
+    if (whole := _rounded(seconds, _MINUTE)) < _HOUR:
         return f"{whole // _MINUTE} min"
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    whole = _rounded(seconds, _HOUR)
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def _rounded(seconds: float, unit: int) -> int:
+    """To whole units, in seconds; half of one is one."""
+    return int(seconds / unit + 0.5) * unit
 
 
 def size(count: float) -> str:
