@@ -330,6 +330,50 @@ def test_nothing_counted_says_what_there_is(home: Path) -> None:
     assert "    --pipeline street --measure occupancy --label person --zone door\n" in done.stdout
 
 
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",), ("--table",)])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--zone", "dor"), 'edged: --zone "dor": there is none such\n  did you mean "door"?\n'),
+        (
+            ("--measure", "presense"),
+            'edged: --measure "presense": there is none such\n  did you mean "presence"?\n',
+        ),
+        (("--label", "zebra"), 'edged: --label "zebra": there is none such\n'),
+        (
+            ("--measure", "presence", "--measure", "ocupancy"),
+            'edged: --measure "ocupancy": there is none such\n  did you mean "occupancy"?\n',
+        ),
+    ],
+)
+def test_a_name_that_is_nowhere_is_told_and_fails(
+    home: Path, words: tuple[str, ...], told: str, form: tuple[str, ...]
+) -> None:
+    done = edged(home, "--all", *words, *form)
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+@pytest.mark.parametrize(
+    "words", [("--last", "1m", "--zone", "door"), ("--all", "--measure", "presence", "--zone", "door")]
+)
+def test_nothing_counted_of_a_name_that_is_right_is_no_failure(home: Path, words: tuple[str, ...]) -> None:
+    done = edged(home, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("nothing was counted of that series in that time\n")
+
+
+def test_what_only_the_config_knows_is_no_failure(home: Path, tmp_path: Path) -> None:
+    """It is asked for, but nothing of it was counted yet."""
+    text = (home / "edged.toml").read_text().replace('"state"', f'"{home}/state"')
+    lines = 'lines = { gate = { points = [[0.5, 1], [0.5, 0]] } }\nmeasures = [{ kind = "crossings" }]\n'
+    model = 'model = "m"\n'
+    (tmp_path / "edged.toml").write_text(text + model + lines + '[models.m]\nfile = "m.tflite"\n')
+    for zone in ("gate", "gate:in"):
+        done = edged(tmp_path, "--all", "--zone", zone)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert edged(tmp_path, "--all", "--zone", "gate:inn").returncode == 2
+
+
 def test_a_store_that_is_not_there(tmp_path: Path) -> None:
     config(tmp_path)
     assert edged(tmp_path).returncode == 5
