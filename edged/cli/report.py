@@ -241,7 +241,9 @@ def show(answer: dict[str, Any], table: bool) -> None:
             )
         return
     if table:
-        plots.print_table(answer)
+        from edged.cli import slots
+
+        slots.print_table(answer)
         return
     for line in plots.lines(answer, plots.terminal_width()):
         click.echo(line)

@@ -20,6 +20,15 @@ def value(number: float | None, unit: str) -> str:
     return text if unit in ("", "count") else f"{text} {unit}"
 
 
+def between(low: float | None, high: float | None, unit: str) -> str:
+    """``2 to 6``, ``49.1 to 50.2 %``; "" where nothing was observed."""
+    if low is None or high is None:
+        return ""
+    least, most = (value(one, unit) if unit or one != int(one) else str(int(one)) for one in (low, high))
+    tail = " %" if unit in ("share", "fraction") else f" {unit}" if unit not in ("", "count") else ""
+    return f"{least.removesuffix(tail)} to {most}"
+
+
 def series_name(one: Mapping[str, Any]) -> str:
     """``presence person in door``, ``crossings person gate:north``; without label and zone the measure."""
     zone = one["zone"] and (one["zone"] if set(one["zone"]) & set(":>") else f"in {one['zone']}")
