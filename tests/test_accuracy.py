@@ -276,7 +276,7 @@ def test_a_clip_that_is_not_there_is_named(
 
 def test_a_line_of_too_few_numbers_is_named(labelled: Path) -> None:
     (labelled / "gt/gt.txt").write_text("\n1,2,3\n")
-    with pytest.raises(ValueError, match="gt.txt, line 2: 3 numbers, and 6 are needed"):
+    with pytest.raises(ValueError, match=r"gt\.txt, line 2: 3 numbers, and 6 are needed"):
         mot.read(labelled)
 
 
