@@ -369,6 +369,10 @@ def test_nothing_counted_says_what_there_is(home: Path) -> None:
             ("--measure", "presense"),
             'edged: --measure "presense": there is none such\n  did you mean "presence"?\n',
         ),
+        (
+            ("--measure", "crosings"),
+            'edged: --measure "crosings": there is none such\n  did you mean "crossings"?\n',
+        ),
         (("--label", "zebra"), 'edged: --label "zebra": there is none such\n'),
         (
             ("--measure", "presence", "--measure", "ocupancy"),

@@ -124,12 +124,15 @@ def _misnamed(named: Path | None, held: list[dict[str, Any]], asked: dict[str, A
     is told on stderr.
     """
     from edged.cli import complain
+    from edged.config.consistency import KINDS
     from edged.config.problem import likely, shown
 
     series = [*held, *_configured(named)]
     unknown = list(_unmatched(series, asked))
+    kinds = {kind for given in KINDS.values() for kind in given}
     for one, name in unknown:
-        near = likely(name, tuple(sorted({each[one] for each in series} - {""})))
+        known = {each[one] for each in series} | (kinds if one == "measure" else set())
+        near = likely(name, tuple(sorted(known - {name, ""})))
         complain(f"--{one} {shown(name)}: there is none such", near)
     return bool(unknown)
 

@@ -20,7 +20,7 @@ WITHOUT: Final = {
 }
 #: What helps one that gives nothing to be counted, by the word that status has for why.
 REMEDIES: Final = {
-    "dark": "light; or none is needed: at night it is so every day",
+    "dark": "light; if it is only night, nothing",
     "covered": "look at the lens: a cap, a hand, dew, a spider's web",
     "blurred": "wipe the lens, or focus it again",
     "moved": "turn it back, or draw its zones and lines anew: edged zones",
@@ -135,7 +135,7 @@ def _blind(case: Case, name: str, why: str, facts: dict[str, Any]) -> Finding:
     """Frames come, and are not counted: that is no lack of speed."""
     return Finding(
         "warning",
-        f"counts nothing now, {WORDS.get(why, why)} ({why}): the time is blind",
+        f"{WORDS.get(why, 'it is')} ({why}): the time is blind, nothing is counted",
         name,
         fix=REMEDIES.get(why, case.log),
         facts=facts | {"sight": why},
