@@ -4,6 +4,7 @@ of what it measures.
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import chain, clips, detector, mot, pace, scenes
+from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.detector import MEASURED, POOR, USUAL, Detector, Profile, Seen
 from benchmarks.accuracy.marks import Marks, dwelt, judged
 from benchmarks.accuracy.street import LINES, Event, Stay, Street, undecided
@@ -257,6 +259,24 @@ def test_its_own_detections_are_taken(labelled: Path) -> None:
 def test_what_is_no_such_clip_is_refused(labelled: Path, broken: str, found_in: str) -> None:
     (labelled / broken).write_text("1,2,three\n")
     with pytest.raises(ValueError, match=found_in):
+        mot.read(labelled)
+
+
+@pytest.mark.parametrize("missing", [".", "seqinfo.ini", "gt/gt.txt"])
+def test_a_clip_that_is_not_there_is_named(
+    labelled: Path, missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = labelled / missing
+    gone.rename(labelled.parent / "gone")
+    monkeypatch.setattr(sys, "argv", ["accuracy", "--mot", str(labelled)])
+    assert main() == 2
+    assert f"accuracy: {gone}: " in (said := capsys.readouterr().err)
+    assert "Errno" not in said
+
+
+def test_a_line_of_too_few_numbers_is_named(labelled: Path) -> None:
+    (labelled / "gt/gt.txt").write_text("\n1,2,3\n")
+    with pytest.raises(ValueError, match=r"gt\.txt, line 2: 3 numbers, and 6 are needed"):
         mot.read(labelled)
 
 

@@ -25,10 +25,11 @@ import pytest
 from command import edged
 
 from edged import __version__
-from edged.cli import VERBS, words
+from edged.cli import VERBS, contact, words
 from edged.cli import status as status_lines
 from edged.cli.run import summary
 from edged.control import Control, Verb
+from edged.errors import ConfigError
 from edged.reactor import Reactor
 
 CONFIG = """
@@ -547,6 +548,49 @@ def test_a_refusal_of_the_daemon_is_told_in_its_words(home: Path, daemon: Callab
     assert (done.returncode, done.stderr) == (6, "edged: not now\n  later\n")
 
 
+EMPTY = {
+    "from": "2026-03-01T08:00:00+01:00",
+    "to": "2026-03-01T09:00:00+01:00",
+    "every_s": 60,
+    "timezone": "Europe/Berlin",
+    "holds": None,
+    "undated": 0,
+    "series": [],
+    "coverage": [],
+}
+
+
+@pytest.mark.parametrize("wrong", ["[pipelines.street]\nrat = 5\n", "no toml at all\n"])
+def test_a_report_needs_no_good_config_while_the_daemon_runs(
+    home: Path, daemon: Callable[..., None], wrong: str
+) -> None:
+    """It goes on with the config that it has; what was counted can be asked for, in its own time zone."""
+    asked: list[dict[str, Any]] = []
+    daemon(report=lambda request: asked.append(request) or EMPTY)
+    (home / "edged.toml").write_text(f'[daemon]\nruntime_dir = "run"\n{wrong}')
+    done = edged("report", "--from", "2026-03-01T08:00", "--json", cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == EMPTY
+    # 08:00 in Berlin
+    assert asked[-1]["start"] == 1772348400.0
+
+
+def test_a_report_without_a_daemon_tells_what_is_wrong_with_the_config(home: Path) -> None:
+    (home / "edged.toml").write_text('[daemon]\nruntime_dir = "run"\n[pipelines.street]\nrat = 5\n')
+    done = edged("report", "--from", "2026-03-01T08:00", cwd=home)
+    assert done.returncode == 2
+    assert "rat: found an unknown key" in done.stderr
+
+
+def test_a_config_that_is_not_there_asks_nobody_elses_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon that listens where all do by default is another file's."""
+    monkeypatch.setattr(contact, "Client", lambda *_: pytest.fail("a daemon was asked"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        contact.connected(tmp_path / "none.toml")
+
+
 def test_colour_only_on_a_terminal_and_only_if_wanted(home: Path, daemon: Callable[..., None]) -> None:
     assert "\x1b" not in edged("status", cwd=home).stdout
     assert "\x1b[32m" in Terminal(["status"], home).rest()
@@ -675,7 +719,20 @@ def test_top_without_a_daemon(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "-"), (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (7500, "2 h 5 min"), (1_051_200, "12 d 4 h")],
+    [
+        (None, "-"),
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.9, "1 min"),
+        (60, "1 min"),
+        (115, "2 min"),
+        (3569, "59 min"),
+        (3570, "1 h 0 min"),
+        (7500, "2 h 5 min"),
+        (86_369, "23 h 59 min"),
+        (86_370, "1 d 0 h"),
+        (1_051_200, "12 d 4 h"),
+    ],
 )
 def test_ages(seconds: float | None, text: str) -> None:
     assert words.age(seconds) == text

@@ -17,9 +17,9 @@ from edged.cli.completion import SCRIPTS
 CONFIG = """
 [pipelines.hall]
 source = { kind = "v4l2" }
-measures = [{ kind = "occupancy", labels = ["person", "traffic light"], zones = ["door"] }]
-zones = { door = [[0, 0], [1, 0], [1, 1]] }
-lines = { gate = { points = [[0, 0], [1, 1]] } }
+measures = [{ kind = "occupancy", labels = ["person", "traffic light"], zones = ["door"] }, { kind = "flow" }]
+zones = { door = [[0, 0], [1, 0], [1, 1]], till = [[0, 0], [1, 0], [1, 1]] }
+lines = { gate = { points = [[0, 0], [1, 1]], backward = "north" } }
 [pipelines.yard]
 source = { kind = "v4l2" }
 [pipelines.tank]
@@ -32,6 +32,7 @@ BROKEN = [
     "[pipelines]\nhall = 3",
     "[pipelines.hall]\nmeasures = 3\nzones = 3",
     "[pipelines.hall]\nmeasures = [3, { kind = 4, labels = 5 }]",
+    "[pipelines.hall]\nmeasures = [{ kind = 'flow', zones = 4 }, { kind = 'flow' }]\nlines = 3\nzones = 4",
     "no toml",
 ]
 #: What no answer needs: each costs a board tenths of a second for every Tab.
@@ -69,10 +70,23 @@ def asked(home: Path, line: str) -> list[str]:
         ("edged report --pip", ["plain,--pipeline"]),
         ("edged report --pipeline ", ["plain,hall", "plain,tank", "plain,yard"]),
         ("edged report --pipeline y", ["plain,yard"]),
-        ("edged report --measure ", ["plain,occupancy", "plain,presence"]),
+        ("edged report --measure ", ["plain,flow", "plain,occupancy", "plain,presence"]),
         ("edged report --pipeline yard --measure ", ["plain,presence"]),
         ("edged report --label ", ["plain,person", "plain,traffic light"]),
-        ("edged report --zone ", ["plain,door", "plain,gate"]),
+        (
+            "edged report --zone ",
+            [
+                "plain,door",
+                "plain,door>till",
+                "plain,gate",
+                "plain,gate:in",
+                "plain,gate:north",
+                "plain,till",
+                "plain,till>door",
+            ],
+        ),
+        ("edged report --zone gate:", ["plain,gate:in", "plain,gate:north"]),
+        ("edged report --zone till\\>", ["plain,till>door"]),
         ("edged report --config none.toml --zone ", []),
         ("edged report --config ", ["file,"]),
         ("edged check edg", ["file,edg"]),
@@ -102,7 +116,7 @@ def test_every_command_is_offered(home: Path) -> None:
 def test_a_config_that_is_none_offers_nothing_and_complains_not(home: Path, config: str, option: str) -> None:
     (home / "edged.toml").write_text(config)
     offered = asked(home, f"edged report --{option} ")
-    assert set(offered) <= {"", "plain,hall", "plain,presence"}
+    assert set(offered) <= {"", "plain,hall", "plain,presence", "plain,flow"}
 
 
 @pytest.mark.parametrize(
@@ -170,6 +184,27 @@ def test_bash_gets_a_name_with_a_space_in_one_word(home: Path, program: dict[str
         'COMP_WORDS=(edged report --label ""); COMP_CWORD=3; _edged edged; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     assert said("bash", SCRIPTS["bash"] + words, home, program) == "person\ntraffic\\ light\n"
+
+
+@native("it would only be slow: a shell is the same on every architecture")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("ga", ["gate", "gate:in", "gate:north"]),
+        ("gate :", ["in", "north"]),
+        ("gate : n", ["north"]),
+        ("door", ["door", "door\\>till"]),
+    ],
+)
+def test_bash_gets_what_is_left_after_a_colon(
+    home: Path, program: dict[str, str], typed: str, offered: list[str]
+) -> None:
+    """To bash ``gate:n`` is three words, as ``COMP_WORDS`` has them here."""
+    words = (
+        f"COMP_WORDS=(edged report --zone {typed}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); "
+        'COMP_WORDBREAKS=" :>"; _edged edged; printf "%s\n" "${COMPREPLY[@]}"'
+    )
+    assert said("bash", SCRIPTS["bash"] + words, home, program).split() == offered
 
 
 @native("it would only be slow: a shell is the same on every architecture")

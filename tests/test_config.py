@@ -408,6 +408,74 @@ def test_lines_that_make_no_sense(tmp_path: Path, keys: str, expected: str) -> N
     assert f"pipelines.yard.lines.gate.{expected}" in only(tmp_path, text)
 
 
+@pytest.mark.parametrize("wrong", ["0", "nan", "1e9", "'5 m'"])
+def test_a_value_that_is_wrong_is_not_missing_as_well(tmp_path: Path, wrong: str) -> None:
+    text = measures(f"kind = 'speed'\nlines = ['gate', 'kerb']\ndistance = {wrong}") + LINES
+    assert "distance: found" in only(tmp_path, text)
+    two = measures("kind = 'speed'\nlines = ['gate', 3]\ndistance = 5") + LINES
+    assert "lines[1]: found 3;" in only(tmp_path, two)
+
+
+@pytest.mark.parametrize("wrong", ["'forever'", "'5y'", "86401"])
+def test_nobody_stays_so_long(tmp_path: Path, wrong: str) -> None:
+    """Who is never counted is not asked for; the words name no duration that is refused."""
+    one = only(tmp_path, measures(f"kind = 'visits'\nleast_dwell = {wrong}") + LINES)
+    assert "least_dwell: found" in one
+    assert 'to 86400 s: seconds, or text such as "250ms", "60s", "5m" or "2h"' in one
+    assert told(tmp_path, measures("kind = 'visits'\nleast_dwell = '1d'") + LINES) == []
+
+
+@pytest.mark.parametrize(
+    "places", ["zones.door = [[10, 20], [200, 20], [200, 100]]", "lines.way = { points = [[3, 0], [40, 2]] }"]
+)
+def test_pixels_are_one_mistake_and_the_cure_is_told(tmp_path: Path, places: str) -> None:
+    text = f"[pipelines.a]\nsource = {{ kind = 'v4l2' }}\n{places}\n"
+    one = only(tmp_path, text)
+    assert "allowed: a number from 0 to 1 (fractions of the picture, not pixels: " in one
+    slip = "[pipelines.a]\nsource = { kind = 'v4l2' }\nzones.a = [[0, 1.2], [1, 0], [1.5, 1]]\n"
+    assert len(told(tmp_path, slip)) == 2
+    assert not any("pixels" in one for one in told(tmp_path, slip))
+
+
+def test_a_line_and_a_zone_have_two_names(tmp_path: Path) -> None:
+    text = measures("kind = 'crossings'") + LINES.replace("gate =", "door =")
+    assert 'yard.lines.door: found "door", which is a zone\'s name, too' in only(tmp_path, text)
+
+
+def test_numbers_without_a_measure_have_no_presence(tmp_path: Path) -> None:
+    """What nobody wrote is not what is wrong."""
+    text = "[pipelines.f]\nmodel = 'none'\nsource = { kind = 'feed', channels = { x = {}, y = {} } }\n"
+    expected = (
+        'pipelines.f.measures: found no such key, which means "presence"; allowed: here required, of kind'
+    )
+    assert f'{expected} "level"' in only(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("models.m]\nfile = 'm'\ndecoder = ''", '"auto", "detector", '),
+        ("governor]\nboard = ''", '"auto", or a board'),
+    ],
+)
+def test_words_that_are_allowed_are_told(tmp_path: Path, key: str, allowed: str) -> None:
+    one = only(tmp_path, f"[{key}\n" + PIPELINE.format(model="activity"))
+    assert f'found ""; allowed: {allowed}' in one
+
+
+def test_every_decoder_of_our_own_is_named() -> None:
+    choice = pytest.importorskip("edged.worker.decode.choice")
+    described = next(one.description for one in shape.Decoder.__metadata__)
+    assert all(f'"{name}"' in described for name in ("auto", *choice.OWN))
+
+
+def test_a_relative_path_of_a_channel_is_from_the_folder(tmp_path: Path) -> None:
+    file = tmp_path / "edged.toml"
+    source = "source = { kind = 'sysfs', channels = { x = { path = 'x' } } }\n"
+    file.write_text(f"[pipelines.a]\nmodel = 'none'\n{source}measures = [{{ kind = 'level' }}]\n")
+    assert load(file).pipelines["a"].source.channels["x"].path == str(tmp_path / "x")
+
+
 def test_a_crossing_is_asked_for_once(tmp_path: Path) -> None:
     text = measures("kind = 'crossings'", "kind = 'crossings'\nlines = ['gate']") + LINES
     first, second = told(tmp_path, text)

@@ -137,6 +137,12 @@ def test_the_shipped_configs_are_good() -> None:
     assert all(load(path).pipelines for path in shipped)
 
 
+def test_the_reference_promises_no_path_that_must_be_absolute(reference: str) -> None:
+    """Relative ones begin at its folder, all of them."""
+    assert "# Relative paths begin at this file's folder." in reference
+    assert "# Absolute." not in reference
+
+
 def test_every_key_is_described_and_no_other() -> None:
     keys = {f"{one.__name__}.{key}" for one in STRUCTS for key in fields(one)}
     keys |= {f"{one.__name__}.kind" for one in STRUCTS if one.__struct_config__.tag}

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from edged import report, wall
 from edged.aggregate import Aggregator
 from edged.amounts import DOUBTFUL, MISSED, bin_of
-from edged.cli import plots
+from edged.cli import plots, slots
 from edged.cli.export import csv_lines
 from edged.clock import Reading
 from edged.config.shape import Keep
@@ -382,8 +382,11 @@ def test_plots_tables_and_csv_tell_it(store: Store) -> None:
         zip(names, next(one for one in table if "gate:in" in one and "person" in one).split(","), strict=True)
     )
     assert (row["count"], row["low"], row["high"], row["mean"], row["p50"]) == ("7", "4", "9", "", "")
-    cells = [plots.cell(one, "s") for one in rows_of(store)["dwell", "person", "hall"]]
-    assert cells == ["4: 9.93 s", "0"]
+    (dwell,) = (one for one in answer["series"] if one["measure"] == "dwell")
+    assert slots.heads(dwell) == ["count", "95 %", "half up to"]
+    cells = [slots.cells_of(one, dwell) for one in dwell["rows"]]
+    assert cells == [["4", "4 to 4", "9.93 s"], ["0", "0 to 0", ""]]
+    assert slots.cells_of(None, dwell) == ["-", "", ""]
 
 
 @given(st.lists(st.integers(0, 100_000), max_size=40))

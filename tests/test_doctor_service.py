@@ -38,6 +38,7 @@ from edged.doctor.checks import (
 from edged.doctor.finding import Finding
 from edged.doctor.service import Process, Unit, children, parsed, process
 from edged.doctor.visibility import hidden
+from edged.view import WORDS
 
 CONFIG = """
 [daemon]
@@ -97,6 +98,19 @@ def test_a_daemon_in_the_foreground(home: Path) -> None:
     assert service.verdict == "ok"
     assert "in the foreground" in service.found
     assert (service.facts["answers"], service.facts["at_work"]) == (True, 1)
+
+
+@pytest.mark.parametrize("why", list(WORDS))
+def test_one_that_sees_nothing_is_not_called_slow(home: Path, why: str) -> None:
+    """Frames come, but none is counted: nothing that a smaller model would mend."""
+    case = Case(home / "edged.toml")
+    assert case.status
+    (scene,) = case.status["pipelines"]
+    case.status["pipelines"] = [scene | {"state": "running", "fps": 0.0, "expected_fps": 5.0, "sight": why}]
+    told = found(daemon, case)["scene"]
+    assert (told.verdict, told.facts["sight"]) == ("warning", why)
+    assert WORDS[why] in told.found
+    assert told.fix == daemon.REMEDIES[why]
 
 
 def test_its_config_is_in_force_until_it_is_changed(home: Path) -> None:

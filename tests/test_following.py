@@ -231,6 +231,54 @@ def test_who_trembles_on_a_zone_s_boundary_comes_once(seed: int) -> None:
     assert watched.run(script, every(0.2, 0, 80)).told == {"visits//door": 1}
 
 
+#: Who dips into the left half, and who stands in it for some five seconds; both linger just outside of it.
+LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+DIPS = walk((0, 0.9), (3, 0.56), (3.5, 0.40), (4.0, 0.505), (8.0, 0.51), (10, 0.9), (14, 0.9))
+STANDS = walk((0, 0.9), (3, 0.56), (3.5, 0.3), (8, 0.3), (8.6, 0.505), (12, 0.51), (14, 0.9), (16, 0.9))
+
+
+@pytest.mark.parametrize(("script", "least", "times"), [(DIPS, 1.0, 0), (STANDS, 8.0, 0), (STANDS, 4.0, 1)])
+def test_who_lingers_just_outside_of_a_zone_is_in_it_no_longer(
+    script: Callable[[float], list[Thing]], least: float, times: int
+) -> None:
+    """Its stay goes on until it is sure that it has gone; how long it was is up to the boundary."""
+    measures = (Measure(kind=kind, zones=("left",), least_dwell=least) for kind in ("visits", "dwell"))
+    watched = Watched(*measures, zones={"left": LEFT}).run(script, every(0.2, 0, 16))
+    assert watched.told == ({"visits//left": times, "dwell//left": times} if times else {})
+
+
+@pytest.mark.parametrize("least", [0.5, 1.0, 4.0])
+@settings(deadline=None, max_examples=15)
+@given(
+    st.lists(st.tuples(st.floats(0.3, 8.0), st.floats(0.36, 0.64)), min_size=2, max_size=8),
+    st.sampled_from((0.2, 0.5, 1.0)),
+    st.integers(0, 99),
+)
+def test_each_visit_is_one_dwell_or_still_there(
+    least: float, steps: list[tuple[float, float]], apart: float, seed: int
+) -> None:
+    """To and fro about the boundary, now and then not found: each stay is long enough for both or neither."""
+    times = list(itertools.accumulate(seconds for seconds, _ in steps))
+    dice, script = random.Random(seed), walk(*zip(times, (x for _, x in steps), strict=True))
+    poor = lambda at: [one for one in script(at) if dice.random() < 0.9]  # noqa: E731
+    measures = (
+        Measure(kind=kind, zones=(zone,), least_dwell=least)
+        for kind in ("visits", "dwell")
+        for zone in ("left", "right")
+    )
+    right = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
+    watched = Watched(*measures, zones={"left": LEFT, "right": right})
+    watched.run(poor, every(apart, 0, times[-1]))
+    there = dict(watched.told)
+    watched.stop(times[-1])
+    told = watched.told
+    for zone in ("left", "right"):
+        visits, dwells = (told.get(f"{kind}//{zone}", 0) for kind in ("visits", "dwell"))
+        assert visits == dwells
+        assert there.get(f"visits//{zone}", 0) == visits  # nobody counts because the end comes
+        assert all(middle(bin) > least * 0.95 for bin in watched.bins("dwell") if bin <= 168)
+
+
 def test_a_narrow_zone_can_be_visited() -> None:
     strip = ((0.48, 0.0), (0.52, 0.0), (0.52, 1.0), (0.48, 1.0))
     watched = Watched(Measure(kind="visits", zones=("strip",)), zones={"strip": strip})
@@ -316,6 +364,30 @@ def test_flow_through_a_third_zone_is_two_passages() -> None:
     zones = {"a": DOOR, "b": ((0.4, 0.0), (0.5, 0.0), (0.5, 1.0), (0.4, 1.0)), "c": TILL}
     watched = Watched(Measure(kind="flow", zones=("a", "b", "c")), zones=zones)
     assert watched.run(walk((0, 0.05), (8, 0.9)), every(0.2, 0, 14)).told == {"flow//a>b": 1, "flow//b>c": 1}
+
+
+def test_flow_counts_no_stay_that_was_too_short() -> None:
+    """Who lingers just outside of the door was not in it for so long."""
+    far = walk((0, 0.1), (1, 0.1), (1.6, 0.31), (5, 0.31), (8, 0.9), (14, 0.9))
+    watched = Watched(Measure(kind="flow", least_dwell=3.0), zones={"door": DOOR, "till": TILL})
+    assert watched.run(far, every(0.2, 0, 16)).told == {}
+
+
+def test_flow_counts_a_stay_that_ended_between_two_frames() -> None:
+    """It was long enough only just before it was over."""
+    quick = walk((0, 0.02), (2.9, 0.24), (3.1, 0.45), (4, 0.55), (7, 0.95), (12, 0.95))
+    watched = Watched(Measure(kind="flow", least_dwell=2.5), zones={"door": DOOR, "till": TILL})
+    assert watched.run(quick, every(1.0, 0, 14)).told == {"flow//door>till": 1}
+
+
+def test_who_stands_just_outside_does_not_begin_to_wait() -> None:
+    watched = Watched(Measure(kind="queue", zones=("door",)), zones={"door": DOOR})
+    script = walk((0, 0.1), (1, 0.1), (1.6, 0.31), (6, 0.31), (7, 0.9))
+    waited = []
+    for at in every(0.2, 0, 8):
+        watched.look(detections(script(at)), at)
+        waited.append(watched.values[0])
+    assert not any(waited)
 
 
 def test_a_queue_is_who_stands() -> None:

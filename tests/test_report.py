@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged import exchange, report
-from edged.cli import chart, plots
+from edged.cli import chart, plots, slots
 from edged.cli.export import csv_lines, save_png
 from edged.clock import Reading
 from edged.config.shape import Keep
@@ -283,12 +283,42 @@ def test_it_is_plain_what_was_made_under_throttling(throttled: Store) -> None:
 def test_the_table_says_how_each_slot_was_made(
     throttled: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
-    plots.print_table(ask(throttled, start=MORNING, to=MORNING + 600, every=300.0))
+    monkeypatch.setenv("COLUMNS", "160")
+    slots.print_table(ask(throttled, start=MORNING, to=MORNING + 600, every=300.0))
     printed = capsys.readouterr().out.splitlines()
     first, second = [line.rstrip() for line in printed if line.startswith("2026")]
     assert first.endswith("100 %  2 min on lite0")
     assert second.endswith("80.0 %  2 min on lite0, 1 min slower, 1 min paused")
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> dict[str, Any]:
+    """An answer of an hour of a car park: eight bays, by the quarter."""
+    bays = tuple(Series("yard", "presence", "car", f"bay-{number}", "share") for number in range(1, 9))
+    entry, seen = Entry(60.0, 30.0, 0.0, 1.0, 30.0), Coverage(60.0, 60, 60.0)
+    minutes = [Bucket("yard", MORNING + 60 * at, 60, (entry,) * len(bays), seen) for at in range(60)]
+    with Store.open(tmp_path / "edged.db", bytes(32), keep=Keep(minute=math.inf), zone=BERLIN) as store:
+        store.write(minutes, {"yard": bays}, reading(MORNING + 3700))
+        return ask(store, start=MORNING, to=MORNING + 3600, every=900.0)
+
+
+@pytest.mark.parametrize("columns", [80, 120, 400])
+def test_a_table_that_is_too_wide_is_told_series_by_series(
+    wide: dict[str, Any], columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    slots.print_table(wide)
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, printed)) <= columns
+    rows = [line for line in printed if line.startswith("2026")]
+    if columns == 400:
+        assert len(rows) == 4
+        assert all(f"presence car in bay-{number}" in printed[3] for number in range(1, 9))
+        return
+    assert len(rows) == 8 * 4
+    at = printed.index("yard: presence car in bay-7")
+    assert printed[at + 1].split() == ["from", "mean", "95", "%", "observed"]
+    assert printed[at + 2] == "2026-03-01 08:00  50.0 %  46.7 to 53.3 %     100 %"
 
 
 def test_csv_names_the_models(throttled: Store) -> None:
@@ -330,6 +360,54 @@ def test_nothing_counted_says_what_there_is(home: Path) -> None:
     assert "    --pipeline street --measure occupancy --label person --zone door\n" in done.stdout
 
 
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",), ("--table",)])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--zone", "dor"), 'edged: --zone "dor": there is none such\n  did you mean "door"?\n'),
+        (
+            ("--measure", "presense"),
+            'edged: --measure "presense": there is none such\n  did you mean "presence"?\n',
+        ),
+        (
+            ("--measure", "crosings"),
+            'edged: --measure "crosings": there is none such\n  did you mean "crossings"?\n',
+        ),
+        (("--label", "zebra"), 'edged: --label "zebra": there is none such\n'),
+        (
+            ("--measure", "presence", "--measure", "ocupancy"),
+            'edged: --measure "ocupancy": there is none such\n  did you mean "occupancy"?\n',
+        ),
+    ],
+)
+def test_a_name_that_is_nowhere_is_told_and_fails(
+    home: Path, words: tuple[str, ...], told: str, form: tuple[str, ...]
+) -> None:
+    done = edged(home, "--all", *words, *form)
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+@pytest.mark.parametrize(
+    "words", [("--last", "1m", "--zone", "door"), ("--all", "--measure", "presence", "--zone", "door")]
+)
+def test_nothing_counted_of_a_name_that_is_right_is_no_failure(home: Path, words: tuple[str, ...]) -> None:
+    done = edged(home, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("nothing was counted of that series in that time\n")
+
+
+def test_what_only_the_config_knows_is_no_failure(home: Path, tmp_path: Path) -> None:
+    """It is asked for, but nothing of it was counted yet."""
+    text = (home / "edged.toml").read_text().replace('"state"', f'"{home}/state"')
+    lines = 'lines = { gate = { points = [[0.5, 1], [0.5, 0]] } }\nmeasures = [{ kind = "crossings" }]\n'
+    model = 'model = "m"\n'
+    (tmp_path / "edged.toml").write_text(text + model + lines + '[models.m]\nfile = "m.tflite"\n')
+    for zone in ("gate", "gate:in"):
+        done = edged(tmp_path, "--all", "--zone", zone)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert edged(tmp_path, "--all", "--zone", "gate:inn").returncode == 2
+
+
 def test_a_store_that_is_not_there(tmp_path: Path) -> None:
     config(tmp_path)
     assert edged(tmp_path).returncode == 5
@@ -345,6 +423,27 @@ def test_png(store: Store, tmp_path: Path) -> None:
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ConfigError, match="nothing to draw"):
         save_png(ask(store, start=0.0, to=60.0), tmp_path / "y.png")
+
+
+def test_a_picture_s_axis_begins_at_0_and_says_what_its_band_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of what never happened: it lies on the axis, which does not go below it."""
+    figure = pytest.importorskip("matplotlib.figure", reason="pictures are an extra: edged[png]")
+    answer = ask(store, last=3600)
+    rows = [row | {"count": 0, "per_hour": 0.0, "low": 0, "high": 0} for row in answer["series"][0]["rows"]]
+    answer["series"].append(
+        {**answer["series"][0], "measure": "crossings", "unit": "crossings", "rows": rows}
+    )
+    drawn: list[Any] = []
+    monkeypatch.setattr(figure.Figure, "savefig", lambda self, *_, **__: drawn.extend(self.axes))
+    save_png(answer, Path("x.png"))
+    assert [axes.get_ylim()[0] for axes in drawn] == [0.0] * 3
+    assert drawn[-1].get_ylim() == (0.0, 1.0)
+    titles = [axes.get_title(loc="right") for axes in drawn]
+    assert titles[0] == "band: least to most"
+    assert titles[-1].startswith("0 in all")
+    assert titles[-1].endswith("; band: 95 %")
 
 
 def test_png_without_matplotlib(home: Path, tmp_path: Path) -> None:

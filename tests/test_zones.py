@@ -115,13 +115,15 @@ def test_a_line_that_is_drawn_anew_keeps_the_names_of_its_ways() -> None:
         ("line", "gate 0.5,0.5", "fewer than two different points"),
         ("line", "gate 0.5,0.5 0.5,0.5", "fewer than two different points"),
         ("line", "gate 0,0 1,2", "the line gate cannot be drawn"),
+        ("line", "door 0,0 1,1", "the line door: there is a zone of that name"),
+        ("zone", "way 0,0 1,1 1,0", "the zone way: there is a line of that name"),
         ("drop", "nobody", 'nothing is called "nobody"'),
         ("erase", "x", '"erase" is no command'),
     ],
 )
 def test_what_cannot_be_drawn_is_told_with_the_next_step(verb: str, rest: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        plan.changed(Plan({"door": SQUARE}, {}), verb, rest)
+        plan.changed(Plan({"door": SQUARE}, {"way": Line(points=((0, 0), (1, 1)))}), verb, rest)
     assert said in caught.value.message and caught.value.hint
 
 

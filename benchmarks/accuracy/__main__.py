@@ -46,7 +46,7 @@ def _clips(asked: argparse.Namespace) -> int:
     try:
         for folder in asked.mot:
             print(clips.judged_clip(folder, asked.line, asked.zone, asked.detector), flush=True)
-    except (FileNotFoundError, ValueError) as error:
+    except ValueError as error:
         print(f"accuracy: {error}", file=sys.stderr)
         return 2
     return 0

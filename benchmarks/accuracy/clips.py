@@ -30,7 +30,7 @@ LABELS: Final = (*KINDS, "truck")
 
 
 def judged_clip(folder: Path, lines: Sequence[str] | None, zone: str | None, detector: str) -> str:
-    """A table. Raises ``FileNotFoundError``, ``ValueError``."""
+    """A table. Raises ``ValueError``."""
     clip = mot.read(folder)
     config = asked(lines or LINES, zone or ZONE)
     seen = "its own detections" if clip.found is not None else f"the simulated detector {detector}"

@@ -30,6 +30,8 @@ from edged.worker.source.scene import Box, Thing
 #: Classes of gt.txt that are people, and cars; the others count for nothing (MOT16, table 3).
 CLASSES: Final = {1: "person", 2: "person", 7: "person", 3: "car"}
 PERSON: Final = 1
+#: Numbers in a line: frame, number, left, top, width, height.
+FEWEST: Final = 6
 #: Of less than this visible share nobody is in view.
 VISIBLE: Final = 0.25
 #: Who is at a line is across it when farther from it than so much of its height, as true as labels are.
@@ -70,7 +72,9 @@ class Clip(NamedTuple):
 
 
 def read(folder: Path) -> Clip:
-    """The clip. Raises ``FileNotFoundError``, ``ValueError`` for what is not in that format."""
+    """The clip. Raises ``ValueError`` for what is not there, or not in that format."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: there is no such folder; it should hold gt/gt.txt and seqinfo.ini")
     fps, width, height = _size(folder)
     labels: dict[int, list[Label]] = defaultdict(list)
     for row in _rows(folder / "gt" / "gt.txt"):
@@ -90,8 +94,9 @@ def _size(folder: Path) -> tuple[float, float, float]:
     """Frames per second, width and height of the pictures."""
     about = ConfigParser()
     path = folder / "seqinfo.ini"
+    text = "".join(_lines(path))
     try:
-        about.read_string(path.read_text())
+        about.read_string(text)
         part = about["Sequence"]
         return float(part["frameRate"]), float(part["imWidth"]), float(part["imHeight"])
     except (ConfigError, KeyError, ValueError):
@@ -99,12 +104,23 @@ def _size(folder: Path) -> tuple[float, float, float]:
 
 
 def _rows(path: Path) -> Iterator[list[float]]:
-    with path.open(newline="") as file:
-        for number, row in enumerate(csv.reader(file), 1):
-            try:
-                yield [float(one) for one in row]
-            except ValueError:
-                raise ValueError(f"{path}, line {number}: not numbers: {row[:7]}") from None
+    for number, row in enumerate(csv.reader(_lines(path)), 1):
+        try:
+            numbers = [float(one) for one in row]
+        except ValueError:
+            raise ValueError(f"{path}, line {number}: not numbers: {row[:7]}") from None
+        if 0 < len(numbers) < FEWEST:
+            raise ValueError(f"{path}, line {number}: {len(numbers)} numbers, and {FEWEST} are needed")
+        if numbers:
+            yield numbers
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no text"
+        raise ValueError(f"{path}: cannot be read: {why}") from None
 
 
 def _box(row: Sequence[float], width: float, height: float) -> Box:

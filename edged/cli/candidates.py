@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,23 @@ def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 
 def zones(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Zones and lines in it, likewise."""
-    places = (one.get(key) for one in _pipelines(ctx).values() for key in ("zones", "lines"))
-    return _fitting((name for some in places for name in _several(some)), incomplete)
+    """Zones and lines in it, the ways over each line, and those from zone to zone, likewise."""
+    return _fitting((name for one in _pipelines(ctx).values() for name in _places(one)), incomplete)
+
+
+def _places(pipeline: Mapping[str, Any]) -> Iterator[str]:
+    """All that ``--zone`` may name of a pipeline."""
+    zones = _several(pipeline.get("zones"))
+    yield from zones
+    lines = pipeline.get("lines")
+    for name, line in lines.items() if isinstance(lines, dict) else ():
+        yield name
+        ways = line if isinstance(line, dict) else {}
+        yield from (f"{name}:{ways.get(key, word)}" for key, word in (("forward", "in"), ("backward", "out")))
+    for measure in _several(pipeline.get("measures")):
+        if isinstance(measure, dict) and measure.get("kind") == "flow":
+            between = _several(measure.get("zones") or zones)
+            yield from (f"{first}>{second}" for first, second in permutations(between, 2))
 
 
 def catalogue(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

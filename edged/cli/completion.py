@@ -15,12 +15,19 @@ from edged.cli.options import command as make
 _BASH: Final = """\
 # edged: completion for bash. Asked for at the first Tab after "edged".
 _edged() {
-	local kind value quoted asked
-	asked=(COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD="$COMP_CWORD" _EDGED_COMPLETE=bash_complete)
+	local kind value quoted asked word before="" typed=()
+	# A name with a colon is several words to bash, and it replaces the last of them only.
+	for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+		if [[ $word == :* || $before == *: ]]; then typed[-1]+=$word; else typed+=("$word"); fi
+		before=$word
+	done
+	word=${typed[-1]}
+	[[ $word == *:* && $COMP_WORDBREAKS == *:* ]] && word=${word%"${word##*:}"} || word=""
+	asked=(COMP_WORDS="${typed[*]}" COMP_CWORD="$((${#typed[@]} - 1))" _EDGED_COMPLETE=bash_complete)
 	COMPREPLY=()
 	while IFS=, read -r kind value; do
 		case $kind in
-		plain) printf -v quoted %q "$value" && COMPREPLY+=("$quoted") ;;
+		plain) printf -v quoted %q "${value#"$word"}" && COMPREPLY+=("$quoted") ;;
 		file) compopt -o default ;;
 		dir) compopt -o dirnames ;;
 		esac

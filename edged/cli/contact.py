@@ -22,6 +22,8 @@ def connected(named: Path | None, timeout: float = TIMEOUT) -> Client:
     config may be why.
     """
     path = config_path(named)
+    if _is_missing(path):
+        loaded(path)
     said = said_in(path)
     try:
         return Client(said or Daemon().runtime_dir, timeout)
@@ -30,6 +32,17 @@ def connected(named: Path | None, timeout: float = TIMEOUT) -> Client:
             return found
         loaded(path)
         raise
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether there is no such file: a slip of who named it must not ask another file's daemon."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def said_in(path: Path) -> Path | None:

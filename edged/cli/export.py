@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from edged.cli.plots import shown
+from edged.cli.plots import Rows, shown, total
 from edged.cli.words import series_name
 from edged.errors import ConfigError, UnavailableError
 
@@ -19,6 +19,8 @@ NUMBERS: Final = ("seconds", "mean", "min", "max", "stddev")
 COUNTS: Final = ("count", "per_hour", "low", "high", "missed", "doubtful", "p10", "p50", "p90")
 COVERAGE: Final = ("expected", "analysed", "observed_s", "blind_s", "throttled_s", "paused_s")
 MODELS: Final = "models"
+#: Units of which nothing is below 0.
+FROM_ZERO: Final = ("share", "fraction", "count")
 
 
 def csv_lines(answer: dict[str, Any]) -> Iterator[str]:
@@ -49,7 +51,7 @@ def _csv(cells: tuple[Any, ...]) -> str:
 def save_png(answer: dict[str, Any], path: Path) -> None:
     """A plot for each series: the mean as a line, least to most as a band, nothing where nothing was
     observed. Of what is counted: how often an hour, and what it may have been; of what has a number: the
-    middle one, and where 80 % of them lie.
+    middle one, and where 80 % of them lie. What the band is stands above it.
     """
     try:
         from matplotlib.figure import Figure
@@ -59,11 +61,12 @@ def save_png(answer: dict[str, Any], path: Path) -> None:
     series = [one for one in answer["series"] if one["rows"]]
     if not series:
         raise ConfigError("there is nothing to draw: nothing was counted in that time", "edged report --all")
+    covered = {one["pipeline"]: one["rows"] for one in answer["coverage"]}
     figure = Figure(figsize=(10, 0.6 + 1.9 * len(series)), layout="constrained")
     for axes, one in zip(
         figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0], series, strict=True
     ):
-        _draw(axes, one)
+        _draw(axes, one, covered[one["pipeline"]])
     try:
         figure.savefig(path, format="png", dpi=120)
     except OSError as error:
@@ -72,7 +75,7 @@ def save_png(answer: dict[str, Any], path: Path) -> None:
         ) from None
 
 
-def _draw(axes: Any, one: dict[str, Any]) -> None:
+def _draw(axes: Any, one: dict[str, Any], covered: Rows) -> None:
     """Each row is drawn as a step from its start to its end; a gap between rows breaks the line."""
     times: list[datetime.datetime] = []
     values: tuple[list[float], ...] = ([], [], [])
@@ -85,12 +88,23 @@ def _draw(axes: Any, one: dict[str, Any]) -> None:
                 each.append(number if known and number is not None else math.nan)
     middle, low, high = values
     axes.fill_between(times, low, high, alpha=0.2, linewidth=0)
-    axes.plot(times, middle, linewidth=1.2)
+    axes.plot(times, middle, linewidth=1.2, clip_on=False, zorder=3)
     axes.set_title(f"{one['pipeline']}: {series_name(one)}", loc="left", fontsize=9)
+    axes.set_title(_about(one, covered), loc="right", fontsize=7, color="0.4")
+    if one["unit"] in FROM_ZERO or shown(one)[0] != "mean":
+        # A rate that is always 0 lies on the axis, not in the middle of a picture that goes below it.
+        axes.set_ylim(0.0, None if any(number > 0.0 for number in high) else 1.0)
     axes.set_ylabel(f"{one['unit']} /h" if shown(one)[0] == "per_hour" else one["unit"], fontsize=8)
     axes.grid(alpha=0.3)
     axes.tick_params(labelsize=8)
     axes.xaxis_date(tz=times[0].tzinfo)
+
+
+def _about(one: dict[str, Any], covered: Rows) -> str:
+    """What the band is; of what has a number, how many there were and may have been."""
+    if shown(one)[0] == "p50":
+        return f"{total(one, covered)}; line: half up to, band: 80 % of them"
+    return f"{total(one, covered)}; band: 95 %" if shown(one)[0] == "per_hour" else "band: least to most"
 
 
 def _band(row: dict[str, Any]) -> tuple[float | None, float | None, float | None]:

@@ -1,6 +1,4 @@
-"""A report for people: a plot per series with its mean and extremes, each pipeline's coverage, or a table
-slot by slot.
-"""
+"""A report for people: a plot per series with its mean and extremes, and each pipeline's coverage."""
 
 from __future__ import annotations
 
@@ -54,8 +52,8 @@ class Grid:
 
     def __init__(self, answer: Answer) -> None:
         self.every = float(answer["every_s"])
-        begin, end = _epoch(answer["from"]), _epoch(answer["to"])
-        first = min((_epoch(one["rows"][0]["start"]) for one in answer["coverage"]), default=begin)
+        begin, end = epoch(answer["from"]), epoch(answer["to"])
+        first = min((epoch(one["rows"][0]["start"]) for one in answer["coverage"]), default=begin)
         self.start = first - math.ceil(max(first - begin, 0.0) / self.every) * self.every
         self.slots = max(1, math.ceil((end - self.start) / self.every))
         self.zone = datetime.datetime.fromisoformat(answer["from"]).tzinfo
@@ -64,8 +62,8 @@ class Grid:
         """A value for each slot; a row that is wider (old times are kept coarser) fills all of its slots."""
         values: list[float | None] = [None] * self.slots
         for row in rows:
-            first = round((_epoch(row["start"]) - self.start) / self.every)
-            last = round((_epoch(row["end"]) - self.start) / self.every)
+            first = round((epoch(row["start"]) - self.start) / self.every)
+            last = round((epoch(row["end"]) - self.start) / self.every)
             for at in range(max(first, 0), min(max(last, first + 1), self.slots)):
                 values[at] = row[key]
         return values
@@ -129,11 +127,18 @@ def _around(rows: Rows, mean: float, seconds: float, unit: str, covered: Rows) -
     return f" ({low} to {high})" if low != high else ""
 
 
+def total(one: dict[str, Any], covered: Rows) -> str:
+    """How many of what is counted there were in all, and may have been."""
+    rows = one["rows"]
+    seconds, count = sum(row["seconds"] for row in rows), sum(row["count"] for row in rows)
+    low, high = interval.of_count(count, *_estimated(rows), _frames(rows, covered), seconds)
+    return f"{count} in all ({low} to {high})" if low < high else f"{count} in all"
+
+
 def _counted(one: dict[str, Any], covered: Rows) -> str:
     rows, unit = one["rows"], one["unit"]
     seconds, count = sum(row["seconds"] for row in rows), sum(row["count"] for row in rows)
-    low, high = interval.of_count(count, *_estimated(rows), _frames(rows, covered), seconds)
-    text = f"{count} in all ({low} to {high})" if low < high else f"{count} in all"
+    text = total(one, covered)
     if seconds:
         text += f"  {count * 3600 / seconds:.3g} an hour"
     bins = Counter[int]()
@@ -155,18 +160,9 @@ def _frames(rows: Rows, covered: Rows) -> float:
     return float(sum(row["analysed"] for row in covered if row["start"] in starts))
 
 
-def cell(row: dict[str, Any] | None, unit: str) -> str:
-    """A slot of a table."""
-    if row is None:
-        return "-"
-    if "p50" in row:
-        return f"{row['n']}: {value(row['p50'], unit)}" if row["n"] else "0"
-    return str(row["count"]) if "count" in row else value(row["mean"], unit)
-
-
 def seen(rows: Sequence[dict[str, Any]]) -> str:
     """How much of the time a pipeline's numbers were seen, and why not the rest."""
-    total = sum(_epoch(row["end"]) - _epoch(row["start"]) for row in rows)
+    total = sum(epoch(row["end"]) - epoch(row["start"]) for row in rows)
     sums = {key: sum(row[key] for row in rows) for key in ("observed_s", "blind_s", "paused_s")}
     lived = max(sums["observed_s"] + sums["blind_s"] + sums["paused_s"], 1e-9)
     text = f"{share(sums['observed_s'], lived)} of {duration.text(round(lived))} observed"
@@ -232,40 +228,6 @@ def words(ends: Sequence[str]) -> str:
     return f"from {start} to {end[11:] if start[:10] == end[:10] else end}"
 
 
-def print_table(answer: Answer) -> None:
-    """Means and counts slot by slot, a table for each pipeline."""
-    from rich.table import Table
-
-    from edged.cli.screen import console
-
-    terminal = console()
-    terminal.print(f"{period(answer)}, every {duration.text(answer['every_s'])}", style="bold")
-    for covered in answer["coverage"]:
-        series = [one for one in answer["series"] if one["pipeline"] == covered["pipeline"]]
-        table = Table(
-            title=covered["pipeline"],
-            title_justify="left",
-            title_style="bold green",
-            box=None,
-            pad_edge=False,
-        )
-        table.add_column("from", no_wrap=True)
-        for one in series:
-            table.add_column(series_name(one), justify="right")
-        table.add_column("observed", justify="right", style="dim")
-        told = any(made([row]) for row in covered["rows"])
-        if told:
-            table.add_column("how", style="yellow")
-        values = [{row["start"]: row for row in one["rows"]} for one in series]
-        for row in covered["rows"]:
-            cells = [
-                cell(each.get(row["start"]), one["unit"]) for each, one in zip(values, series, strict=True)
-            ]
-            long = _epoch(row["end"]) - _epoch(row["start"])
-            cells += [share(min(row["observed_s"], long), long), *([made([row])] if told else [])]
-            table.add_row(row["start"][:19].replace("T", " "), *cells)
-        terminal.print(table)
-
-
-def _epoch(text: str) -> float:
+def epoch(text: str) -> float:
+    """Of an RFC 3339 time."""
     return datetime.datetime.fromisoformat(text).timestamp()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +70,15 @@ def _several(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..
 )
 def command(
     config_path: Path | None, table: bool, as_json: bool, as_csv: bool, png: Path | None, **asked: Any
-) -> None:
+) -> int:
     """What was counted. Asks the daemon if it runs; otherwise opens the store itself, with its key.
 
     Each number says over how much of the time it was seen: what was not observed is a gap, not a zero.
     """
-    config = loaded(config_path)
-    answer = fetched(config, question(config, **asked))
+    answer = fetched(config_path, question(config_path, **asked))
+    lacking = any(_unmatched(answer["series"], asked))
+    held = fetched(config_path, {"everything": True})["series"] if lacking else []
+    misnamed = lacking and _misnamed(config_path, held, asked)
     if as_json:
         print_json(answer)
     elif as_csv:
@@ -89,50 +91,90 @@ def command(
 
         save_png(answer, png)
         click.echo(f"{png}: {len(answer['series'])} series")
-    elif not answer["series"] and any(asked[key] for key in FILTERS):
-        _none_such(config)
+    elif lacking and not answer["series"]:
+        _tell(held)
     else:
         show(answer, table)
+    return 2 if misnamed else 0
 
 
 FILTERS = ("pipelines", "measures", "labels", "zones")
 
 
-def _none_such(config: Config) -> None:
-    """Nothing was counted of what was asked for: tell what there is."""
+def _tell(held: list[dict[str, Any]]) -> None:
+    """Nothing was counted of what was asked for: what there is."""
     click.echo("nothing was counted of that series in that time")
-    everything = fetched(config, {"everything": True})["series"]
-    click.echo("  " + ("the store holds:" if everything else "the store is empty"))
-    for one in everything:
+    click.echo("  " + ("the store holds:" if held else "the store is empty"))
+    for one in held:
         names = (f"--{key} {one[key]}" for key in ("pipeline", "measure", "label", "zone") if one[key])
         click.echo(f"    {' '.join(names)}")
 
 
+def _unmatched(series: list[dict[str, Any]], asked: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Option and name of each that none of the series has."""
+    for key in FILTERS:
+        one = key.removesuffix("s")
+        known = {each[one] for each in series}
+        known |= {name.partition(":")[0] for name in known} if one == "zone" else set()
+        yield from ((one, name) for name in asked[key] if name not in known)
+
+
+def _misnamed(named: Path | None, held: list[dict[str, Any]], asked: dict[str, Any]) -> bool:
+    """Whether a name was asked for that neither the store nor the config knows; which, and what may be meant,
+    is told on stderr.
+    """
+    from edged.cli import complain
+    from edged.config.consistency import KINDS
+    from edged.config.problem import likely, shown
+
+    series = [*held, *_configured(named)]
+    unknown = list(_unmatched(series, asked))
+    kinds = {kind for given in KINDS.values() for kind in given}
+    for one, name in unknown:
+        known = {each[one] for each in series} | (kinds if one == "measure" else set())
+        near = likely(name, tuple(sorted(known - {name, ""})))
+        complain(f"--{one} {shown(name)}: there is none such", near)
+    return bool(unknown)
+
+
+def _configured(named: Path | None) -> Iterator[dict[str, Any]]:
+    """The series that the config asks for; none where it is wrong now."""
+    import msgspec
+
+    from edged.errors import ConfigError
+    from edged.series import series_of
+
+    try:
+        config = loaded(named)
+    except ConfigError:
+        return
+    for name, pipeline in config.pipelines.items():
+        yield from map(msgspec.structs.asdict, series_of(name, pipeline))
+
+
 def question(
-    config: Config,
+    named: Path | None,
     last: float | None,
     everything: bool,
     start: str | None,
     end: str | None,
     every: float | None,
-    **names: tuple[str, ...],
+    **filters: tuple[str, ...],
 ) -> dict[str, Any]:
     """The options as the daemon's question. Raises ``click.UsageError`` for what contradicts itself."""
     if sum((last is not None, everything, start is not None)) > 1 or (everything and end):
         raise click.UsageError("--last, --all and --from each say what time is meant: give one of them")
-    asked: dict[str, Any] = {key: list(value) for key, value in names.items() if value}
+    asked: dict[str, Any] = {key: list(value) for key, value in filters.items() if value}
     asked |= {"everything": True} if everything else {}
-    asked |= {"start": _moment(config, start)} if start else {}
-    asked |= {"to": _moment(config, end)} if end else {}
+    asked |= {"start": _moment(named, start)} if start else {}
+    asked |= {"to": _moment(named, end)} if end else {}
     asked |= {"last": last} if last is not None else {}
     asked |= {"every": every} if every is not None else {}
     return asked
 
 
-def _moment(config: Config, text: str) -> float:
+def _moment(named: Path | None, text: str) -> float:
     """Epoch seconds; without an offset the config's zone is meant."""
-    from edged.clock import zone
-
     try:
         parsed = datetime.datetime.fromisoformat(text)
     except ValueError:
@@ -140,18 +182,35 @@ def _moment(config: Config, text: str) -> float:
             f'"{text}" is no date: 2026-03-01, 2026-03-01T08:00, 2026-03-01T08:00+01:00'
         ) from None
     if parsed.tzinfo is None:
-        parsed = parsed.replace(tzinfo=zone(config.clock.timezone))
+        parsed = parsed.replace(tzinfo=_zone(named))
     return parsed.timestamp()
 
 
-def fetched(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
-    """The answer: the daemon's, or one's own where none runs (a recording was read to its end)."""
-    from edged.control_client import NotRunning, ask
+def _zone(named: Path | None) -> datetime.tzinfo:
+    """Of the config, or of the daemon that runs while its config is wrong."""
+    from edged import clock
+    from edged.cli.contact import connected
+    from edged.errors import ConfigError
 
     try:
-        return ask(config.daemon.runtime_dir, "report", **asked)
+        return clock.zone(loaded(named).clock.timezone)
+    except ConfigError:
+        with connected(named) as client:
+            return clock.zone(client.ask("report", last=1.0)["timezone"])
+
+
+def fetched(named: Path | None, asked: dict[str, Any]) -> dict[str, Any]:
+    """The answer: the daemon's, also while the config is wrong by now; or one's own where none runs (a
+    recording was read to its end).
+    """
+    from edged.cli.contact import connected
+    from edged.control_client import NotRunning
+
+    try:
+        with connected(named) as client:
+            return client.ask("report", **asked)
     except NotRunning:
-        return own(config, asked)
+        return own(loaded(named), asked)
 
 
 def own(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
@@ -185,7 +244,9 @@ def show(answer: dict[str, Any], table: bool) -> None:
             )
         return
     if table:
-        plots.print_table(answer)
+        from edged.cli import slots
+
+        slots.print_table(answer)
         return
     for line in plots.lines(answer, plots.terminal_width()):
         click.echo(line)

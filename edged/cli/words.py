@@ -20,6 +20,15 @@ def value(number: float | None, unit: str) -> str:
     return text if unit in ("", "count") else f"{text} {unit}"
 
 
+def between(low: float | None, high: float | None, unit: str) -> str:
+    """``2 to 6``, ``49.1 to 50.2 %``; "" where nothing was observed."""
+    if low is None or high is None:
+        return ""
+    least, most = (value(one, unit) if unit or one != int(one) else str(int(one)) for one in (low, high))
+    tail = " %" if unit in ("share", "fraction") else f" {unit}" if unit not in ("", "count") else ""
+    return f"{least.removesuffix(tail)} to {most}"
+
+
 def series_name(one: Mapping[str, Any]) -> str:
     """``presence person in door``, ``crossings person gate:north``; without label and zone the measure."""
     zone = one["zone"] and (one["zone"] if set(one["zone"]) & set(":>") else f"in {one['zone']}")
@@ -51,17 +60,22 @@ def made(rows: Sequence[Mapping[str, Any]], least: float = 1.0) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """``12 s``, ``5 min``, ``3 h 20 min``, ``12 d 4 h``."""
+    """``12 s``, ``5 min``, ``3 h 20 min``, ``12 d 4 h``: rounded to the last of its units."""
     if seconds is None:
         return "-"
-    whole = int(seconds)
-    if whole < _MINUTE:
+    if (whole := _rounded(seconds, 1)) < _MINUTE:
         return f"{whole} s"
-    if whole < _HOUR:
+    if (whole := _rounded(seconds, _MINUTE)) < _HOUR:
         return f"{whole // _MINUTE} min"
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    whole = _rounded(seconds, _HOUR)
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def _rounded(seconds: float, unit: int) -> int:
+    """To whole units, in seconds; half of one is one."""
+    return int(seconds / unit + 0.5) * unit
 
 
 def size(count: float) -> str:

@@ -298,7 +298,9 @@ def _measures(
         yield from _doubles(measure.zones, (*path, "zones"))
         yield from _doubles(measure.lines, (*path, "lines"))
         yield from measures.fitting(measure, path)
-        if model:
+        if model and id(measure) not in paths:
+            yield from _unasked(measure, model, (*path, "measures"))
+        elif model:
             yield from _possible(measure, model, path)
         alone = msgspec.structs.replace(pipeline, measures=(measure,))
         asked = {(one.measure, one.label, one.zone) for one in series_of(name, alone)}
@@ -311,6 +313,14 @@ def _measures(
     if (number := len(series_of(name, pipeline))) > MOST_SERIES:
         path = ("pipelines", name, "measures")
         yield Problem(path, f"{number} series (labels times zones of each measure)", f"at most {MOST_SERIES}")
+
+
+def _unasked(measure: shape.Measure, model: shape.Model, path: Path) -> Iterator[Problem]:
+    """A pipeline without measures gets one that its model may not be able to give."""
+    for one in _possible(measure, model, ()):
+        found = f"no such key, which means {shown(measure.kind)}"
+        yield Problem(path, found, f"here required, of kind {one.allowed}")
+        return
 
 
 def _known_zones(

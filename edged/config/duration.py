@@ -11,7 +11,7 @@ from typing import Final
 #: Seconds per unit, the largest first. A year is the Julian one, 365.25 days.
 UNITS: Final = {"y": 31_557_600.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 PATTERN: Final = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|y)|forever)$"
-WORDS: Final = 'seconds, or text such as "250ms", "60s", "5m", "2h", "90d", "5y" or "forever"'
+SUCH_AS: Final = ("250ms", "60s", "5m", "2h", "90d", "5y", "forever")
 
 _PARTS: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|y)")
 
@@ -22,8 +22,14 @@ def seconds(text: str) -> float:
         return math.inf
     parts = _PARTS.fullmatch(text)
     if not parts:
-        raise ValueError(f"{text!r} is no duration: {WORDS}")
+        raise ValueError(f"{text!r} is no duration: {words()}")
     return float(parts[1]) * UNITS[parts[2]]
+
+
+def words(most: float = math.inf) -> str:
+    """How a duration is written that is at most so many seconds."""
+    *some, last = (f'"{one}"' for one in SUCH_AS if seconds(one) <= most)
+    return f"seconds, or text such as {', '.join(some)} or {last}"
 
 
 def text(value: float) -> str:

@@ -54,8 +54,11 @@ def judged(raw: dict[str, Any], folder: PurePosixPath) -> tuple[Config | None, l
     config = walk.struct(raw, Config)
     if not isinstance(config, Config):
         return None, walk.problems
-    problems = walk.problems + list(contradictions(config, raw, walk.paths))
-    return _named(config), problems
+    known = {one.path for one in walk.problems}
+    known |= {path[:-1] for path in known if path and isinstance(path[-1], int)}
+    # What was wrong is left out of the config: that it lacks there is no second problem.
+    further = [one for one in contradictions(config, raw, walk.paths) if one.path not in known]
+    return _named(config), walk.problems + further
 
 
 def refusal(path: Path, problems: tuple[Problem, ...]) -> ConfigError:

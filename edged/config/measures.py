@@ -40,6 +40,9 @@ def drawn(pipeline: shape.Pipeline, path: Path) -> Iterator[Problem]:
             yield Problem(
                 (*place, "points"), "a line that is hardly one", f"{SHORTEST} of the picture or more"
             )
+        if name in pipeline.zones:
+            found = f"{shown(name)}, which is a zone's name, too"
+            yield Problem(place, found, "another name: a report's --zone would mean both")
         if line.forward == line.backward:
             yield Problem((*place, "backward"), f"{shown(line.backward)}, as the other way", "two names")
 

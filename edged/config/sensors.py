@@ -51,7 +51,8 @@ def contradictions(
             (*path, "ladder"), shown(pipeline.ladder), "none: there is nothing cheaper than no model"
         )
     for measure in pipeline.measures:
-        yield from _measure(measure, source, paths.get(id(measure), path))
+        if id(measure) in paths:  # else none was asked for, which is told as a whole
+            yield from _measure(measure, source, paths[id(measure)])
 
 
 def _measure(measure: shape.Measure, source: shape.Sensor, path: Path) -> Iterator[Problem]:

@@ -16,6 +16,8 @@ from msgspec import Meta
 Duration = Annotated[float, Meta(ge=0, extra={"duration": True})]
 Rate = Annotated[float, Meta(ge=0, le=240)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
+#: From the picture's left, or from its top.
+Place = Annotated[float, Meta(ge=0, le=1, extra={"place": True})]
 #: Pixels; 0 leaves the choice to the source.
 AnySize = Annotated[int, Meta(ge=0, le=8192)]
 #: A silence after which a device counts as lost.
@@ -33,10 +35,10 @@ PathText = Annotated[str, Meta(max_length=4096, extra={"path": True})]
 Moment = Annotated[str, Meta(extra={"moment": True})]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 #: A polygon's corners, (x, y) as fractions of the picture from its top left corner.
-Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Meta(min_length=3, max_length=64)]
+Polygon = Annotated[tuple[tuple[Place, Place], ...], Meta(min_length=3, max_length=64)]
 
 
-Point = tuple[Fraction, Fraction]
+Point = tuple[Place, Place]
 #: What a sensor calls one of its numbers.
 ChannelName = Annotated[
     str,
@@ -96,6 +98,15 @@ Hours = Annotated[
 ]
 
 
+Board = Annotated[
+    str,
+    Meta(
+        pattern=r"^(auto|simulated:[a-z0-9+,-]{1,100})\Z",
+        description='"auto", or a board that is not there, such as "simulated:pi5-bare"',
+    ),
+]
+
+
 class Governor(Shape, frozen=True):
     """What the governor is to keep to. ``board`` "auto" is the one under us, "simulated:..." one that is not
     there (see ``edged.board.simulated``). ``target`` in °C, 0: two below the board's own limit.
@@ -103,12 +114,23 @@ class Governor(Shape, frozen=True):
     """
 
     enabled: bool = True
-    board: Annotated[str, Meta(pattern=r"^(auto|simulated:[a-z0-9+,-]{1,100})\Z")] = "auto"
+    board: Board = "auto"
     target: Annotated[float, Meta(ge=0, le=110)] = 0.0
     quiet: Annotated[tuple[Hours, ...], Meta(max_length=16)] = ()
     watt_hours: Annotated[float, Meta(ge=0, le=100_000)] = 0.0
     battery_reserve: Fraction = 0.2
     battery_comfort: Fraction = 0.5
+
+
+#: One of our own decoders, or one that was installed (docs/decoders.md).
+Decoder = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z",
+        description='"auto", "detector", "classifier", "values", "activity", "pose", "segmentation", or the '
+        "name of one that was installed",
+    ),
+]
 
 
 class Model(Shape, frozen=True):
@@ -126,7 +148,7 @@ class Model(Shape, frozen=True):
     delegate_library: str = ""
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     quality: Annotated[float, Meta(ge=0, le=1000)] = 0.0
-    decoder: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}\Z")] = "auto"
+    decoder: Decoder = "auto"
     labels_file: PathText = ""
     labels: tuple[Label, ...] = ()
     min_score: Fraction = 0.5
@@ -336,7 +358,7 @@ class Measure(Shape, frozen=True):
     zones: tuple[Name, ...] = ()
     lines: tuple[Name, ...] = ()
     min_score: Fraction | None = None
-    least_dwell: Duration | None = None
+    least_dwell: Annotated[float, Meta(ge=0, le=86_400, extra={"duration": True})] | None = None
     distance: Annotated[float, Meta(gt=0, le=10_000)] | None = None
     unit: Annotated[str, Meta(max_length=16)] = ""
 

@@ -25,6 +25,10 @@ from edged.config.problem import Problem, likely, listed, shown
 S = TypeVar("S", bound=msgspec.Struct)
 
 
+#: A place in a picture from here on is no slip of the pen.
+PIXELS: Final = 2.0
+
+
 class _Nothing:
     """The value of what could not be made."""
 
@@ -42,6 +46,7 @@ class Walk:
         self._folder = folder
         self.problems: list[Problem] = []
         self.paths: dict[int, Path] = {}
+        self._in_pixels: set[Path] = set()
 
     def struct(self, value: object, shape: type[S], path: Path = ()) -> S | _Nothing:
         """``value`` as a ``shape``, or ``NOTHING``. With ``problems`` it is good for looking further, and for
@@ -147,7 +152,18 @@ class Walk:
         except (ValueError, OverflowError):  # msgspec.ValidationError is a ValueError
             choices = choices_of(split(hint)[0])
             near = likely(value, choices) if isinstance(value, str) else ""
+            if "place" in extras(metas) and isinstance(value, int | float) and value >= PIXELS:
+                return self._pixels(value, hint, path)
             return self._wrong(path, shown(value), described(hint), near)
+
+    def _pixels(self, value: float, hint: Any, path: Path) -> _Nothing:
+        """A zone or a line in pixels is one mistake, however many corners it has."""
+        drawing = path[:-2]
+        if drawing in self._in_pixels:
+            return NOTHING
+        self._in_pixels.add(drawing)
+        advice = "fractions of the picture, not pixels: divide x by its width, y by its height"
+        return self._wrong(path, shown(value), described(hint), advice)
 
     def _plain(self, value: object, extra: Mapping[str, object]) -> object:
         """What an owner may write in his own way, as the struct has it. Raises ``ValueError``."""
@@ -248,7 +264,8 @@ def described(hint: Any) -> str:
     base, metas = split(hint)
     extra = extras(metas)
     if "duration" in extra:
-        return f"a duration{_range(metas, 's')}: {duration.WORDS}"
+        most = min((meta.le for meta in metas if meta.le is not None), default=math.inf)
+        return f"a duration{_range(metas, 's')}: {duration.words(most)}"
     if "moment" in extra:
         return 'a date and time with its offset, such as 2026-03-01T08:00:00+01:00, or ""'
     if "path" in extra:

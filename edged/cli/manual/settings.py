@@ -40,7 +40,7 @@ JSON Schema, by which editors complete and check a config while it is written.
 """
 
 VALUES: Final = {
-    "a duration": f"{duration.WORDS}. A year has 365.25 days.",
+    "a duration": f"{duration.words()}. A year has 365.25 days.",
     "a path": "Absolute, or from the config's own folder. Neither ~ nor a variable is replaced.",
     "a name": "1 to 32 of a-z, 0-9, - and _, a letter or a digit first.",
     "a fraction": "From 0 to 1; of positions, from the left and from the top.",

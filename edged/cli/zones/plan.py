@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -42,6 +42,7 @@ def changed(plan: Plan, verb: str, rest: str) -> Plan:
 def with_zone(plan: Plan, text: str) -> Plan:
     """One more zone, or another of that name. Raises ``ConfigError``."""
     name, points = _read(text)
+    _alone("zone", name, "line", plan.lines)
     corners = _shape(points, Polygon, f"the zone {name}", "three corners or more")
     if wrong := flaw(corners):
         raise ConfigError(f"the zone {name}: {wrong}", "its sides may meet only at its corners")
@@ -51,12 +52,19 @@ def with_zone(plan: Plan, text: str) -> Plan:
 def with_line(plan: Plan, text: str) -> Plan:
     """One more line, or another of that name, whose directions keep their names. Raises ``ConfigError``."""
     name, points = _read(text)
+    _alone("line", name, "zone", plan.zones)
     if len(set(points)) < 2:
         raise ConfigError(f"the line {name} has fewer than two different points", HOW)
     before = plan.lines.get(name)
     keys = {} if before is None else {"forward": before.forward, "backward": before.backward}
     line = _shape({"points": points, **keys}, Line, f"the line {name}", "two points or more, 16 at most")
     return Plan(plan.zones, {**plan.lines, name: line})
+
+
+def _alone(kind: str, name: str, other: str, others: Collection[str]) -> None:
+    """Reports ask for zones and lines by their names alone."""
+    if name in others:
+        raise ConfigError(f"the {kind} {name}: there is a {other} of that name", "another name")
 
 
 def without(plan: Plan, name: str) -> Plan:
@@ -76,6 +84,7 @@ def read(document: bytes) -> Plan:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise ConfigError("the page sent no zones and lines", "reload the page") from None
     for name, corners in found.zones.items():
+        _alone("zone", name, "line", found.lines)
         if wrong := flaw(corners):
             raise ConfigError(f"the zone {name}: {wrong}", "its sides may meet only at its corners")
     return found

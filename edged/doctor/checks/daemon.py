@@ -9,6 +9,7 @@ from edged.doctor.case import Case
 from edged.doctor.finding import Finding
 from edged.doctor.words import several, span
 from edged.errors import ControlError
+from edged.view import WORDS
 
 #: What a kernel needs for each part of a worker's sandbox.
 WITHOUT: Final = {
@@ -16,6 +17,15 @@ WITHOUT: Final = {
     "early-landlock": "the program, its models and its recordings on a disk of its own, not on 9p",
     "seccomp": "CONFIG_SECCOMP_FILTER",
     "notification": "no other listener of seccomp around edged",
+}
+#: What helps one that gives nothing to be counted, by the word that status has for why.
+REMEDIES: Final = {
+    "dark": "light; if it is only night, nothing",
+    "covered": "look at the lens: a cap, a hand, dew, a spider's web",
+    "blurred": "wipe the lens, or focus it again",
+    "moved": "turn it back, or draw its zones and lines anew: edged zones",
+    "silent": "look at the microphone's switch, its cable, and alsamixer",
+    "malformed": "look at what writes the lines: the numbers, their order, the channels' names",
 }
 RESTARTS: Final = 3  # of one worker, from which on it is worth a word
 
@@ -121,6 +131,17 @@ def _less_locked(name: str, lacks: list[str]) -> Finding:
     )
 
 
+def _blind(case: Case, name: str, why: str, facts: dict[str, Any]) -> Finding:
+    """Frames come, and are not counted: that is no lack of speed."""
+    return Finding(
+        "warning",
+        f"{WORDS.get(why, 'it is')} ({why}): the time is blind, nothing is counted",
+        name,
+        fix=REMEDIES.get(why, case.log),
+        facts=facts | {"sight": why},
+    )
+
+
 def _pipeline(case: Case, one: dict[str, Any]) -> Finding | None:
     """What is wrong with a pipeline, None when nothing is."""
     facts = {"state": one["state"], "why": one["why"], "restarts": one["restarts"]}
@@ -150,6 +171,11 @@ def _pipeline(case: Case, one: dict[str, Any]) -> Finding | None:
             facts=facts,
             fix=f"{fix}; {case.log}",
         )
+    return _at_work(case, one, facts)
+
+
+def _at_work(case: Case, one: dict[str, Any], facts: dict[str, Any]) -> Finding | None:
+    """What is wrong with a pipeline that runs."""
     if one["restarts"] >= RESTARTS:
         return Finding(
             "warning",
@@ -158,6 +184,8 @@ def _pipeline(case: Case, one: dict[str, Any]) -> Finding | None:
             fix=case.log,
             facts=facts,
         )
+    if why := one.get("sight"):
+        return _blind(case, one["name"], why, facts)
     if one["state"] == "running" and one["fps"] is not None and one["fps"] < 0.8 * one["expected_fps"]:
         return Finding(
             "warning",

@@ -4,7 +4,7 @@ sure to be there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, Protocol
 
 import numpy as np
@@ -119,12 +119,8 @@ class Visits:
     def look(self, person: Person, ledger: Ledger) -> None:
         """Count its visits that are certain by now."""
         for one in self._asked:
-            stay = person.stays[one.series.zone]
-            if stay.inside and person.at - stay.came >= one.least:
-                self._count(one, stay.number, stay.came, person, ledger)
-            for over in person.stayed:
-                if over.zone == one.series.zone and over.went - over.came >= one.least:
-                    self._count(one, over.number, over.came, person, ledger)
+            for came, _, number in _long(person, (one.series.zone,), one.least):
+                self._count(one, number, came, person, ledger)
 
     def _count(self, one: Asked, number: int, came: float, person: Person, ledger: Ledger) -> None:
         mark = _mark(one, number)
@@ -137,6 +133,16 @@ class Visits:
             ledger.guess(one, MISSED, HALF)
         else:
             ledger.count(one, person.track, HALF if was_there else 0.0)
+
+
+def _long(person: Person, zones: Collection[str], least: float) -> list[tuple[float, str, int]]:
+    """Its stays of ``least`` seconds and more in ``zones`` that go on, or have ended now: when it came,
+    where, the stay's number; the earliest first.
+    """
+    stays = ((name, person.stays[name]) for name in zones)
+    found = [(name, one.number, one.came, one.until) for name, one in stays if one.inside]
+    found += [(one.zone, one.number, one.came, one.went) for one in person.stayed if one.zone in zones]
+    return sorted((came, name, number) for name, number, came, went in found if went - came >= least)
 
 
 def _mark(one: Asked, number: int) -> tuple[int, str, int]:
@@ -178,10 +184,9 @@ class Flows:
     def look(self, person: Person, ledger: Ledger) -> None:
         """Count its passages that are certain by now."""
         for number, least, mine, zones in self._measures:
-            there = [(person.stays[name].came, name) for name in zones if person.stays[name].inside]
-            for came, name in sorted(there):
-                mark = number, name, person.stays[name].number
-                if mark in person.counted or person.at - came < least:
+            for _, name, stay in _long(person, zones, least):
+                mark = number, name, stay
+                if mark in person.counted:
                     continue
                 person.counted.add(mark)
                 way = f"{person.zone_before.get(number, '')}>{name}"
@@ -207,7 +212,7 @@ class Queues:
             far = person.standing.far(person.place, height(person.track))
             if not stay.inside or not ledger.means(one, person.track):
                 person.waits.discard(one.index)
-            elif person.at - max(person.standing.since, stay.came) >= one.least:
+            elif stay.until - max(person.standing.since, stay.came) >= one.least:
                 person.waits.add(one.index)
             elif far:
                 person.waits.discard(one.index)

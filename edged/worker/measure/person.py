@@ -165,7 +165,7 @@ class Person:
         for name, stay in self.stays.items():
             if stay.inside:
                 cut = lost or not self._saw(stay)
-                self.stayed.append(Stayed(name, stay.number, stay.came, self.at, cut))
+                self.stayed.append(Stayed(name, stay.number, stay.came, stay.until, cut))
 
 
 def height(track: Track) -> float:

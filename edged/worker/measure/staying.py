@@ -14,7 +14,8 @@ class Stay:
     nor goes.
 
     ``came`` is when it came in; ``whole``: that it was seen to come. A track that begins inside is in from
-    then on.
+    then on. It is still ``inside`` while it is not sure that it has gone; how long it was there by then is
+    up to ``until``.
     """
 
     __slots__ = ("_depth", "_passed", "_time", "came", "inside", "number", "whole")
@@ -44,6 +45,11 @@ class Stay:
             return None
         self.inside = False
         return self._passed
+
+    @property
+    def until(self) -> float:
+        """While it is inside: up to when it was, so far. Just beyond the boundary: when it passed that."""
+        return self._time if self._depth is None or self._depth > 0.0 else self._passed
 
     def _enter(self, at: float, whole: bool) -> None:
         self.inside, self.whole, self.came = True, whole, at
