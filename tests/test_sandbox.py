@@ -121,7 +121,7 @@ def begun(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bega
     ("deed", "name"),
     [
         ("open('/etc/hostname')", "openat"),
-        ("socket.socket()", "socket"),
+        ("socket.socket(socket.AF_UNIX)", "socket"),
         ("os.setsid()", "setsid"),
         ("os.execv('/bin/true', ['true'])", "execve"),
         ("os.kill(1, 0)", "kill"),
@@ -437,6 +437,7 @@ def test_frames_that_nobody_took_are_overwritten() -> None:
         return kept[-1]
 
     reader = Reader(opened(Synthetic(pace="fast", held=2, fps=10.0), Want(8, 8, 1, 0.0)), prepare)
+    reader.begin()
     deadline = time.monotonic() + 30.0
     while len(kept) < AHEAD:
         assert time.monotonic() < deadline
