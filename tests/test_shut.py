@@ -22,7 +22,9 @@ from edged.config.shape import Model, Pipeline, Synthetic
 from edged.worker.outline import Question
 from edged.worker.sandbox import landlock
 
-pytestmark = pytest.mark.skipif(not warden.available(), reason="this kernel, or this emulation, has no filters")
+pytestmark = pytest.mark.skipif(
+    not warden.available(), reason="this kernel, or this emulation, has no filters"
+)
 landlocked = pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 
 UNLOCKED: Final = """

@@ -198,7 +198,9 @@ def main() -> int:
     question: Question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
     out = os.dup(1)
     os.dup2(2, 1)
-    os.write(out, msgspec.json.encode(_held(question, out) if isinstance(question, OfModel) else answer(question)))
+    os.write(
+        out, msgspec.json.encode(_held(question, out) if isinstance(question, OfModel) else answer(question))
+    )
     return 0
 
 

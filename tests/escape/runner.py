@@ -94,7 +94,16 @@ class Victim:
         (folder / "there").write_text("it was there before\n")
         at = addressof(self.held)
         return attempts.Given(
-            *(os.getpid(), str(folder), at, self.abstract, self.port, self._machine, os.getuid(), self._tries),
+            *(
+                os.getpid(),
+                str(folder),
+                at,
+                self.abstract,
+                self.port,
+                self._machine,
+                os.getuid(),
+                self._tries,
+            ),
             str(self._folder),
         )
 

@@ -131,7 +131,7 @@ def _sockets(*families: int) -> Rule:
     """
     known = functools.reduce(operator.or_, families)
     beyond = [(Is(0, 1 << one, 1 << one),) for one in range(32) if not known >> one & 1]
-    within = [(Is(0, one, _INT),) for one in range(known) if not one & ~known and one not in families]
+    within = [(Is(0, one, _INT),) for one in range(known + 1) if not one & ~known and one not in families]
     datagrams = [(Is(0, AF_UNIX, _INT), one) for one in _unlike(1, SOCK_STREAM, _TYPE.bit_length())]
     others = [(Is(0, AF_NETLINK, _INT), one) for one in _unlike(2, NETLINK_KOBJECT_UEVENT, 5)]
     return Rule("socket", (*beyond, *within, *datagrams, *(others if AF_NETLINK in families else ())), EPERM)

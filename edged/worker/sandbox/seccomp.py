@@ -54,7 +54,9 @@ def refuse(purposes: frozenset[str], answers: int = 1) -> bool:
     numbers = syscalls.numbers(machine)
     rules = [*calls.rules(purposes, os.getpid(), answers), bpf.Rule("seccomp")]
     refusal = bpf.ERRNO | errno.EPERM
-    return bool(numbers) and _set(bpf.program(rules, numbers, syscalls.AUDIT[machine], refusal), EVERYWHERE) == 0
+    return (
+        bool(numbers) and _set(bpf.program(rules, numbers, syscalls.AUDIT[machine], refusal), EVERYWHERE) == 0
+    )
 
 
 def forbid(devices: bool = False) -> None:
