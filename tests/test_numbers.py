@@ -395,7 +395,9 @@ TOLD = (b"door code 4711\n", b"4711 1 2 3\n", b"4711" * 500 + b"\n", b"4711 4711
 
 @pytest.mark.parametrize("end", ["silence", "unplugged"])
 def test_what_is_said_on_a_line_is_quoted_nowhere(tmp_path: Path, stage: Stage, end: str) -> None:
-    """Neither by the source nor by the worker that reads it: the daemon hears numbers, or that there are none."""
+    """Neither by the source nor by the worker that reads it: the daemon hears numbers, or that there are
+    none.
+    """
     rig = SerialRig(tmp_path)
     rig._talker.close()
     channels = {"a": Channel(), "b": Channel()}

@@ -22,8 +22,8 @@ OURS = "builtin:activity"
 
 
 def narrow(model: Model) -> tuple[str, ...]:
-    """As a worker before its lock, for a model whose library opens an accelerator: what the kernel lacks. Raises
-    ``OSError``.
+    """As a worker before its lock, for a model whose library opens an accelerator: what the kernel lacks.
+    Raises ``OSError``.
     """
     pipeline = Pipeline(source=Synthetic())
     return sandbox.narrow(wall.Assignment(wall.PROTOCOL, "", pipeline, (model,), ()))
@@ -31,11 +31,11 @@ def narrow(model: Model) -> tuple[str, ...]:
 
 def lock(model: Model, answers: int = 1) -> tuple[str, ...]:
     """From now on this process can read that model's files and say something on the descriptor ``answers``;
-    nothing else, but for what the kernel lacks, which is returned: see ``sandbox.Locked``. The runtime has had
-    its first look at the machine on a model of ours.
+    nothing else, but for what the kernel lacks, which is returned: see ``sandbox.Locked``. The runtime
+    has had its first look at the machine on a model of ours.
 
-    Raises ``RefusedError`` when the sandbox does not hold, ``OSError`` when the kernel has what it takes and
-    refuses it.
+    Raises ``RefusedError`` when the sandbox does not hold, ``OSError`` when the kernel has what it takes
+    and refuses it.
     """
     with suppress(EdgedError):
         engine = interpreter.engine(kind_of(model), str(resolved(OURS)))

@@ -123,8 +123,8 @@ class Ladder:
                 shelf.hold(Path(model.labels_file))
 
     def rehearse(self, footing: Footing) -> None:
-        """All that a frame takes but the source, once, on nothing: what it imports and opens is there when the
-        lock is. What comes out is nobody's business, and nothing remembers it.
+        """All that a frame takes but the source, once, on nothing: what it imports and opens is there when
+        the lock is. What comes out is nobody's business, and nothing remembers it.
         """
         network, task = footing.network, self._task
         with suppress(EdgedError):

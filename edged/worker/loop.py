@@ -160,8 +160,8 @@ class Looker:
         self._climb.close()
 
     def run(self, lacking: list[wall.Declined], narrowed: tuple[str, ...] = ()) -> None:
-        """Until the recording ends, the daemon says stop or goes away. Nothing is looked at or heard before the
-        lock. Raises what source and model raise. ``lacking`` are the rungs that cannot be had.
+        """Until the recording ends, the daemon says stop or goes away. Nothing is looked at or heard before
+        the lock. Raises what source and model raise. ``lacking`` are the rungs that cannot be had.
         """
         locked = lock(Wanted(self._purposes), self._hand_over)
         self._reader.begin()

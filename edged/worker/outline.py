@@ -152,8 +152,8 @@ def packed(found: Sketch) -> Answer:
 def answer(question: Question, answers: int) -> Answer:
     """The outline, or why there is none."""
     try:
-        found, lacking = _looked(question, answers)
-        return msgspec.structs.replace(packed(found), lacking=lacking)
+        seen, lacking = _looked(question, answers)
+        return msgspec.structs.replace(packed(seen), lacking=lacking)
     except EdgedError as error:
         return Answer(refused=error.message, hint=error.hint, exit_code=error.exit_code)
     except Exception as error:

@@ -25,8 +25,12 @@ PR_SET_NAME: Final = 15
 _INT: Final = 0xFFFFFFFF  # an int or a 32-bit word: what is above it is nobody's
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 def _always(names: str) -> tuple[Rule, ...]:
-    return tuple(map(Rule, names.split()))
+    return tuple(map(Rule, _words(names)))
 
 
 def _when(name: str, *conditions: Is) -> Rule:
@@ -107,12 +111,13 @@ CALLS: Final[dict[str, tuple[Rule, ...]]] = {
 #: CLONE_THREAD, linux/sched.h
 _THREAD_FLAG: Final = 0x10000
 #: Refused before the lock, whatever the arguments.
-REFUSED: Final = (
-    *"fork vfork io_uring_setup pidfd_getfd connect listen socketpair".split(),
-    *"shmget semget msgget mq_open add_key request_key keyctl".split(),
-    *"setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat".split(),
-    *"chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat".split(),
-    *"utime utimes futimesat utimensat".split(),
+REFUSED: Final = _words(
+    """
+    fork vfork io_uring_setup pidfd_getfd connect listen socketpair
+    shmget semget msgget mq_open add_key request_key keyctl
+    setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat
+    chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes futimesat utimensat
+    """
 )
 # linux/socket.h, linux/net.h, linux/netlink.h
 AF_UNIX, AF_NETLINK, SOCK_STREAM, NETLINK_KOBJECT_UEVENT = 1, 16, 1, 15
@@ -138,12 +143,12 @@ def _sockets(*families: int) -> Rule:
 
 
 def before(devices: bool = False) -> tuple[Rule, ...]:
-    """What is refused before the lock already, and stays refused quietly: a process that was forked then would
-    not be locked, nor would a ring of io_uring's, and both could still be told by one that is. A socket that
-    is made leads nowhere: none is connected, none can be found by others, and none takes datagrams; Landlock
-    knows no rule for those that have a path. One of local streams may be made, so that making it once more
-    is a question later (``wall.WITNESSED``). Nothing is left in the kernel's own rooms, nor in what stands
-    beside a file and not in it, of which Landlock knows nothing either.
+    """What is refused before the lock already, and stays refused quietly: a process that was forked then
+    would not be locked, nor would a ring of io_uring's, and both could still be told by one that is. A
+    socket that is made leads nowhere: none is connected, none can be found by others, and none takes
+    datagrams; Landlock knows no rule for those that have a path. One of local streams may be made, so
+    that making it once more is a question later (``wall.WITNESSED``). Nothing is left in the kernel's
+    own rooms, nor in what stands beside a file and not in it, of which Landlock knows nothing either.
 
     ``devices``: libusb, by which an Edge TPU is found, does not begin unless it can hear of devices.
     """

@@ -60,8 +60,8 @@ def refuse(purposes: frozenset[str], answers: int = 1) -> bool:
 
 
 def forbid(devices: bool = False) -> None:
-    """Refuse what must not be done even before the lock; where there are no filters nothing. ``devices`` as in
-    ``calls.before``. Raises ``OSError``.
+    """Refuse what must not be done even before the lock; where there are no filters nothing. ``devices`` as
+    in ``calls.before``. Raises ``OSError``.
     """
     machine = os.uname().machine
     if numbers := syscalls.numbers(machine):
