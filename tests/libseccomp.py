@@ -37,6 +37,11 @@ def library() -> ctypes.CDLL:
     return found
 
 
+def knows(name: str) -> bool:
+    """Whether it is old enough a call for this version."""
+    return library().seccomp_syscall_resolve_name(name.encode()) != -1  # __NR_SCMP_ERROR
+
+
 def program(rules: Iterable[Rule], machine: str, default: int) -> bytes:
     """The filter as struct sock_filter, one after the other. Raises ``OSError``."""
     lib = library()

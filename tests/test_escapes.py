@@ -71,6 +71,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     victim.close()
 
 
+#: Made before the lock it leads nowhere, and what is asked about later must not be refused already.
+LATER: Final = "socket of AF_UNIX, SOCK_STREAM"
 #: What must not be possible while a model is opened either, before the lock: by then a frame may have been
 #: seen.
 #: (The rest is what opening takes, or leads nowhere; docs/security.md.)
@@ -90,10 +92,15 @@ BEFORE_THE_LOCK: Final = (
     ),
     *("python_subprocess", "python_posix_spawn", "python_system", "python_exec", "io_uring_setup", "mount"),
     *("ptrace of the daemon", "process_vm_readv", "process_vm_writev", "descriptor_of_the_daemon"),
-    *("python_abstract_socket", "python_connection", "python_asyncio", "python_url"),
+    *("python_abstract_socket", "python_connection", "python_asyncio", "python_url", "python_datagram"),
+    *(name for name in attempts.ATTEMPTS if name.startswith("socket of") and name != LATER),
+    *("socketpair", "socket_with_a_path", "datagram_to_a_path", "message_to_a_path", "datagram_of_a_pair"),
+    *("name_of_a_socket", "name_of_the_wall", "listener_on_this_machine", "listener_on_the_network"),
+    "connection_by_its_first_packet",
+    *("shmget", "semget", "msgget", "add_key", "keyctl", "setxattr", "fchmodat", "utimensat", "fchmod"),
 )
 #: Refused before the lock, and so not asked about after it.
-QUIET: Final = frozenset(rule.name for rule in calls.BEFORE)
+QUIET: Final = frozenset(rule.name for rule in calls.before())
 
 
 def is_blocked(name: str, outcome: Outcome | None, whole: bool = False) -> None:

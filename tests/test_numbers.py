@@ -430,6 +430,47 @@ def test_a_silent_line_is_lost(tmp_path):
     os.close(rig._ours)
 
 
+#: A sentence on a line of numbers: whole, with numbers behind it, longer than a line may be, unfinished.
+TOLD = (b"door code 4711\n", b"4711 1 2 3\n", b"4711" * 500 + b"\n", b"4711 4711 47")
+
+
+@pytest.mark.parametrize("end", ["silence", "unplugged"])
+def test_what_is_said_on_a_line_is_quoted_nowhere(tmp_path: Path, stage: Stage, end: str) -> None:
+    """Neither by the source nor by the worker that reads it: the daemon hears numbers, or that there are
+    none.
+    """
+    rig = SerialRig(tmp_path)
+    rig._talker.close()
+    channels = {"a": Channel(), "b": Channel()}
+    config = shape.Serial(device=rig._name, channels=channels, timeout=3.0)
+    keeper = stage.keep(source=config, model=NONE, measure=Measure(kind="level", labels=("a",)))
+    stage.until(lambda: keeper.state == "running")
+    for line in (b"1 2\n", b"1 2\n", *TOLD):
+        os.write(rig._ours, line)
+    stage.until(lambda: stage.heard.ticks and stage.heard.ticks[-1][1].dropped > 0)
+    if end == "unplugged":
+        rig.close()
+    stage.until(lambda: stage.events("lost") or stage.events("replaced"))
+    if end == "silence":
+        rig.close()
+    words = {"silence": "said nothing", "unplugged": "was unplugged"}
+    assert words[end] in keeper.why, "it was lost for another reason"
+    assert keeper.restarts <= 1 and "4711" not in f"{stage.heard.events} {keeper.why}"
+
+
+def test_what_is_fed_is_quoted_nowhere(feed, out):
+    channels = {"a": Channel(), "b": Channel()}
+    source = FeedSource(shape.Feed(channels=channels), WantWindow(0, 2, 0.0, 0.0), os.dup(feed.open()))
+    source.read(0.01)
+    for line in TOLD:
+        out.send(line)
+    assert source.read(0.2) is None
+    assert source.dropped >= 3
+    out.send(b"1 2")
+    assert source.read(5.0).data.tolist() == [[1.0, 2.0]]
+    source.close()
+
+
 @pytest.mark.parametrize(
     ("path", "error", "said"),
     [

@@ -92,6 +92,7 @@ def start() -> Iterator[Start]:
 
     def started(source: Source | None = None) -> Reader:
         readers.append(Reader(source or opened(LIVE, WANT), first))
+        readers[-1].begin()
         return readers[-1]
 
     yield started

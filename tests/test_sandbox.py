@@ -121,7 +121,7 @@ def begun(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bega
     ("deed", "name"),
     [
         ("open('/etc/hostname')", "openat"),
-        ("socket.socket()", "socket"),
+        ("socket.socket(socket.AF_UNIX)", "socket"),
         ("os.setsid()", "setsid"),
         ("os.execv('/bin/true', ['true'])", "execve"),
         ("os.kill(1, 0)", "kill"),
@@ -333,6 +333,62 @@ def test_before_anything_foreign_is_opened_only_the_task_can_be_read(tmp_path: P
     assert said.split() == ["yes"] * 4 + ["no"] * 7
 
 
+#: PR_GET_DUMPABLE and PR_GET_NO_NEW_PRIVS, linux/prctl.h
+SELF = """
+import ctypes
+def about():
+    return [ctypes.CDLL(None).prctl(one, 0, 0, 0, 0) for one in (3, 39)]
+"""
+
+
+def test_nobody_looks_into_it_before_the_lock_nor_after(tmp_path: Path) -> None:
+    """Asked of the kernel within the process: it holds no root to what it tells from outside. Where a process
+    becomes dumpable again meanwhile, as by a change of its user, the lock sees to it.
+    """
+    program = SELF + NARROW.format(video=str(tmp_path), model="builtin:activity")
+    told = """
+    from edged.worker import sandbox
+    from edged.worker.sandbox import process, seccomp
+    print(*about())
+    process.prctl(process.PR_SET_DUMPABLE, 1)
+    seccomp.enforce = lambda *given: print(*about(), flush=True)
+    sandbox.lock(sandbox.Wanted(), print)
+    os._exit(0)
+    """
+    assert alone(program + textwrap.dedent(told)) == "0 1\n0 1"
+
+
+@filters
+@pytest.mark.parametrize(
+    ("model", "because", "hears"),
+    [
+        ("Model(file='builtin:activity')", "", False),
+        ("Model(file='builtin:activity', edgetpu_file='/m')", "", True),
+        ("Model(file='builtin:activity', edgetpu_file='/m', delegate='cpu')", "", False),
+        ("Model(file='builtin:activity', edgetpu_file='/m')", "it aborted", False),
+    ],
+)
+def test_only_who_looks_for_an_edge_tpu_hears_of_devices(model: str, because: str, hears: bool) -> None:
+    """As libusb does, which does not begin without."""
+    said = alone(
+        f"""
+        import socket
+        from edged.config.shape import *
+        from edged.wall import Assignment
+        from edged.worker.sandbox import narrow
+        pipeline = Pipeline(source=Synthetic())
+        narrow(Assignment(2, "p", pipeline, (Model(file="builtin:activity"), {model}), (), {because!r}))
+        try:
+            one = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 15)
+            one.bind((0, 1))
+            print("hears")
+        except PermissionError:
+            print("no")
+        """
+    )
+    assert said == ("hears" if hears else "no")
+
+
 @landlocked
 def test_where_links_in_a_folder_of_pictures_lead_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(b"x")
@@ -437,6 +493,7 @@ def test_frames_that_nobody_took_are_overwritten() -> None:
         return kept[-1]
 
     reader = Reader(opened(Synthetic(pace="fast", held=2, fps=10.0), Want(8, 8, 1, 0.0)), prepare)
+    reader.begin()
     deadline = time.monotonic() + 30.0
     while len(kept) < AHEAD:
         assert time.monotonic() < deadline

@@ -97,6 +97,53 @@ def test_arguments_decide(machine: str, name: str, arguments: tuple[int, ...], r
     assert verdict(machine, name, *arguments, purposes=("file",)) == result
 
 
+def early(machine: str, name: str, *arguments: int, devices: bool = False) -> int:
+    """The verdict before the lock."""
+    numbers = syscalls.numbers(machine)
+    program = bpf.program(calls.before(devices), numbers, syscalls.AUDIT[machine], ALLOW)
+    return simulated.run(bpf.packed(program), numbers[name], syscalls.AUDIT[machine], arguments)
+
+
+NO = ERRNO | errno.EPERM
+FLAGS = 0o2004000  # SOCK_CLOEXEC | SOCK_NONBLOCK
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("devices", [False, True])
+def test_before_the_lock_no_socket_leads_anywhere(machine: str, devices: bool) -> None:
+    """One of local streams may be made. Where an Edge TPU is looked for, one that hears of devices too."""
+    made = {
+        (family, kind, protocol)
+        for family in (*range(64), 1 << 8, 1 << 31)
+        for kind in (*range(7), 10)
+        for protocol in (0, 1, 9, 14, 15, 16, 31, 255)
+        if early(machine, "socket", family, kind | FLAGS, protocol, devices=devices) != NO
+    }
+    streams = {(1, 1, protocol) for protocol in (0, 1, 9, 14, 15, 16, 31, 255)}
+    hears = {(16, kind, 15) for kind in (*range(7), 10)} if devices else set()
+    assert made == streams | hears
+    for name in ("connect", "listen", "socketpair"):
+        assert early(machine, name, 1, 2, 3, devices=devices) == NO
+    assert {size for size in range(256) if early(machine, "bind", 5, 0, size, devices=devices) != NO} == (
+        {12} if devices else set()
+    )
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_before_the_lock_nothing_is_left_in_the_kernel_or_beside_a_file(machine: str) -> None:
+    known = [one for one in calls.REFUSED if one in syscalls.numbers(machine)]
+    assert len(known) > 25 and {early(machine, one) for one in known} == {NO}
+    assert {one for one in calls.REFUSED if one not in syscalls.numbers("x86_64")} == set()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("devices", [False, True])
+def test_what_a_proof_needs_is_not_refused_before_the_lock(machine: str, devices: bool) -> None:
+    """An errno comes before a question: the daemon would not see it."""
+    for name in WITNESSED:
+        assert early(machine, name, *((1, 1, 0) if name == "socket" else ()), devices=devices) == ALLOW
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_sensor_is_read_and_nothing_is_said_to_it(machine: str) -> None:
     """None needs a call of its own. A feed's socket stands at 4; a line or a file may stand anywhere."""

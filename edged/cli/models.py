@@ -172,6 +172,8 @@ def _print_facts(found: dict[str, Any]) -> None:
         _print_tensors(found)
         counts = ", ".join(f"{name} {count}" for name, count in found["operators"].items())
         click.echo(_row("operators", counts))
+    if found.get("lacking"):
+        click.echo(_row("sandbox", f"lacks {' and '.join(found['lacking'])}: this kernel has none"))
     for line in _verdict(found):
         click.echo(line)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from edged.config.shape import Model
+from edged import wall
+from edged.config.shape import Model, Pipeline, Synthetic
 from edged.errors import EdgedError
 from edged.worker import sandbox
 from edged.worker.decode.choice import held
@@ -20,11 +21,21 @@ from edged.worker.shelf import shelf
 OURS = "builtin:activity"
 
 
-def lock(model: Model, answers: int = 1) -> None:
-    """From now on this process can read that model's files and say something on the descriptor ``answers``;
-    nothing else. The runtime has had its first look at the machine on a model of ours.
+def narrow(model: Model) -> tuple[str, ...]:
+    """As a worker before its lock, for a model whose library opens an accelerator: what the kernel lacks.
+    Raises ``OSError``.
+    """
+    pipeline = Pipeline(source=Synthetic())
+    return sandbox.narrow(wall.Assignment(wall.PROTOCOL, "", pipeline, (model,), ()))
 
-    Raises ``OSError`` when the kernel has what it takes and refuses it.
+
+def lock(model: Model, answers: int = 1) -> tuple[str, ...]:
+    """From now on this process can read that model's files and say something on the descriptor ``answers``;
+    nothing else, but for what the kernel lacks, which is returned: see ``sandbox.Locked``. The runtime
+    has had its first look at the machine on a model of ours.
+
+    Raises ``RefusedError`` when the sandbox does not hold, ``OSError`` when the kernel has what it takes
+    and refuses it.
     """
     with suppress(EdgedError):
         engine = interpreter.engine(kind_of(model), str(resolved(OURS)))
@@ -36,4 +47,4 @@ def lock(model: Model, answers: int = 1) -> None:
         held(model)
     if model.labels_file:
         shelf.hold(Path(model.labels_file))
-    sandbox.shut(answers)
+    return sandbox.shut(answers).lacking

@@ -206,6 +206,22 @@ def _library(name: str) -> Answer:
     }
 
 
+def _held(question: OfModel, answers: int) -> Answer:
+    """The answer, locked before the first byte of a model is read, and as a worker before its lock where an
+    accelerator's library opens devices. ``lacking``: what this kernel lacks of it.
+    """
+    import hashlib  # noqa: F401 - nothing can be imported afterwards
+
+    import edged.worker.stopwatch  # noqa: F401
+    from edged.worker import alone
+
+    try:
+        lacking = alone.narrow(question.model) if question.edgetpu else alone.lock(question.model, answers)
+    except EdgedError as error:
+        return {"errno": 0, "refused": error.message, "hint": error.hint}
+    return answer(question) | ({"lacking": lacking} if lacking else {})
+
+
 def main() -> int:
     """Answer the question on stdin. What libraries print goes to stderr, so that stdout is the answer's
     alone.
@@ -213,14 +229,9 @@ def main() -> int:
     question: Question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
     out = os.dup(1)
     os.dup2(2, 1)
-    if isinstance(question, OfModel) and not question.edgetpu:  # an accelerator's library opens devices
-        import hashlib  # noqa: F401 - nothing can be imported afterwards
-
-        import edged.worker.stopwatch  # noqa: F401
-        from edged.worker import alone
-
-        alone.lock(question.model, out)
-    os.write(out, msgspec.json.encode(answer(question)))
+    os.write(
+        out, msgspec.json.encode(_held(question, out) if isinstance(question, OfModel) else answer(question))
+    )
     return 0
 
 

@@ -14,10 +14,11 @@ from contextlib import suppress
 from ctypes import CDLL
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from edged.config import shape
 from edged.config.shape import Model
@@ -121,12 +122,23 @@ class Ladder:
             if model.labels_file:
                 shelf.hold(Path(model.labels_file))
 
-    def _meter(self, rung: int, network: Network) -> Meter:
+    def rehearse(self, footing: Footing) -> None:
+        """All that a frame takes but the source, once, on nothing: what it imports and opens is there when
+        the lock is. What comes out is nobody's business, and nothing remembers it.
+        """
+        network, task = footing.network, self._task
+        with suppress(EdgedError):
+            tensor = preparation(network.intake)(nothing(network.intake))
+            observation = network.infer(tensor, 0.0)
+            count = self._meter(footing.rung, network, Memory(task.pipeline, task.series))
+            count(observation, np.zeros(len(task.series)), 0.0)
+        network.reset()
+
+    def _meter(self, rung: int, network: Network, memory: Memory | None = None) -> Meter:
         task, model = self._task, self._task.models[rung]
+        kept = memory or self._memory
         try:
-            return meter(
-                task.pipeline, task.series, network.gives, network.labels, model.min_score, self._memory
-            )
+            return meter(task.pipeline, task.series, network.gives, network.labels, model.min_score, kept)
         except RefusedError as error:
             if not rung:
                 raise
@@ -167,6 +179,13 @@ def preparation(intake: Intake) -> Prepare:
     if isinstance(intake, Numbers):
         return mean
     return Preparation(intake) if isinstance(intake, Picture) else WindowPreparation(intake)
+
+
+def nothing(intake: Intake) -> NDArray[Any]:
+    """What a source might give for it: a black picture of another size, or silence."""
+    if isinstance(intake, Picture):
+        return np.zeros((intake.height + 1, intake.width + 1, 3), np.uint8)
+    return np.zeros(layout(intake), np.float32)
 
 
 def _picture(model: Model) -> Picture | None:

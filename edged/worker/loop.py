@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 HOLD_FRAMES = 2.0
 #: A first frame that has not come by then will not: cameras take up to 3 s to start.
 FIRST_FRAME = 20.0  # seconds
-#: So long a sensor is waited for before its worker is locked and ready without a number.
+#: So long a sensor is waited for before its worker is ready without a number.
 PATIENT_FOR = 2.0  # seconds
 #: A source that is so long at one read hangs in its driver; it comes back within a second, or says why not.
 #: Of a recording a read may be many frames' decoding on a slow board; a thermometer on a bad 1-wire bus is
@@ -105,8 +105,9 @@ def _work(channel: wall.Channel, assignment: wall.Assignment) -> None:
         config, rate = ladder.source, assignment.pipeline.rate
         want = ladder.want(footing, rate)
         reader = Reader(opened(config, want), footing.prepare, _watch(assignment.pipeline, want))
-        ladder.hold()
         stack.callback(reader.close)
+        ladder.hold()
+        ladder.rehearse(footing)
         looker = Looker(channel, assignment, ladder, footing, reader)
         stack.callback(looker.close)
         del footing  # the looker lets go of it when there is another
@@ -158,19 +159,18 @@ class Looker:
         self._climb.close()
 
     def run(self, lacking: list[wall.Declined], narrowed: tuple[str, ...] = ()) -> None:
-        """Until the recording ends, the daemon says stop or goes away. Raises what source and model raise.
-        ``lacking`` are the rungs that cannot be had.
+        """Until the recording ends, the daemon says stop or goes away. Nothing is looked at or heard before
+        the lock. Raises what source and model raise. ``lacking`` are the rungs that cannot be had.
         """
+        locked = lock(Wanted(self._purposes), self._hand_over)
+        self._reader.begin()
         first = self._first()
         start = time.monotonic() if first is None else self._stamp(first)
         self._sums = Sums(self._units, start, self._hold())
         self._told = time.monotonic()
         self._next = math.floor(start) + wall.TICK if self._recorded else self._told + wall.TICK
-        if first is None or first.sight:
-            self._rehearse()
         if first is not None:
             self._look(first)
-        locked = lock(Wanted(self._purposes), self._hand_over)
         self._cpu = time.process_time()
         for message in (self._ready(Locked((*narrowed, *locked.lacking))), *lacking):
             self._channel.send(message)
@@ -187,12 +187,6 @@ class Looker:
     def _hand_over(self, listener: int) -> None:
         """From here on the kernel asks the daemon."""
         self._channel.send_with(wall.Watched(), listener)
-
-    def _rehearse(self) -> None:
-        """An inference on nothing, whose outcome nobody looks at: what it needs is opened before the lock."""
-        network = self._climb.footing.network
-        network.infer(np.zeros(network.intake.shape, network.intake.dtype), 0.0)
-        network.reset()
 
     def _first(self) -> Prepared | None:
         """The first frame; None for a sensor that takes its time: a feed may be silent for hours."""

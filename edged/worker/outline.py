@@ -9,6 +9,7 @@ a sketch tells of people is in docs/security.md.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -49,7 +50,9 @@ class Question(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """``bits``: the cells row by row, eight to a byte, the first one highest, in hexadecimal. Or why not."""
+    """``bits``: the cells row by row, eight to a byte, the first one highest, in hexadecimal. Or why not.
+    ``lacking`` is what this kernel lacks of the sandbox, as a worker tells it.
+    """
 
     columns: int = 0
     rows: int = 0
@@ -57,6 +60,7 @@ class Answer(msgspec.Struct):
     refused: str = ""
     hint: str = ""
     exit_code: int = 0
+    lacking: tuple[str, ...] = ()
 
 
 def shrunk(picture: NDArray[np.uint8], side: int = SIDE) -> Grey:
@@ -148,7 +152,8 @@ def packed(found: Sketch) -> Answer:
 def answer(question: Question, answers: int) -> Answer:
     """The outline, or why there is none."""
     try:
-        return packed(_looked(question, answers))
+        seen, lacking = _looked(question, answers)
+        return msgspec.structs.replace(packed(seen), lacking=lacking)
     except EdgedError as error:
         return Answer(refused=error.message, hint=error.hint, exit_code=error.exit_code)
     except Exception as error:
@@ -156,7 +161,8 @@ def answer(question: Question, answers: int) -> Answer:
         return Answer(refused=found.message, hint=found.hint, exit_code=found.exit_code)
 
 
-def _looked(question: Question, answers: int) -> Sketch:
+def _looked(question: Question, answers: int) -> tuple[Sketch, tuple[str, ...]]:
+    """The sketch, and what this kernel lacks of the sandbox. Nothing is looked at before the lock."""
     from edged.worker import sandbox
     from edged.worker.source import Source, Want, opened
 
@@ -167,22 +173,28 @@ def _looked(question: Question, answers: int) -> Sketch:
             "zones and lines are for pictures",
         )
     task = wall.Assignment(wall.PROTOCOL, question.name, question.pipeline, question.models, ())
-    sandbox.narrow(task)
+    lacking = list(sandbox.narrow(task))
     rate = FRAMES / max(0.1, question.seconds)
     reader: Source = opened(_at_once(source), Want(*_size(source, question.models), rate))
     try:
-        frames = _frames(reader)
-        seen = [shrunk(next(frames))]
-        sketch(seen[0])  # what NumPy brings in later it brings in now
-        np.median(seen, axis=0)
-        sandbox.shut(answers, frozenset((type(source).__name__.lower(),)))
-        for frame in frames:
-            seen.append(shrunk(frame))
-            if len(seen) == FRAMES:
-                break
-        return sketch(np.median(seen, axis=0).astype(np.float32))
+        _median([shrunk(np.zeros((48, 64, 3), np.uint8))])  # what NumPy brings in later it brings in now
+        frames, seen = _frames(reader), list[Grey]()
+        purposes = frozenset((type(source).__name__.lower(),))
+        locked = sandbox.shut(answers, purposes, lambda: seen.append(shrunk(next(frames))))
+        if "seccomp" in locked.lacking:
+            raise RefusedError(
+                "this kernel has no filters, and without them nothing holds a process that looks",
+                "edged doctor says what the kernel lacks; zones can be written into the config by hand",
+            )
+        seen += map(shrunk, itertools.islice(frames, FRAMES - 1))
+        return _median(seen), (*lacking, *locked.lacking)
     finally:
         reader.close()
+
+
+def _median(seen: list[Grey]) -> Sketch:
+    """The sketch of what stood still."""
+    return sketch(np.median(seen, axis=0).astype(np.float32))
 
 
 def _at_once(source: shape.Pictures) -> shape.Pictures:

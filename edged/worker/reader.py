@@ -62,7 +62,8 @@ class Reader:
     """Frames, prepared ahead by ``prepare``, which may be exchanged at any time: frames that are under way
     still come from the one before. All methods are for the main thread.
 
-    A source that can rest does so in a long pause. ``watch`` judges whether frames can be believed.
+    A source that can rest does so in a long pause. ``watch`` judges whether frames can be believed. Nothing is
+    read before ``begin``.
     """
 
     #: Wait this long for a frame before looking whether to stop: it costs a wake-up a second while nothing
@@ -90,6 +91,9 @@ class Reader:
         self._stopping = False
         self._asked = math.inf  # since when the source has been at a read
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+
+    def begin(self) -> None:
+        """Read. The thread that does so is one of whoever begins: locked, if they are."""
         self._thread.start()
         for _ in range(self._tokens):
             self._wanted.put(0.0)
@@ -182,7 +186,8 @@ class Reader:
         self._stopping = True
         self._wanted.put(0.0)
         self._found.put(-1)
-        self._thread.join(0.0 if self.silent > 2.0 * self.PATIENCE else 2.0)
+        if self._thread.ident is not None:
+            self._thread.join(0.0 if self.silent > 2.0 * self.PATIENCE else 2.0)
         if not self._thread.is_alive():
             self._source.close()
             if self._watch is not None:

@@ -99,8 +99,14 @@ def _trial(file: str) -> dict[str, Any]:
 
 def main() -> int:
     """Print the facts of the file named."""
-    alone.lock(Model(file=sys.argv[1]))
-    sys.stdout.write(msgspec.json.encode(facts(sys.argv[1])).decode() + "\n")
+    file = sys.argv[1]
+    try:
+        lacking = alone.lock(Model(file=file))
+    except EdgedError as error:
+        found = {"file": file, "runs": False, "refused": error.message, "hint": error.hint}
+    else:
+        found = facts(file) | ({"lacking": lacking} if lacking else {})
+    sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     sys.stdout.flush()
     return 0
 

@@ -43,8 +43,8 @@ CODE: Final = bytes.fromhex("b82a000000c3") if X86 else bytes.fromhex("40058052c
 
 class Given(NamedTuple):
     """What attempts are given to harm. ``daemon`` is whose child this is; ``folder`` may be written to and
-    holds ``there``; ``secret`` is where in the daemon's memory eight bytes stand; ``tries`` is how often
-    to try what is only refused.
+    holds ``there``; ``secret`` is where in the daemon's memory eight bytes stand; ``local`` is a folder
+    with two sockets, ``stream`` and ``datagram``; ``tries`` is how often to try what is only refused.
     """
 
     daemon: int
@@ -55,6 +55,7 @@ class Given(NamedTuple):
     machine: str = ""
     user: int = 0
     tries: int = 100
+    local: str = ""
 
     def path(self, name: str) -> bytes:
         return os.fsencode(f"{self.folder}/{name}")
@@ -418,6 +419,66 @@ def python_datagram(given: Given) -> Any:
     return socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(
         b"what was seen", ("127.0.0.1", given.port)
     )
+
+
+@attempt("socket")
+def socket_with_a_path(given: Given) -> Any:
+    """As the daemon's control socket has one."""
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    one.connect(f"{given.local}/stream")
+    return one.send(b"what was seen")
+
+
+@attempt("socket")
+def datagram_to_a_path(given: Given) -> Any:
+    """As journald and systemd listen."""
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    return one.sendto(b"what was seen", f"{given.local}/datagram")
+
+
+@attempt("socket")
+def message_to_a_path(given: Given) -> Any:
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    return one.sendmsg([b"what was seen"], [], 0, f"{given.local}/datagram")
+
+
+@attempt("socketpair")
+def datagram_of_a_pair(given: Given) -> Any:
+    one, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    return one.sendto(b"what was seen", f"{given.local}/datagram")
+
+
+@attempt("socket")
+def name_of_a_socket(given: Given) -> Any:
+    """A hundred bytes that stand in /proc/net/unix for everybody."""
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    one.bind(f"\0{os.getpid()} what was seen".encode().ljust(100, b"."))
+    return one.getsockname()
+
+
+@attempt("bind")
+def name_of_the_wall(given: Given) -> Any:
+    """The wall's own end is a socket, too."""
+    name = _address(f"\0{os.getpid()} what was seen".encode())
+    return call("bind", WALL, name, len(name)) + 1
+
+
+@attempt("socket")
+def listener_on_this_machine(given: Given) -> Any:
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    return call("listen", one.fileno(), 1) + 1
+
+
+@attempt("socket")
+def listener_on_the_network(given: Given) -> Any:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+@attempt("socket")
+def connection_by_its_first_packet(given: Given) -> Any:
+    """TCP's fast open: a connection without a call to connect."""
+    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    return one.sendto(b"what was seen", 0x20000000, ("127.0.0.1", given.port))
 
 
 @attempt("socket", "openat", "newfstatat", "socketpair", "epoll_create1")

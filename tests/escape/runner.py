@@ -64,6 +64,12 @@ class Victim:
             self.port = self._listeners[1].getsockname()[1]
             threading.Thread(target=self._serve, daemon=True).start()
         self._listeners[0].listen(64)
+        for name, kind in (("stream", socket.SOCK_STREAM), ("datagram", socket.SOCK_DGRAM)):
+            self._listeners.append(one := socket.socket(socket.AF_UNIX, kind))
+            one.bind(str(folder / name))
+            (folder / name).chmod(0o666)
+            if kind == socket.SOCK_STREAM:
+                one.listen(64)
 
     def _serve(self) -> None:
         """Answers whatever asks by TCP, so that a client's success can be seen."""
@@ -88,7 +94,17 @@ class Victim:
         (folder / "there").write_text("it was there before\n")
         at = addressof(self.held)
         return attempts.Given(
-            os.getpid(), str(folder), at, self.abstract, self.port, self._machine, os.getuid(), self._tries
+            *(
+                os.getpid(),
+                str(folder),
+                at,
+                self.abstract,
+                self.port,
+                self._machine,
+                os.getuid(),
+                self._tries,
+            ),
+            str(self._folder),
         )
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +29,8 @@ ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_
 PATIENCE: Final = 60.0  # seconds beyond the look itself: a slow board starts slowly
 LETTING_GO: Final = 10.0  # seconds that a worker has to end
 MOST: Final = 160 * 160  # cells
+#: What a kernel may lack and a sketch is made all the same.
+LACKS: Final = ("landlock", "early-landlock")
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -160,6 +162,7 @@ def _read(said: bytes, pipeline: str) -> Outline:
         found = msgspec.json.decode(said, type=dict[str, Any])
         if found["refused"]:
             raise _refusal(found, pipeline)
+        _say_lacking(found.get("lacking", ()))
         outline = Outline(found["columns"], found["rows"], bytes.fromhex(found["bits"]))
         cells = outline.columns * outline.rows
         if min(outline.columns, outline.rows) < 1 or cells > MOST or len(outline.bits) != -(-cells // 8):
@@ -169,6 +172,12 @@ def _read(said: bytes, pipeline: str) -> Outline:
             raise
         raise RefusedError(f"{pipeline}: looking at its source failed", "edged check, edged doctor") from None
     return outline
+
+
+def _say_lacking(lacking: Iterable[object]) -> None:
+    """Who looked was less locked up than elsewhere. In words of ours alone."""
+    if lacks := [one for one in LACKS if one in lacking]:
+        click.echo(f"who looks is less locked up here: this kernel has no {' and '.join(lacks)}", err=True)
 
 
 def _refusal(found: dict[str, Any], pipeline: str) -> EdgedError:

@@ -85,6 +85,8 @@ def _loaded(case: Case, name: str, model: Model, facts: dict[str, Any]) -> Findi
     labels = f", {facts['labels']} labels" if facts["labels"] else ""
     pace = f"{milliseconds:.3g} ms a frame on the CPU ({facts['runtime']}{threads})"
     found = f"{pace}, {decoder}{labels}, {size(facts['memory'])} of memory"
+    if lacks := facts.get("lacking"):
+        found += f"; tried less locked up: this kernel has no {' and '.join(lacks)}"
     facts |= {"decoder": decoder, "catalogue": known_as(facts["sha256"])}
     if wrong := _changed(model.file, facts):
         return Finding("failed", wrong, name, fix=f"edged models get {facts['meant']}", facts=facts)

@@ -46,7 +46,7 @@ def narrow(task: Assignment) -> tuple[str, ...]:
     """
     process.give_up_privileges()
     limits.forbid_cores()
-    seccomp.forbid()
+    seccomp.forbid(_asks_for_a_tpu(task))
     readable = tuple(outlook.readable(task))
     if not landlock.bearable(readable, outlook.DEVICES):
         return ("early-landlock",)
@@ -54,15 +54,30 @@ def narrow(task: Assignment) -> tuple[str, ...]:
     return ()
 
 
-def shut(answers: int = 1, purposes: frozenset[str] = frozenset()) -> None:
-    """As ``lock``, for a process that no daemon listens to: the first forbidden call ends it. ``purposes`` as
-    in ``Wanted``. Raises ``OSError``.
+def _asks_for_a_tpu(task: Assignment) -> bool:
+    """Whether a library is going to look for an Edge TPU."""
+    asking = any(one.edgetpu_file and one.delegate != "cpu" for one in task.models)
+    return asking and not task.cpu_because
+
+
+def shut(
+    answers: int = 1, purposes: frozenset[str] = frozenset(), first: Callable[[], object] = lambda: None
+) -> Locked:
+    """As ``lock``, for a process that no daemon listens to: proven here, and from then on the first forbidden
+    call ends it. ``purposes`` as in ``Wanted``. ``first`` is done locked already, while what is forbidden is
+    only refused: a library may ask once for what it can do without. Without filters it is not done.
+
+    Raises ``RefusedError`` when the sandbox does not hold, ``OSError`` when it cannot be put on, and what
+    ``first`` raises.
     """
-    stillness.settle()
-    process.give_up_privileges()
-    limits.bound(GROWTH, DESCRIPTORS)
-    landlock.enforce()
-    seccomp.enforce(purposes, ask=False, answers=answers)
+    lacking = _bounded(GROWTH, DESCRIPTORS)
+    filtered = seccomp.refuse(purposes, answers)
+    if filtered:
+        proof.prove()
+        first()
+    if not filtered or seccomp.enforce(purposes, ask=False, answers=answers) is None:
+        lacking.append("seccomp")
+    return Locked(tuple(lacking))
 
 
 def lock(wanted: Wanted, hand_over: Callable[[int], None]) -> Locked:
@@ -72,14 +87,7 @@ def lock(wanted: Wanted, hand_over: Callable[[int], None]) -> Locked:
     it must answer. Raises ``RefusedError`` when the sandbox does not hold, ``OSError`` when it cannot be
     put on.
     """
-    stillness.settle()
-    process.give_up_privileges()
-    limits.bound(wanted.growth, wanted.descriptors)
-    lacking = []
-    if not landlock.enforce():
-        lacking.append("landlock")
-    elif not landlock.holds():
-        raise proof.broken("open")
+    lacking = _bounded(wanted.growth, wanted.descriptors)
     listener = seccomp.enforce(wanted.purposes)
     if listener is None:
         lacking.append("seccomp")
@@ -90,3 +98,15 @@ def lock(wanted: Wanted, hand_over: Callable[[int], None]) -> Locked:
         os.close(listener)
         proof.prove()
     return Locked(tuple(lacking))
+
+
+def _bounded(growth: int, descriptors: int) -> list[str]:
+    """All of a lock but its filter; what the kernel lacks."""
+    stillness.settle()
+    process.give_up_privileges()
+    limits.bound(growth, descriptors)
+    if not landlock.enforce():
+        return ["landlock"]
+    if not landlock.holds():
+        raise proof.broken("open")
+    return []

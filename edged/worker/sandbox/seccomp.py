@@ -46,13 +46,26 @@ def enforce(purposes: frozenset[str], ask: bool = True, answers: int = 1) -> int
     return None if found is None else -1
 
 
-def forbid() -> None:
-    """Refuse what must not be done even before the lock; where there are no filters nothing. Raises
-    ``OSError``.
+def refuse(purposes: frozenset[str], answers: int = 1) -> bool:
+    """As ``enforce``, but what no rule allows is refused and nothing more, and the next filter may follow; so
+    it can be tried where nobody listens. Whether there are filters. Raises ``OSError``.
+    """
+    machine = os.uname().machine
+    numbers = syscalls.numbers(machine)
+    rules = [*calls.rules(purposes, os.getpid(), answers), bpf.Rule("seccomp")]
+    refusal = bpf.ERRNO | errno.EPERM
+    return (
+        bool(numbers) and _set(bpf.program(rules, numbers, syscalls.AUDIT[machine], refusal), EVERYWHERE) == 0
+    )
+
+
+def forbid(devices: bool = False) -> None:
+    """Refuse what must not be done even before the lock; where there are no filters nothing. ``devices`` as
+    in ``calls.before``. Raises ``OSError``.
     """
     machine = os.uname().machine
     if numbers := syscalls.numbers(machine):
-        _set(bpf.program(calls.BEFORE, numbers, syscalls.AUDIT[machine], bpf.ALLOW), EVERYWHERE)
+        _set(bpf.program(calls.before(devices), numbers, syscalls.AUDIT[machine], bpf.ALLOW), EVERYWHERE)
 
 
 def _set(program: list[bpf.Instruction], flags: int) -> int | None:
