@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 import os
+import re
 import socket
 from pathlib import Path
 from typing import Any
