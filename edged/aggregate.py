@@ -123,7 +123,7 @@ class Aggregator:
     def _check(self, tick: Tick, reading: Reading) -> None:
         span = tick.end - tick.start
         if not 0.0 <= span <= LONGEST:
-            raise WallError(f"it sent a tick of {span:g} seconds; it is at most {LONGEST:g}")
+            raise WallError(f"it sent a tick of less than no time, or of more than {LONGEST:g} s")
         label = reading.epoch(tick.end) if reading.good else reading.moment(tick.end)
         if not 0.0 <= label < LAST_LABEL:
             raise WallError("it sent a tick of a time that no calendar has")

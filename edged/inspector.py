@@ -1,5 +1,6 @@
 """Believes nothing that a worker sends: holds each message against size, order, rate, time, range and
-rounding. Pure: the time of arrival is passed in.
+rounding. Pure: the time of arrival is passed in. A refusal tells the rule and its limit, never what was sent:
+it ends in the journal and in the store, and a number has room for a piece of a picture.
 
 What a worker that was taken over can still do is to lie legally: say that two persons were there when there
 were three. What it cannot do is told in docs/security.md, each rule beside the test that shows it.
@@ -94,7 +95,7 @@ class Pace:
         most = math.floor(min(rate or MOST_FPS, MOST_FPS) * span) + SPARE_FRAMES
         beyond = max(0, tick.analysed - most)
         if tick.analysed < 0 or beyond > self._extra:
-            raise WallError(f"it analysed {tick.analysed} frames; there can be no more frames than {most}")
+            raise WallError(f"it analysed more frames than there can be: {most}")
         self._extra -= beyond
 
 
@@ -212,14 +213,14 @@ class Inspector:
         if not self._ready or ended.analysed < 0:
             raise WallError("it said that it ended before it began")
         if ended.analysed != self._analysed:
-            raise WallError(f"it told of {self._analysed} frames, and at its end of {ended.analysed}")
+            raise WallError("it told at its end of another number of frames than its ticks did")
         self._over = True
 
     def _check_tick(self, tick: Tick, now: float) -> None:
         if not self._ready:
             raise WallError("it sent a tick before it was ready")
         if tick.number != self._last_number + 1:
-            raise WallError(f"it sent tick {tick.number} after tick {self._last_number}")
+            raise WallError("it sent a tick out of order")
         if self._lost and (tick.analysed or tick.observed):
             raise WallError("it saw something, and has no device")
         self._check_stamps(tick, now)
@@ -237,16 +238,16 @@ class Inspector:
     def _check_way(self, tick: Tick) -> None:
         self._check_rung(tick.rung, tick.threads)
         if tick.rung != self._rung:
-            raise WallError(f"it sent a tick of rung {tick.rung}, and is on rung {self._rung}")
+            raise WallError(f"it sent a tick of another rung than its own, {self._rung}")
         if tick.threads != (self._at_work or tick.threads):
-            raise WallError(f"it sent a tick of {tick.threads} threads, and has {self._at_work}")
+            raise WallError(f"it sent a tick of another number of threads than it has, {self._at_work}")
         self._at_work = tick.threads
 
     def _check_rung(self, rung: int, threads: int) -> None:
         if not 0 <= rung < len(self._threads):
-            raise WallError(f"it told of rung {rung} of {len(self._threads)}")
+            raise WallError(f"it told of a rung that is none of its {len(self._threads)}")
         if not 1 <= threads <= self._threads[rung]:
-            raise WallError(f"it told of {threads} threads; {self._threads[rung]} are the most")
+            raise WallError(f"it told of more threads than {self._threads[rung]}, or of none")
 
     def _check_cpu(self, cpu: float, now: float) -> None:
         """All that it ever took, against all the time that there was."""
@@ -263,7 +264,7 @@ class Inspector:
             self._examined.remove(answer.rung)
             return
         if answer.rung not in self._wanted or not self._owed:
-            raise WallError(f"it switched to rung {answer.rung}, which nobody asked for")
+            raise WallError("it switched to a rung that nobody asked for")
         self._owed -= 1
         if isinstance(answer, Switched):
             _check_duration(answer.took, math.inf)
@@ -285,7 +286,7 @@ class Inspector:
     def _check_recorded(self, tick: Tick) -> None:
         """One second of the recording and no more: hours in a tick would be hours of work for us."""
         if tick.end - tick.start > TICK:
-            raise WallError(f"it sent a tick of {tick.end - tick.start:g} seconds of a recording")
+            raise WallError(f"it sent a tick of more than {TICK:g} s of a recording")
         if not self._last_number and not -TICK <= tick.start <= TICK:
             raise WallError("it began a recording elsewhere than at its beginning")
 
@@ -311,7 +312,7 @@ class Inspector:
 
     def _check_entries(self, tick: Tick) -> None:
         if len(tick.entries) != len(self._units):
-            raise WallError(f"it sent {len(tick.entries)} entries for {len(self._units)} series")
+            raise WallError(f"it sent more or fewer entries than one for each of {len(self._units)} series")
         for entry, unit in zip(tick.entries, self._units, strict=True):
             check_entry(entry, tick.observed, unit)
 
@@ -319,7 +320,7 @@ class Inspector:
         if tick.amounts and tick.end == tick.start:
             raise WallError("it told of what happened in no time")
         if len(tick.amounts) > amounts.MOST_TOLD:
-            raise WallError(f"it told of {len(tick.amounts)} amounts; {amounts.MOST_TOLD} are the most")
+            raise WallError(f"it told of more amounts at once than {amounts.MOST_TOLD}")
         check_amounts(tick.amounts, self._series)
         if tick.sight and not tick.blind:
             raise WallError("it said why it was blind, and was not")
@@ -399,5 +400,5 @@ def _check_amount(one: Amount, events: int) -> int:
         return events
     most = amounts.MOST_NUMBERS if one.bin else amounts.MOST_EVENTS
     if one.count < 1 or events + one.count > most:
-        raise WallError(f"it told of {events + one.count} events of a series at once; {most} are the most")
+        raise WallError(f"it told of none or more than {most} events of a series at once")
     return events + one.count

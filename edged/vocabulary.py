@@ -36,12 +36,12 @@ class Vocabulary:
 
     def heard(self, message: Worded, now: float) -> Worded:
         """The message with words that may be passed on."""
-        plain = {name: _plain(text) for name, text in _words(message).items()}
+        worded = {name: plain(text) for name, text in _words(message).items()}
         lacking = message.lacking if isinstance(message, Ready) else ()
-        if self._may((*plain.values(), *lacking), now):
-            return msgspec.structs.replace(message, **plain)
-        untold = {name: UNTOLD if name == "message" else "" for name in plain}
-        untold |= dict.fromkeys(plain.keys() & {"runtime", "delegate"}, "?")
+        if self._may((*worded.values(), *lacking), now):
+            return msgspec.structs.replace(message, **worded)
+        untold = {name: UNTOLD if name == "message" else "" for name in worded}
+        untold |= dict.fromkeys(worded.keys() & {"runtime", "delegate"}, "?")
         if lacking:
             return msgspec.structs.replace(message, **untold, lacking=("untold",))
         return msgspec.structs.replace(message, **untold)
@@ -64,5 +64,6 @@ def _words(message: Worded) -> dict[str, str]:
     return {name: value for name, value in msgspec.structs.asdict(message).items() if isinstance(value, str)}
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Without what no sentence of edged's own has."""
     return "".join(one if one in CHARACTERS else "?" for one in text)

@@ -387,3 +387,31 @@ def test_a_catalogue_with_a_mistake_is_not_believed(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="damaged") as caught:
         catalogue.catalogue(tmp_path / "c.toml")
     assert caught.value.hint
+
+
+# --- a hostile model and its owner's terminal
+
+COMMANDS = "embed\x1b]0;owned\x07\x1b[2J"
+
+
+def test_a_model_s_names_command_no_terminal(tmp_path: Path) -> None:
+    """Its outputs', its operators' and its own, whether edged can run it or not."""
+    for name, custom in ((COMMANDS, ""), ("out", COMMANDS)):
+        draft = drafts.Draft()
+        given, made = draft.tensor("in\x1b[31m", [1, 4, 4, 3], "uint8"), draft.tensor(name, [1, 48], "uint8")
+        if custom:
+            draft.operator(custom, [given], [made])
+        else:
+            draft.reshape(given, made, [1, 48])
+        path = tmp_path / "hostile.tflite"
+        path.write_bytes(draft.packed([given], [made]))
+        done = edged("show", str(path))
+        assert done.returncode == 3 and "embed?]0;owned?" in done.stdout, done.stderr
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", done.stdout + done.stderr)
+
+
+def test_a_complaint_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    from edged.cli import complain
+
+    complain(f"the file {COMMANDS}", "take another\n\x9b2J")
+    assert capsys.readouterr().err == "edged: the file embed?]0;owned??[2J\n  take another\n?2J\n"

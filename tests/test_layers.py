@@ -43,6 +43,7 @@ SIDES = {
         "hanging",
         "hearing",
         "recess",
+        "enquiry",
         "quarantine",
         "standing",
         "process",

@@ -196,7 +196,7 @@ def tick(number, **changes):
     [
         ("end.send(b'x' * 20000)", "larger than"),
         ("end.send(b'not a message')", "none of the wall's"),
-        ("ready(); tick(1, entries=())", "0 entries for 1 series"),
+        ("ready(); tick(1, entries=())", "one for each of 1 series"),
         ("ready(); tick(1, observed=float('nan'))", "no number"),
         ("ready(); tick(1, start=0.0)", "another time"),
         (

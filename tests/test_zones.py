@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from edged.cli.zones import plan, sketch
@@ -278,6 +280,17 @@ def said(**what: Any) -> bytes:
         (said(columns=100000), RefusedError),
         (said(columns=-16, rows=-8), RefusedError),
         (said(columns="16"), RefusedError),
+        (said(columns=16.0), RefusedError),
+        (said(columns=1.5, rows=2, bits="00"), RefusedError),
+        (said(columns=25600, rows=1, bits="00" * 3200), RefusedError),
+        (said(columns=161, rows=8, bits="00" * 161), RefusedError),
+        (said(columns=160, rows=160, bits="ff" * 3200), RefusedError),
+        (said(bits="1f" + "ff" + "00" * 14), RefusedError),
+        (said(columns=1, rows=9, bits="0001"), RefusedError),
+        (said(refused=["x"]), RefusedError),
+        (said(refused="it is not there", hint=5), RefusedError),
+        (said(exit_code="4"), RefusedError),
+        (b"[" * 5000, RefusedError),
         (said(refused="it is not there", exit_code=4), UnavailableError),
         (said(refused="it cannot be", exit_code=3), RefusedError),
         (said(refused="a fault", exit_code=1), EdgedError),
@@ -288,6 +301,55 @@ def test_only_an_outline_passes(answer: bytes, kind: type) -> None:
     with pytest.raises(EdgedError) as caught:
         sketch._read(answer, "hall")
     assert type(caught.value) is kind and "hall" in caught.value.message
+
+
+def test_a_sketch_has_as_many_edges_as_the_one_who_looks_allows_and_no_more() -> None:
+    from edged.worker import outline as looking
+
+    assert (sketch.SIDE, sketch.MOST) == (looking.SIDE, looking.MOST)
+    whole = looking.packed(looking.sketch(np.random.default_rng(3).uniform(0, 255, (160, 160, 3))))
+    assert sketch._read(msgspec.json.encode(whole), "hall").columns == 160
+    assert sketch._read(said(bits="0fff" + "00" * 14), "hall").at(4, 0), "12 of 128"
+    with pytest.raises(RefusedError):
+        sketch._read(said(bits="1fff" + "00" * 14), "hall")
+
+
+def test_words_of_the_process_that_looks_are_few_and_command_no_terminal() -> None:
+    with pytest.raises(EdgedError) as caught:
+        sketch._read(said(refused="\x1b]0;owned\x07" + "\u2588" * 5000, hint="a\nb" * 5000), "hall")
+    assert caught.value.message == "hall: ?]0;owned?" + "?" * (400 - 10)
+    assert len(caught.value.hint) == 400 and "\n" not in caught.value.hint
+
+
+TALKS = (
+    "import os, sys; sys.stdin.buffer.read()\nwhile True: os.write({}, b'P' * 65536)",
+    "import os, time; os.close(1); time.sleep(600)",
+    "import time; time.sleep(600)",
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "text"),
+    [
+        (TALKS[0].format(1), RefusedError, "failed"),
+        (TALKS[0].format(2), UnavailableError, "nothing to look at"),
+        (TALKS[1], UnavailableError, "nothing to look at"),
+        (TALKS[2], UnavailableError, "nothing to look at"),
+        ("import os, signal; os.kill(os.getpid(), 40)", RefusedError, "(signal 40)"),
+        ("import os; os.write(1, b'{\"columns\": 1}')", RefusedError, "failed"),
+    ],
+)
+def test_one_that_talks_without_end_or_not_at_all_fills_nothing_and_is_ended(
+    monkeypatch: pytest.MonkeyPatch, code: str, kind: type, text: str
+) -> None:
+    """A question larger than a pipe, which not each of them reads."""
+    monkeypatch.setattr(sketch, "COMMAND", (sys.executable, "-I", "-c", code))
+    monkeypatch.setattr(sketch, "PATIENCE", 0.0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(EdgedError) as caught:
+        sketch._sketched(b"?" * 300_000, 3.0, "hall", {})
+    assert type(caught.value) is kind and text in caught.value.message
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 20_000, "kB"
 
 
 # --- the whole way

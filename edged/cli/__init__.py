@@ -102,11 +102,16 @@ def _run(arguments: list[str]) -> int:
 
 
 def complain(message: str, hint: str = "") -> None:
-    """On stderr: what is wrong, and the next step."""
+    """On stderr: what is wrong, and the next step. A name in it may be a stranger's."""
     mark = click.style("edged:", fg="red", bold=True)
-    click.echo(f"{mark} {message}", err=True, color=_colour())
+    click.echo(f"{mark} {_harmless(message)}", err=True, color=_colour())
     if hint:
-        click.echo(f"  {hint}", err=True, color=_colour())
+        click.echo(f"  {_harmless(hint)}", err=True, color=_colour())
+
+
+def _harmless(text: str) -> str:
+    """Lines of what can be printed: nothing in them commands a terminal."""
+    return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
 
 
 def _colour() -> bool | None:

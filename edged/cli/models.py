@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
@@ -17,15 +16,15 @@ from edged.cli import candidates
 from edged.cli.options import command as make
 from edged.cli.options import json_option, print_json
 from edged.cli.words import size
+from edged.enquiry import asked, printable
 from edged.errors import RefusedError
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from edged.models.catalogue import Entry
 
 #: A model is opened and run ten times; the largest of the catalogue needs two seconds on a Pi 3.
 PATIENCE: Final = 120.0  # seconds
+LONGEST: Final = 1 << 20  # bytes of what is found in one: ten thousand labels are a quarter of it
 _FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 
 
@@ -149,20 +148,23 @@ def facts(file: str) -> dict[str, Any]:
     """What the worker's side finds in a file, asked in a process of its own: a bad model may end that."""
     import msgspec
 
-    asked = [sys.executable, "-m", "edged.worker.show", file]
     try:
-        done = subprocess.run(asked, capture_output=True, timeout=PATIENCE, check=False)
+        said = asked(
+            (sys.executable, "-m", "edged.worker.show", file), b"", PATIENCE, LONGEST, complaints=True
+        )
     except subprocess.TimeoutExpired:
-        said = f"{file}: ten runs of it take more than {PATIENCE:.0f} s here"
-        raise RefusedError(said, "take a smaller model") from None
-    if done.returncode < 0:
-        said = f"{file}: it makes the runtime crash ({signal.Signals(-done.returncode).name})"
-        raise RefusedError(said, "get the file again, or take another model")
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise RefusedError(f"{file}: looking into it failed: {said[:200]}", "please report it with the file")
-    found: dict[str, Any] = msgspec.json.decode(done.stdout)
-    return found
+        why = f"{file}: ten runs of it take more than {PATIENCE:.0f} s here"
+        raise RefusedError(why, "take a smaller model") from None
+    if said.signal:
+        why = f"{file}: it makes the runtime crash ({said.signal})"
+        raise RefusedError(why, "get the file again, or take another model")
+    try:
+        if not said.status:
+            return msgspec.json.decode(said.answer, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        pass
+    why = f"{file}: looking into it failed: {said.last_line[:200]}"
+    raise RefusedError(why, "please report it with the file")
 
 
 def _print_facts(found: dict[str, Any]) -> None:
@@ -179,16 +181,19 @@ def _print_facts(found: dict[str, Any]) -> None:
 
 
 def _row(name: str, text: str) -> str:
-    """A fact, its text wrapped behind its name; paths stay whole."""
+    """A fact, its text wrapped behind its name; paths stay whole. A model's own words may hold anything but
+    must not command our terminal.
+    """
     wrapper = textwrap.TextWrapper(max(40, shutil.get_terminal_size().columns), f"{name:<13}", " " * 13)
     wrapper.break_long_words = wrapper.break_on_hyphens = False
-    return wrapper.fill(text)
+    return wrapper.fill(printable(text))
 
 
 def _print_tensors(found: dict[str, Any]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for heading in ("", "name", "type", "shape", "scale, zero", "role"):
@@ -196,15 +201,8 @@ def _print_tensors(found: dict[str, Any]) -> None:
     for side in ("inputs", "outputs"):
         for one in found[side]:
             texts = (one["name"], one["dtype"], _shape(one), _quantised(one), one["role"])
-            table.add_row(side[:-1], *map(_plain, texts))
+            table.add_row(side[:-1], *(Text(printable(text)) for text in texts))
     Console().print(table)
-
-
-def _plain(text: str) -> Text:
-    """A model's own words, which may hold anything but must not colour our terminal."""
-    from rich.text import Text
-
-    return Text("".join(one if one.isprintable() else "?" for one in text))
 
 
 def _head(found: dict[str, Any]) -> list[str]:
@@ -213,7 +211,7 @@ def _head(found: dict[str, Any]) -> list[str]:
     if known := _known(found.get("sha256", "")):
         lines.append(_row("catalogue", known))
     keys = ("name", "description", "author", "licence")
-    return lines + [_row(key, _plain(found[key]).plain) for key in keys if found.get(key)]
+    return lines + [_row(key, found[key]) for key in keys if found.get(key)]
 
 
 def _known(sha256: str) -> str:
@@ -241,7 +239,7 @@ def _verdict(found: dict[str, Any]) -> list[str]:
     found_none = "none inside; the config may give them"
     shown = f"{len(labels)}: {'; '.join(labels[:4])}" + ("; ..." if len(labels) > 4 else "")
     return [
-        _row("labels", _plain(shown).plain if labels else found_none),
+        _row("labels", shown if labels else found_none),
         verdict,
     ]
 

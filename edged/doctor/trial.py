@@ -4,19 +4,21 @@ may.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 from typing import Any, Final
 
 import msgspec
 
 from edged.doctor.case import Case
+from edged.enquiry import asked
 
 #: What a service's process finds around it: no settings of the caller's.
 ENVIRONMENT: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
 }
+
+LONGEST: Final = 1 << 20  # bytes of an answer
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -33,18 +35,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 def ask(case: Case, what: str, patience: float, **question: object) -> Answer:
     """The answer to a question of ``edged.worker.examine``."""
-    asked = msgspec.json.encode({"type": what, **question})
+    worded = msgspec.json.encode({"type": what, **question})
     command = [case.interpreter, "-I", "-m", "edged.worker.examine"]
     try:
-        done = subprocess.run(
-            command,
-            input=asked,
-            capture_output=True,
-            timeout=patience,
-            check=False,
-            env=ENVIRONMENT,
-            cwd="/",
-            **_as(case),
+        said = asked(
+            command, worded, patience, LONGEST, complaints=True, env=ENVIRONMENT, cwd="/", **_as(case)
         )
     except subprocess.TimeoutExpired:
         return Answer(refused=f"it took more than {patience:.0f} s")
@@ -53,13 +48,12 @@ def ask(case: Case, what: str, patience: float, **question: object) -> Answer:
             refused=f"{case.interpreter} cannot be started as {case.account.name}: {error.strerror}",
             untried=True,
         )
-    if done.returncode < 0:
-        return Answer(refused=f"it ended its process ({signal.Signals(-done.returncode).name})")
+    if said.signal:
+        return Answer(refused=f"it ended its process ({said.signal})")
     try:
-        found = msgspec.json.decode(done.stdout, type=dict[str, Any])
+        found = msgspec.json.decode(said.answer, type=dict[str, Any])
     except msgspec.MsgspecError:
-        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        return Answer(refused=f"it could not be tried: {said[:160]}", untried=True)
+        return Answer(refused=f"it could not be tried: {said.last_line[:160]}", untried=True)
     return Answer(found, found.get("refused", ""), found.get("hint", ""), found.get("errno", 0))
 
 

@@ -62,8 +62,8 @@ class Reader:
     """Frames, prepared ahead by ``prepare``, which may be exchanged at any time: frames that are under way
     still come from the one before. All methods are for the main thread.
 
-    A source that can rest does so in a long pause. ``watch`` judges whether frames can be believed. Nothing is
-    read before ``begin``.
+    A source that can rest does so in a long pause. ``watch`` judges whether frames can be believed. Nothing
+    is read before ``begin``.
     """
 
     #: Wait this long for a frame before looking whether to stop: it costs a wake-up a second while nothing

@@ -6,7 +6,6 @@ Nothing but the sketch comes to this process, and it lives as long as the comman
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from edged.enquiry import asked
 from edged.errors import ControlError, EdgedError, RefusedError, UnavailableError
+from edged.vocabulary import plain
 
 if TYPE_CHECKING:
     from edged.config.shape import Config
@@ -28,9 +29,25 @@ COMMAND: Final = (sys.executable, "-I", "-m", "edged.worker.outline")
 ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 PATIENCE: Final = 60.0  # seconds beyond the look itself: a slow board starts slowly
 LETTING_GO: Final = 10.0  # seconds that a worker has to end
-MOST: Final = 160 * 160  # cells
 #: What a kernel may lack and a sketch is made all the same.
 LACKS: Final = ("landlock", "early-landlock")
+SIDE: Final = 160  # cells
+#: The share of cells that may be edges. What looks keeps to both; here that is not believed.
+MOST: Final = 0.1
+LONGEST: Final = 8192  # bytes of an answer: cells in hexadecimal, or two sentences
+WORDS: Final = 400  # characters of each sentence, as of a worker's
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the process that looks may say."""
+
+    columns: int = 0
+    rows: int = 0
+    bits: str = ""
+    refused: str = ""
+    hint: str = ""
+    exit_code: int = 0
+    lacking: tuple[str, ...] = ()
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -134,53 +151,53 @@ def _of_service() -> tuple[int, int, list[int]] | None:
 
 def _sketched(question: bytes, seconds: float, pipeline: str, account: dict[str, Any]) -> Outline:
     try:
-        done = subprocess.run(
-            COMMAND,
-            input=question,
-            capture_output=True,
-            timeout=seconds + PATIENCE,
-            check=False,
-            env=ENVIRONMENT,
-            cwd="/",
-            **account,
-        )
+        said = asked(COMMAND, question, seconds + PATIENCE, LONGEST, env=ENVIRONMENT, cwd="/", **account)
     except subprocess.TimeoutExpired:
         raise UnavailableError(f"{pipeline}: its source gives nothing to look at", "is it free?") from None
     except OSError as error:
         raise UnavailableError(
             f"nobody can be started to look: {error.strerror}", "is there memory left? edged doctor memory"
         ) from None
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        raise RefusedError(f"{pipeline}: looking at its source ended the process ({name})", "try it again")
-    return _read(done.stdout, pipeline)
+    if said.signal:
+        raise RefusedError(
+            f"{pipeline}: looking at its source ended the process ({said.signal})", "try it again"
+        )
+    return _read(said.answer, pipeline)
 
 
 def _read(said: bytes, pipeline: str) -> Outline:
     """What came out of it, held against what an outline may be."""
     try:
-        found = msgspec.json.decode(said, type=dict[str, Any])
-        if found["refused"]:
-            raise _refusal(found, pipeline)
-        _say_lacking(found.get("lacking", ()))
-        outline = Outline(found["columns"], found["rows"], bytes.fromhex(found["bits"]))
-        cells = outline.columns * outline.rows
-        if min(outline.columns, outline.rows) < 1 or cells > MOST or len(outline.bits) != -(-cells // 8):
-            raise ValueError("no outline")
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, EdgedError):
-            raise
+        found = msgspec.json.decode(said, type=Answer)
+        if not found.refused:
+            _say_lacking(found.lacking)
+            return _outline(found)
+    except ValueError:  # and what msgspec raises is one
         raise RefusedError(f"{pipeline}: looking at its source failed", "edged check, edged doctor") from None
-    return outline
+    raise _refusal(found, pipeline)
 
 
-def _say_lacking(lacking: Iterable[object]) -> None:
+def _say_lacking(lacking: Iterable[str]) -> None:
     """Who looked was less locked up than elsewhere. In words of ours alone."""
     if lacks := [one for one in LACKS if one in lacking]:
         click.echo(f"who looks is less locked up here: this kernel has no {' and '.join(lacks)}", err=True)
 
 
-def _refusal(found: dict[str, Any], pipeline: str) -> EdgedError:
+def _outline(found: Answer) -> Outline:
+    """Raises ``ValueError`` for what is none: it tells no more than docs/security.md says."""
+    if not (1 <= found.columns <= SIDE and 1 <= found.rows <= SIDE):
+        raise ValueError("no outline is of that size")
+    cells, bits = found.columns * found.rows, bytes.fromhex(found.bits)
+    whole = int.from_bytes(bits)
+    if len(bits) != -(-cells // 8) or whole & ((1 << -cells % 8) - 1):
+        raise ValueError("there are more or fewer cells than rows and columns")
+    if whole.bit_count() > int(cells * MOST):
+        raise ValueError("there are more edges than an outline has")
+    return Outline(found.columns, found.rows, bits)
+
+
+def _refusal(found: Answer, pipeline: str) -> EdgedError:
     kinds = {3: RefusedError, 4: UnavailableError}
-    message = found["refused"] if pipeline in found["refused"] else f"{pipeline}: {found['refused']}"
-    return kinds.get(found["exit_code"], EdgedError)(message, found["hint"])
+    refused, hint = (plain(one[:WORDS]) for one in (found.refused, found.hint))
+    message = refused if pipeline in refused else f"{pipeline}: {refused}"
+    return kinds.get(found.exit_code, EdgedError)(message, hint)
