@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final, NoReturn
 
 import av
 import av.error
+import av.subtitles.stream  # PyAV does so with the first container, which may come behind the lock
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
