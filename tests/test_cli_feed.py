@@ -181,7 +181,8 @@ def test_a_line_that_is_none_is_said_once_and_left_to_the_daemon_to_count(told, 
 def test_lines_of_which_none_is_one_are_an_error(told, reader):
     code, said = piped(told, "levl=3\nlevl=4\n")
     assert code == 2
-    assert "this is no line for tank" in said[-2]
+    assert "this is no line for tank: a name in it is no channel" in said[0]
+    assert "none of these lines was one for tank" in said[1]
 
 
 def test_lines_that_nobody_read_are_an_error_at_their_end(told):

@@ -15,9 +15,11 @@ from stage import Stage
 
 from edged import supervise
 from edged.config import shape
+from edged.worker.intake import Window
 from edged.worker.silence import PATIENCE, Silence
 from edged.worker.source.hops import Hops
 from edged.worker.source.resampling import Resampler
+from edged.worker.window import WindowPreparation
 
 RATE = sounds.RATE
 HEARD = shape.Measure(kind="presence", labels=("song", "hum"))
@@ -76,6 +78,14 @@ def test_zeros_stay_zeros_at_another_rate(rate: int) -> None:
     pieces = [resample(loud), *(resample(np.zeros(rate, np.float32)) for _ in range(12))]
     found = blind(np.concatenate(pieces))
     assert found[0] == pytest.approx(1.0 + PATIENCE, abs=1.0)
+
+
+def test_what_is_no_number_says_nothing_on_its_way_into_a_quantised_model(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    prepare = WindowPreparation(Window((1, 100), "int8", 0.01, 3, float(RATE)))
+    assert prepare(np.full((100, 1), np.nan, np.float32)).shape == (1, 100)
+    assert not recwarn.list
 
 
 # --- real workers

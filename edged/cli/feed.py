@@ -138,7 +138,7 @@ class Pipe:
                 raise self._trouble
             _say(f"the last {self._dropped} lines to {self._place.name} were dropped")
         if self._bad is not None and not self._good:
-            raise self._bad
+            raise ConfigError(f"none of these lines was one for {self._place.name}", self._bad.hint)
 
     def _look(self, line: bytes) -> None:
         """What is no line is passed on all the same: the daemon may have another config, and counts it."""

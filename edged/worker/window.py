@@ -45,6 +45,7 @@ class WindowPreparation:
         if one.dtype == "float32":
             return samples.copy()
         limits = np.iinfo(one.dtype)
-        whole = np.rint(samples / np.float32(one.scale or 1.0)) + one.zero_point
-        made: NDArray[np.generic] = np.clip(whole, limits.min, limits.max).astype(one.dtype)
+        with np.errstate(invalid="ignore"):  # what is no number is judged by ``silence``
+            whole = np.rint(samples / np.float32(one.scale or 1.0)) + one.zero_point
+            made: NDArray[np.generic] = np.clip(whole, limits.min, limits.max).astype(one.dtype)
         return made
