@@ -337,7 +337,7 @@ def test_the_command_prints_what_the_store_holds(home: Path) -> None:
     assert (text.returncode, text.stderr) == (0, "")
     assert "street  98.0 % of 50m observed, 1 min blind;" in text.stdout
     table = edged(home, *asked, "--table", "--every", "15m").stdout
-    assert re.search(r"2026-03-01 08:15:00 +\S+ +\S+ %+ +33.3 %", table)
+    assert re.search(r"2026-03-01 08:15  \S+  \S+ to \S+ +33.3 %", table)
 
 
 def test_csv_has_a_line_for_each_slot_and_series(home: Path) -> None:
