@@ -276,6 +276,7 @@ def said(**what: Any) -> bytes:
         (said(columns=100000), RefusedError),
         (said(columns=-16, rows=-8), RefusedError),
         (said(columns="16"), RefusedError),
+        (said(lacking=5), RefusedError),
         (said(refused="it is not there", exit_code=4), UnavailableError),
         (said(refused="it cannot be", exit_code=3), RefusedError),
         (said(refused="a fault", exit_code=1), EdgedError),
@@ -286,6 +287,13 @@ def test_only_an_outline_passes(answer: bytes, kind: type) -> None:
     with pytest.raises(EdgedError) as caught:
         sketch._read(answer, "hall")
     assert type(caught.value) is kind and "hall" in caught.value.message
+
+
+def test_what_the_kernel_lacks_is_said_in_words_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    sketch._read(said(lacking=["landlock", "\x1b[2J"]), "hall")
+    assert capsys.readouterr().err == "who looks is less locked up here: this kernel has no landlock\n"
+    sketch._read(said(lacking=[]), "hall")
+    assert capsys.readouterr().err == ""
 
 
 # --- the whole way
