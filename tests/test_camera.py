@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from edged.config import shape
-from edged.errors import RefusedError
+from edged.errors import RefusedError, UnavailableError
 from edged.worker.source import Want, opened
 from edged.worker.source.camera import fitting
 
@@ -40,3 +42,16 @@ def test_without_the_library_it_says_how_to_get_it():
     with pytest.raises(RefusedError) as refused:
         opened(shape.Camera(), Want(96, 96, 1, 5.0))
     assert "python3-picamera2" in refused.value.hint
+
+
+def test_a_libcamera_that_does_not_begin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where it hears of no devices, and no driver of a camera was ever loaded."""
+
+    class Picamera2:
+        @staticmethod
+        def global_camera_info() -> None:
+            raise RuntimeError("Failed to start camera manager")
+
+    monkeypatch.setitem(sys.modules, "picamera2", SimpleNamespace(Picamera2=Picamera2))
+    with pytest.raises(UnavailableError, match="libcamera does not begin: Failed to start"):
+        opened(shape.Camera(), Want(96, 96, 1, 5.0))

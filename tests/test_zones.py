@@ -291,6 +291,7 @@ def said(**what: Any) -> bytes:
         (said(refused="it is not there", hint=5), RefusedError),
         (said(exit_code="4"), RefusedError),
         (b"[" * 5000, RefusedError),
+        (said(lacking=5), RefusedError),
         (said(refused="it is not there", exit_code=4), UnavailableError),
         (said(refused="it cannot be", exit_code=3), RefusedError),
         (said(refused="a fault", exit_code=1), EdgedError),
@@ -350,6 +351,13 @@ def test_one_that_talks_without_end_or_not_at_all_fills_nothing_and_is_ended(
         sketch._sketched(b"?" * 300_000, 3.0, "hall", {})
     assert type(caught.value) is kind and text in caught.value.message
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 20_000, "kB"
+
+
+def test_what_the_kernel_lacks_is_said_in_words_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    sketch._read(said(lacking=["landlock", "\x1b[2J"]), "hall")
+    assert capsys.readouterr().err == "who looks is less locked up here: this kernel has no landlock\n"
+    sketch._read(said(lacking=[]), "hall")
+    assert capsys.readouterr().err == ""
 
 
 # --- the whole way

@@ -17,6 +17,10 @@ exec unshare -m -p --fork --kill-child=KILL sh -eu -c '
   mount -t proc proc "$root/proc"
   mount -t tmpfs tmpfs "$root/tmp"
   mount --bind /dev "$root/dev"
+  # A worker hears of no devices by netlink, nor does the service: libcamera then looks in /sys, and gives up where no
+  # driver of any camera was ever loaded.
+  mount -t tmpfs tmpfs "$root/sys"
+  mkdir -p "$root/sys/bus/media/devices"
   # The runtime, which the lab lacks, for test_locked.py; NumPy is Debian'"'"'s, which libcamera'"'"'s bindings go with.
   for wheel in "$wheels"/ai_edge_litert-*.whl "$wheels"/flatbuffers-*.whl "$wheels"/backports*.whl; do
     python3 -m zipfile -e "$wheel" "$root/tmp/site"

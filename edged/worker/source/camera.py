@@ -30,6 +30,8 @@ LOST_HINT: Final = "mind its cable; if the kernel lost it (see dmesg), only a re
 MISSING_HINT: Final = (
     "on Raspberry Pi OS: apt install python3-picamera2, and an environment made with --system-site-packages"
 )
+#: It gives up where it hears of no devices and no driver of a camera was ever loaded.
+NO_DRIVER: Final = "is a camera connected? no driver of one seems to be loaded (ls /sys/bus/media/devices)"
 
 
 class CameraSource:
@@ -207,13 +209,18 @@ class CameraSource:
 
 
 def listed() -> list[dict[str, Any]]:
-    """The cameras that libcamera knows, with their ``Num`` and ``Model``. Raises ``RefusedError``."""
+    """The cameras that libcamera knows, with their ``Num`` and ``Model``. Raises ``RefusedError``,
+    ``UnavailableError``.
+    """
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
     try:
         from picamera2 import Picamera2
     except ImportError as error:
         raise RefusedError(f"the library of the Pi's cameras is not here: {error}", MISSING_HINT) from None
-    found: list[dict[str, Any]] = Picamera2.global_camera_info()
+    try:
+        found: list[dict[str, Any]] = Picamera2.global_camera_info()
+    except RuntimeError as error:
+        raise UnavailableError(f"libcamera does not begin: {error}", NO_DRIVER) from None
     return found
 
 
