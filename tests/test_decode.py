@@ -62,6 +62,25 @@ def test_only_those_that_count(count: float, left: int) -> None:
     assert (len(found.boxes), len(found.classes), len(found.scores)) == (left, left, left)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_what_is_no_number_is_refused_where_it_counts(number: float, place: int) -> None:
+    raw = [BOXES.copy(), CLASSES.copy(), SCORES.copy(), np.array([2.0], np.float32)]
+    raw[place].reshape(-1)[0] = number
+    with pytest.raises(RefusedError, match="a number that is none"):
+        Detector(FOUR)(*raw)
+    if place < 3:  # behind those that count lies what was in memory
+        raw[place].reshape(-1)[0], raw[place].reshape(-1)[-1] = 0.5, number
+        assert len(Detector(FOUR)(*raw).scores) == 2
+
+
+def test_what_is_of_no_class_and_too_sure_is_not_believed() -> None:
+    scores, classes = np.array([[9.0, 0.5, -1.0]], np.float32), np.array([[3e38, -2.0, 1.0]], np.float32)
+    found = Detector(FOUR)(BOXES, classes, scores, np.array([3e38], np.float32))
+    assert (found.scores.tolist(), found.classes.tolist()) == ([1.0, 0.0], [2**24, 1])
+    assert found.boxes.shape == (2, 4)
+
+
 def test_softmax_does_not_overflow() -> None:
     assert softmax(np.array([1e4, 0.0], np.float32)).tolist() == [1.0, 0.0]
 
@@ -77,10 +96,10 @@ def test_plain_values_follow_each_other() -> None:
 
 def test_the_grid() -> None:
     movement, presence = output(1, "movement", (1, 2, 3, 1)), output(2, "presence", (1, 2, 3, 1))
-    one = np.arange(6, dtype=np.float32).reshape(1, 2, 3, 1)
+    one = np.arange(6, dtype=np.float32).reshape(1, 2, 3, 1) / 4
     found = Activity(movement, presence)(one, one / 2)
-    assert found.movement.tolist() == [[0, 1, 2], [3, 4, 5]]
-    assert found.presence[1, 2] == 2.5
+    assert found.movement.tolist() == [[0, 0.25, 0.5], [0.75, 1, 1]], "no more than all"
+    assert found.presence[1, 2] == 0.625
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])

@@ -65,7 +65,7 @@ class TestActivity(DecoderContract):
     unfit = ((), (output(1, "movement", (1, 2, 3, 1)),))
 
     def examples(self) -> Iterator[Any]:
-        one = np.arange(6, dtype=np.float32).reshape(1, 2, 3, 1)
+        one = np.arange(6, dtype=np.float32).reshape(1, 2, 3, 1) / 8
         yield (one, one / 2), Grid(one.reshape(2, 3), one.reshape(2, 3) / 2)
 
 
@@ -139,7 +139,8 @@ TWO = np.array([0.2, 0.9], np.float32)
         (Detections(np.concatenate([BOX, BOX]), np.array([1, 1]), TWO), "best is not first"),
         (Detections(BOX * 9, KIND, SCORE), "its boxes leave 0..1"),
         (Detections(BOX, KIND, SCORE * 3), "its scores leave 0..1"),
-        (Detections(BOX, KIND, SCORE * np.float32("nan")), "its scores leave 0..1"),
+        (Detections(BOX, KIND, SCORE * np.float32("nan")), "its scores are no numbers"),
+        (Detections(BOX * np.float32("inf"), KIND, SCORE), "its boxes are no numbers"),
     ],
 )
 def test_what_is_wrong_with_detections_is_named(found: Any, said: str) -> None:
@@ -217,6 +218,30 @@ def test_a_decoder_that_writes_into_what_it_gets_is_found() -> None:
 
     with pytest.raises(AssertionError, match="it writes into what it gets"):
         broken(call).test_it_changes_nothing_and_remembers_nothing()
+
+
+def test_a_decoder_that_believes_a_hostile_model_is_found() -> None:
+    def call(_: Any, raw: Any) -> Values:
+        return Values(raw.reshape(-1).copy())
+
+    with pytest.raises(AssertionError, match="its values are no numbers, or infinite"):
+        broken(call).test_whatever_a_hostile_model_gives_the_observation_is_whole_or_it_is_refused()
+
+
+def test_a_decoder_of_others_is_asked_frame_by_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edged.config.shape import Model
+    from edged.errors import RefusedError
+    from edged.worker.decode import plugin
+
+    outputs = (output(1, "a", (1, 2)),)
+    made = Fake(labels=("heat", "cold"))
+    monkeypatch.setitem(plugin._brought, "blobs", lambda *_: made)
+    decoder = plugin.made(outputs, (), Model(file="m.tflite", decoder="blobs"))
+    assert (decoder.tensors, decoder.gives, decoder.labels) == ((1,), Values, ("heat", "cold"))  # type: ignore[attr-defined]
+    assert decoder(TWO).values is TWO
+    for wrong in (np.full(2, np.inf, np.float32), np.zeros((1, 2), np.float32), np.zeros(2)):
+        with pytest.raises(RefusedError, match='the decoder "blobs" keeps no rules: its values are'):
+            decoder(wrong)
 
 
 def test_a_decoder_that_opens_or_imports_is_found() -> None:

@@ -3,8 +3,11 @@
 A decoder is chosen once, when the model is opened, and then called with the raw output arrays of one frame,
 in the order of its ``tensors``. Integers are made real first: real = (q - zero_point) * scale.
 
-``Output``, ``Decoder``, ``real`` and ``softmax`` are also what decoders of others build on, with the
-observations of ``edged.worker.observation``: docs/decoders.md.
+What a model gives may be anything, whoever made it: a number that is none is refused, one that is too large
+is cut, and nothing is believed to lie where an honest model's would.
+
+``Output``, ``Decoder``, ``real``, ``finite``, ``whole`` and ``softmax`` are also what decoders of others
+build on, with the observations of ``edged.worker.observation``: docs/decoders.md.
 """
 
 from __future__ import annotations
@@ -15,10 +18,15 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edged.errors import RefusedError
 from edged.worker.observation import Classes, Detections, Grid, Observation, Values
 
 Raw = NDArray[Any]
 Real = Callable[[Raw], NDArray[np.float32]]
+
+
+#: Classes beyond that are this one: no list of labels is so long.
+MOST_CLASSES: Final = 2**24
 
 
 class Output(NamedTuple):
@@ -68,6 +76,22 @@ def real(output: Output) -> Real:
     return lambda raw: ((raw.astype(np.int64) - zero) * scale).astype(np.float32)
 
 
+def finite(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same numbers. Raises ``RefusedError`` where one of them is none."""
+    if not np.isfinite(numbers).all():
+        raise RefusedError(
+            "the model gave a number that is none (NaN or infinite)",
+            "it is broken, or was given what it is not made for: `edged models show` tells what it takes",
+        )
+    return numbers
+
+
+def whole(numbers: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The nearest whole numbers from -1 (which no class has) to ``MOST_CLASSES``."""
+    made: NDArray[np.int64] = np.rint(np.clip(numbers, -1.0, MOST_CLASSES)).astype(np.int64)
+    return made
+
+
 def _as_it_is(raw: Raw) -> NDArray[np.float32]:
     return raw
 
@@ -96,19 +120,23 @@ class Detector:
         self._order = None if order == (0, 1, 2, 3) else list(order)
 
     def __call__(self, *raw: Raw) -> Detections:
-        """Those that count, best first, boxes cut at the picture's edges."""
+        """Those that count and are of a class, best first, boxes cut at the picture's edges and scores at 0
+        and 1.
+        """
         boxes, classes, scores, count = (one(each) for one, each in zip(self._real, raw, strict=True))
-        scores = scores.reshape(-1)
-        number = max(0, min(int(count.reshape(-1)[0]), scores.size))
-        scores = scores[:number]
-        boxes = boxes.reshape(-1, 4)[:number]
-        indices = classes.reshape(-1)[:number]
+        number = int(min(max(float(finite(count).reshape(-1)[0]), 0.0), scores.size))
+        # Only these: what stands behind them is what was in memory.
+        scores = np.minimum(np.maximum(finite(scores.reshape(-1)[:number]), 0.0), 1.0)
+        boxes, indices = finite(boxes.reshape(-1, 4)[:number]), whole(finite(classes.reshape(-1)[:number]))
+        if number and indices.min() < 0:
+            boxes, indices, scores = (one[indices >= 0] for one in (boxes, indices, scores))
+            number = scores.size
         if number > 1 and (scores[1:] > scores[:-1]).any():
             best = np.argsort(-scores, kind="stable")
             boxes, indices, scores = boxes[best], indices[best], scores[best]
         if self._order is not None:
             boxes = boxes[:, self._order]
-        return Detections(np.minimum(np.maximum(boxes, 0.0), 1.0), np.rint(indices).astype(np.int64), scores)
+        return Detections(np.minimum(np.maximum(boxes, 0.0), 1.0), indices, scores)
 
 
 class Classifier:
@@ -125,13 +153,14 @@ class Classifier:
 
     def __call__(self, *raw: Raw) -> Classes:
         """float32 [K] in 0..1."""
-        scores = self._real(raw[0]).reshape(-1)
-        return Classes(scores if self._soft else softmax(scores))
+        scores = finite(self._real(raw[0]).reshape(-1))
+        return Classes(np.minimum(np.maximum(scores, 0.0), 1.0) if self._soft else softmax(scores))
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """exp(x) / sum(exp(x)), the largest taken off first so that nothing overflows."""
-    powers = np.exp(logits - logits.max())
+    with np.errstate(over="ignore"):  # further apart than float32 reaches: then it is 0
+        powers = np.exp(logits - logits.max())
     made: NDArray[np.float32] = powers / powers.sum()
     return made
 
@@ -148,7 +177,7 @@ class Plain:
 
     def __call__(self, *raw: Raw) -> Values:
         """float32 [K]."""
-        parts = [one(each).reshape(-1) for one, each in zip(self._real, raw, strict=True)]
+        parts = [finite(one(each).reshape(-1)) for one, each in zip(self._real, raw, strict=True)]
         return Values(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
 
@@ -165,4 +194,8 @@ class Activity:
 
     def __call__(self, *raw: Raw) -> Grid:
         """Two float32 [GH, GW]."""
-        return Grid(self._real[0](raw[0]).reshape(self._shape), self._real[1](raw[1]).reshape(self._shape))
+        return Grid(*(self._cells(one(each)) for one, each in zip(self._real, raw, strict=True)))
+
+    def _cells(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+        cells: NDArray[np.float32] = np.minimum(np.maximum(finite(numbers), 0.0), 1.0)
+        return cells.reshape(self._shape)

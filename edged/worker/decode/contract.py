@@ -27,6 +27,8 @@ from edged.worker.observation import Areas, Classes, Detections, Grid, Observati
 GIVES: Final = (Detections, Classes, Values, Grid, Areas)
 #: Random outputs that each decoder is given.
 TRIALS: Final = 20
+#: What no honest model gives: no numbers, and the largest and smallest that float32 has.
+SPECIAL: Final = (np.nan, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45, 2.0**63, -1.0, 1e10, -0.0)
 #: What a locked worker may not do, by the names of Python's audit events.
 FORBIDDEN: Final = ("import", "open", "socket.", "subprocess.", "os.", "ctypes.dlopen")
 
@@ -70,7 +72,7 @@ def _numbers(given: NDArray[Any], what: str, axes: int, dtype: type = np.float32
     if not isinstance(given, np.ndarray) or given.dtype != dtype or given.ndim != axes:
         found = (given.dtype, *given.shape) if isinstance(given, np.ndarray) else (type(given).__name__,)
         return f"its {what} are {' '.join(map(str, found))}, not {np.dtype(dtype).name} of {axes} axes"
-    return ""
+    return "" if bool(np.isfinite(given).all()) else f"its {what} are no numbers, or infinite"
 
 
 def _unit(given: NDArray[Any], what: str) -> str:
@@ -104,7 +106,9 @@ def _flaw_of_areas(found: Areas) -> str:
 
 def _flaw_of_grid(found: Grid) -> str:
     wrong = _numbers(found.movement, "movement", 2) or _numbers(found.presence, "presence", 2)
-    return wrong or ("" if found.movement.shape == found.presence.shape else "its two grids differ in size")
+    if wrong or found.movement.shape != found.presence.shape:
+        return wrong or "its two grids differ in size"
+    return _unit(found.movement, "movement") or _unit(found.presence, "presence")
 
 
 class Watch:
@@ -192,6 +196,18 @@ class DecoderContract:
         for raw in self._any():
             assert not (wrong := flaw(decoder(*raw), decoder.gives)), wrong
 
+    def test_whatever_a_hostile_model_gives_the_observation_is_whole_or_it_is_refused(self) -> None:
+        """NaN, infinities, huge and tiny numbers, alone and among others, in every output, beyond
+        ``ranges``.
+        """
+        decoder = self._made()
+        for raw in self._hostile():
+            try:
+                wrong = flaw(decoder(*raw), decoder.gives)
+            except RefusedError as error:
+                wrong = "" if error.message and error.hint else "a refusal has a sentence and a hint"
+            assert not wrong, wrong
+
     def test_it_changes_nothing_and_remembers_nothing(self) -> None:
         """Neither what it gets nor what it gave."""
         decoder = self._made()
@@ -242,6 +258,24 @@ class DecoderContract:
         for trial in range(TRIALS):
             yield tuple(_random(one, dice, self._range(one), 10.0 ** (trial % 5 - 2)) for one in taken)
 
+    def _hostile(self) -> Iterator[Outputs]:
+        """Raw outputs of a fixed seed that hold what no honest model gives."""
+        decoder = self._made()
+        taken = [next(one for one in self.outputs if one.number == each) for each in decoder.tensors]
+        dice = np.random.default_rng(2)
+        for special in SPECIAL:
+            yield tuple(_spoilt(one, dice, (special,), 1.0) for one in taken)
+            for spoilt in taken:  # one output alone, the others as they should be
+                yield tuple(
+                    _spoilt(one, dice, (special,), 1.0)
+                    if one is spoilt
+                    else _random(one, dice, self._range(one), 1.0)
+                    for one in taken
+                )
+        for trial in range(TRIALS):
+            share = (0.02, 0.2, 1.0)[trial % 3]
+            yield tuple(_spoilt(one, dice, SPECIAL, share) for one in taken)
+
     def _range(self, output: Output) -> tuple[float, float]:
         if output.number in self.ranges:
             return self.ranges[output.number]
@@ -254,6 +288,19 @@ class DecoderContract:
 def _parts(found: Observation) -> tuple[Any, ...]:
     """Its arrays."""
     return tuple(found)
+
+
+def _spoilt(output: Output, dice: np.random.Generator, special: tuple[float, ...], share: float) -> Raw:
+    """Numbers of 0..1, a ``share`` of them ``special``; of an output of integers, any."""
+    if np.issubdtype(output.dtype, np.integer):
+        limits = np.iinfo(output.dtype)
+        return dice.choice(
+            np.array([limits.min, -1 if limits.min else 0, 0, limits.max], output.dtype), output.shape
+        )
+    made = dice.random(output.shape)
+    chosen = dice.random(output.shape) < share
+    made[chosen] = dice.choice(special, int(chosen.sum()))
+    return made.astype(output.dtype)
 
 
 def _random(output: Output, dice: np.random.Generator, limits: tuple[float, float], width: float) -> Raw:

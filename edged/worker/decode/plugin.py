@@ -13,9 +13,11 @@ from typing import Final
 
 from edged.config.shape import Model
 from edged.errors import EdgedError, RefusedError, fault
-from edged.worker.decode import Decoder, Output
+from edged.worker.decode import Decoder, Output, Raw
+from edged.worker.observation import Observation
 
 GROUP: Final = "edged.decoders"
+RULES: Final = "report that to its makers; docs/decoders.md has the rules"
 #: What an entry point leads to: (outputs, labels, model) -> decoder. It raises ``RefusedError`` for outputs
 #: that it cannot read.
 Factory = Callable[[Sequence[Output], tuple[str, ...], Model], Decoder]
@@ -78,7 +80,29 @@ def made(outputs: Sequence[Output], labels: tuple[str, ...], model: Model) -> De
             "report that to its makers",
         ) from None
     _check(decoder, outputs, model)
-    return decoder
+    return Foreign(decoder, model)
+
+
+class Foreign:
+    """A decoder of others, and whether what it gives is what it promised: asked frame by frame, as the model
+    that it reads may give anything.
+    """
+
+    def __init__(self, decoder: Decoder, model: Model) -> None:
+        from edged.worker.decode.contract import flaw
+
+        self._decoder, self._flaw = decoder, flaw
+        self._where = f'{model.file}: the decoder "{model.decoder}"'
+        self.tensors, self.gives = decoder.tensors, decoder.gives
+        if hasattr(decoder, "labels"):
+            self.labels = decoder.labels
+
+    def __call__(self, *raw: Raw) -> Observation:
+        """Raises ``RefusedError`` for what is no whole observation."""
+        found = self._decoder(*raw)
+        if wrong := self._flaw(found, self.gives):
+            raise RefusedError(f"{self._where} keeps no rules: {wrong}", RULES)
+        return found
 
 
 def _check(decoder: Decoder, outputs: Sequence[Output], model: Model) -> None:
@@ -87,5 +111,5 @@ def _check(decoder: Decoder, outputs: Sequence[Output], model: Model) -> None:
     if wrong := flaw_of_decoder(decoder, outputs):
         raise RefusedError(
             f'{model.file}: the decoder "{model.decoder}" keeps no rules: {wrong}',
-            "report that to its makers; docs/decoders.md has the rules",
+            RULES,
         )

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.worker.decode import Output, Raw, real
+from edged.worker.decode import Output, Raw, finite, real
 from edged.worker.observation import Detections
 
 POSES: Final = ("standing", "sitting", "lying", "arms raised", "unclear")
@@ -38,6 +38,8 @@ ASPECT: Final = 1.5
 THIGH: Final = 0.5
 #: So many trunks a shank drops at least when somebody stands, if it is seen: who kneels does not.
 SHANK: Final = 0.35
+#: Pictures from the corner that a keypoint may lie: one that is farther off is of nobody's body.
+FARTHEST: Final = 8.0
 #: Numbers of a row of the model for several people: 17 keypoints, four edges, a score.
 ROW: Final = POINTS * 3 + 5
 
@@ -61,7 +63,7 @@ class Poser:
 
     def __call__(self, *raw: Raw) -> Detections:
         """The people who are seen, best first."""
-        numbers = self._real(raw[0])
+        numbers = np.clip(finite(self._real(raw[0])), -FARTHEST, FARTHEST)
         if self._several:
             rows = numbers.reshape(-1, ROW)
             people = rows[:, : POINTS * 3].reshape(-1, POINTS, 3)

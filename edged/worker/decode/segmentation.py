@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.worker.decode import Output, Raw, real
+from edged.worker.decode import Output, Raw, finite, real, whole
 from edged.worker.observation import Areas
 
 #: Cells a side at most: of a finer output every second, third ... pixel is taken. A share is then within
@@ -35,23 +35,25 @@ class Segmenter:
         self._rows, self._columns = map(_taken, self._shape)
 
     def __call__(self, *raw: Raw) -> Areas:
-        """One class and one score for each cell."""
+        """One class and one score for each cell; 0 where the number of a class is none."""
         shape = (*self._shape, max(1, self._classes))
         # Before they are made real: of 257 x 257 pixels 52 x 52 are wanted.
-        numbers = self._real(np.ascontiguousarray(raw[0].reshape(shape)[self._rows, self._columns]))
+        numbers = finite(self._real(np.ascontiguousarray(raw[0].reshape(shape)[self._rows, self._columns])))
         if not self._classes:
-            numbers = numbers[..., 0]
-            return Areas(np.rint(numbers).astype(np.int64), np.ones_like(numbers), self._background)
-        if self._classes == 1:
-            score = numbers[..., 0] if self._soft else 1.0 / (1.0 + np.exp(-numbers[..., 0]))
-            return Areas(np.zeros(score.shape, np.int64), score.astype(np.float32), self._background)
-        return self._likeliest(numbers)
+            classes = whole(numbers[..., 0])
+            return Areas(np.maximum(classes, 0), (classes >= 0).astype(np.float32), self._background)
+        with np.errstate(over="ignore"):  # further apart than float32 reaches: then it is 0 or 1
+            return self._of_one(numbers[..., 0]) if self._classes == 1 else self._likeliest(numbers)
+
+    def _of_one(self, numbers: NDArray[np.float32]) -> Areas:
+        score = np.clip(numbers, 0.0, 1.0) if self._soft else 1.0 / (1.0 + np.exp(-numbers))
+        return Areas(np.zeros(score.shape, np.int64), score.astype(np.float32), self._background)
 
     def _likeliest(self, numbers: NDArray[np.float32]) -> Areas:
         classes = numbers.argmax(axis=-1)
         best = np.take_along_axis(numbers, classes[..., None], -1)
         if self._soft:
-            return Areas(classes, best[..., 0], self._background)
+            return Areas(classes, np.clip(best[..., 0], 0.0, 1.0), self._background)
         scores: NDArray[np.float32] = 1.0 / np.exp(numbers - best).sum(axis=-1)  # softmax at its largest
         return Areas(classes, scores.astype(np.float32), self._background)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pair = tuple[int, int]
+
+#: Beyond it nothing costs more or less: what is infinite would never be paid off.
+DEAREST: Final = 1e9
 
 
 def assigned(gain: NDArray[np.float64]) -> list[Pair]:
@@ -67,8 +71,13 @@ def cheapest(costs: list[list[float]]) -> list[int]:
     """The column of each row so that the sum of ``costs`` is least; there are no fewer columns than rows.
 
     Shortest augmenting paths with potentials (Jonker and Volgenant, Computing 38, 1987), O(rows^2 columns).
+    It ends whatever the costs are: what is no number is as dear as can be. Raises ``ValueError`` where there
+    are fewer columns than rows.
     """
     width = len(costs[0])
+    if width < len(costs):
+        raise ValueError(f"{len(costs)} rows cannot have a column each of {width}")
+    costs = [[max(-DEAREST, min(DEAREST, cost)) for cost in row] for row in costs]
     of_row, of_column = [0.0] * (len(costs) + 1), [0.0] * (width + 1)
     owner = [0] * (width + 1)  # rows and columns count from 1: 0 is none
     for row in range(1, len(costs) + 1):
