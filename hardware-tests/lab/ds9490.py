@@ -20,7 +20,7 @@ import struct
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import Final
@@ -158,6 +158,10 @@ class Plug(threading.Thread):
         self._adapter, self._end = adapter, end
 
     def run(self) -> None:
+        with suppress(BrokenPipeError):  # it was pulled before an answer was out
+            self._serve()
+
+    def _serve(self) -> None:
         while len(header := self._received(HEADER)) == HEADER:
             command, number, _, inward, endpoint = struct.unpack(">5I", header[:20])
             if command == UNLINK:  # too late: everything is answered in its turn
