@@ -24,7 +24,7 @@ DOUBTFUL: Final = 255
 PARTS: Final = 16
 
 #: What is estimated: what happens, and how many there are.
-ESTIMATED: Final = COUNTED | {"occupancy", "queue"}
+ESTIMATED: Final = COUNTED | {"occupancy", "presence", "queue"}
 
 #: What a tick may tell at most; the worker tells the rest with the next ones.
 MOST_EVENTS: Final = 8  # of one series, that have no number

@@ -222,7 +222,13 @@ def _by_series(rows: Iterable[Row], zone: datetime.tzinfo) -> list[dict[str, Any
 def _valued(row: Row) -> dict[str, Any]:
     """What held through the time."""
     ends = interval.of_mean(
-        row.mean, row.stddev, row.missed, row.doubtful, row.coverage.analysed, row.seconds
+        row.mean,
+        row.stddev,
+        row.missed,
+        row.doubtful,
+        row.coverage.analysed,
+        row.seconds,
+        row.series.unit,
     )
     low, high = (interval.possible(one, row.series.unit) for one in ends)
     told = {key: _number(getattr(row, key)) for key in ("mean", "min", "max", "stddev")}

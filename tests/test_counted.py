@@ -326,8 +326,10 @@ def test_the_interval_has_what_was_missed_and_what_is_doubtful(store: Store) -> 
 def test_a_mean_has_an_interval_too(store: Store) -> None:
     first, second, third = rows_of(store)["occupancy", "person", ""]
     assert (first["missed"], first["doubtful"]) == (6.0, 3.0)
-    spread = 1.96 * math.sqrt(0.5) / math.sqrt(300)
-    assert (first["low"], first["high"]) == pytest.approx((1.0 - spread - 0.05, 1.0 + spread + 0.1), rel=1e-5)
+    square = 1.96**2 / 300
+    spread = math.sqrt(square * 0.5 + square**2 / 4) + square / 2
+    wanted = 1.0 - spread - 1.25 * 0.05, 1.0 + spread + 1.25 * 0.1
+    assert (first["low"], first["high"]) == pytest.approx(wanted, rel=1e-5)
     assert (second["low"], second["high"]) == pytest.approx((1.0 - spread, 1.0 + spread), rel=1e-5)
     assert third["mean"] == 1.0
 

@@ -74,11 +74,47 @@ def test_a_mean_of_looks_is_as_sure_as_is_said(frames: int, seed: int) -> None:
     assert within / times >= 0.91
 
 
+@pytest.mark.parametrize("frames", [2, 8, 60, 3600])
+def test_looks_that_were_all_alike_leave_something_open(frames: int) -> None:
+    low, high = interval.of_mean(1.0, 0.0, 0.0, 0.0, frames, HOUR)
+    assert low == pytest.approx(1.0 - 3.84 / frames, rel=1e-3)
+    assert high == pytest.approx(1.0 + 3.84 / frames, rel=1e-3)
+    low, high = interval.of_mean(1.0, 0.0, 0.0, 0.0, frames, HOUR, "share")
+    assert (low, high) == (pytest.approx(frames / (frames + 3.84), rel=1e-3), pytest.approx(1.0))
+    assert interval.of_mean(20.0, 0.0, 0.0, 0.0, frames, HOUR, "°C") == (20.0, 20.0)
+
+
+@pytest.mark.parametrize("frames", [20, 100, 500])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_share_of_looks_is_as_sure_as_is_said(frames: int, share: float) -> None:
+    chance, within, times = random.Random(3), 0, 400
+    for _ in range(times):
+        seen = sum(chance.random() < share for _ in range(frames)) / frames
+        low, high = interval.of_mean(seen, 0.0, 0.0, 0.0, frames, HOUR, "share")
+        within += low <= share <= high
+    assert within / times >= 0.91
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+@pytest.mark.parametrize("unit", ["count", "share", "°C"])
+def test_one_look_says_nothing_of_a_mean(frames: int, unit: str) -> None:
+    ends = interval.of_mean(1.0, 0.0, 0.0, 0.0, frames, HOUR, unit)
+    assert all(math.isnan(interval.possible(end, unit)) for end in ends)
+
+
+def test_estimates_are_not_sure_themselves() -> None:
+    low, high = interval.of_mean(1.0, 0.0, 720.0, 360.0, 1e9, HOUR)
+    assert (low, high) == (pytest.approx(1.0 - 0.125), pytest.approx(1.0 + 0.25))
+    low, high = interval.of_count(10_000, 1_000.0, 0.0, FRAMES, HOUR)
+    assert high - 10_000 > 1_000 + 250
+
+
 def test_who_looks_once_a_minute_cannot_say_that_nobody_came() -> None:
     assert interval.of_count(0, 0.0, 0.0, FRAMES, HOUR) == (0, 0)
     assert interval.of_count(0, 0.0, 0.0, 3600, HOUR) == (0, 0)
+    assert interval.of_count(0, 0.0, 0.0, 1800, HOUR) == (0, 4)
     low, high = interval.of_count(0, 0.0, 0.0, 60, HOUR)
-    assert (low, high) == (0, interval.most(29.0))
+    assert (low, high) == (0, 177)  # a rule of three: 3.7 of 1/60 are 222
 
 
 def test_nothing_is_sure_of_no_time() -> None:

@@ -116,8 +116,8 @@ def test_an_hour_minute_by_minute(store: Store) -> None:
         "min": 1.0,
         "max": 1.0,
         "stddev": 0.0,
-        "low": 1.0,
-        "high": 1.0,
+        "low": 0.986933,  # 294 looks that were all alike: 3.84 of them
+        "high": 1.01307,
         "missed": 0.0,
         "doubtful": 0.0,
     }

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.__main__ import table
-from benchmarks.accuracy import clips, recall, scenes, tables, visits
+from benchmarks.accuracy import certainty, clips, recall, scenes, tables, visits
 from benchmarks.accuracy.detector import PROFILES
 from benchmarks.accuracy.pace import PACES
 from benchmarks.accuracy.street import DENSITIES
@@ -73,7 +73,7 @@ def _everything() -> int:
     figures: dict[str, float] = {}
     skipped: dict[str, str] = {}
     rows: list[dict[str, Any]] = []
-    for part in (_visits, _scenes):
+    for part in (_visits, _scenes, _intervals):
         began = time.monotonic()
         try:
             for key, value in part(rows):
@@ -122,6 +122,18 @@ def _scenes(rows: list[dict[str, Any]]) -> Iterator[tuple[str, float]]:
     for detector in ("near", "poor"):
         for one in _told(rows, "apart", (HARDEST,), scenes.APART[:4], detector, ("5fps",)):
             yield f"crossings.err_{one.pace}_{detector}", one.crossings.error
+
+
+def _intervals(rows: list[dict[str, Any]]) -> Iterator[tuple[str, float]]:
+    """``interval.*``: how often intervals of the two harder scenes hold the truth, and how wide they are."""
+    densities = tuple(one for one in DENSITIES if one != "sparse")
+    found = certainty.measured(certainty.scenes_of(densities, PACES, scenes.APART, ("usual",)))
+    print("\nintervals, seeds apart: share of five minutes that hold the truth, half of the median width")
+    for line in certainty.lines_of(found):
+        print(line, flush=True)
+    figures = dict(certainty.figures(found))
+    rows.append({"intervals": figures})
+    yield from figures.items()
 
 
 def _told(

@@ -122,7 +122,9 @@ def _around(rows: Rows, mean: float, seconds: float, unit: str, covered: Rows) -
     """What the mean may be, if that is not what it is."""
     squares = sum((row["stddev"] ** 2 + row["mean"] ** 2) * row["seconds"] for row in rows) / seconds
     stddev = math.sqrt(max(0.0, squares - mean * mean))
-    ends = interval.of_mean(mean, stddev, *_estimated(rows), _frames(rows, covered), seconds)
+    ends = interval.of_mean(mean, stddev, *_estimated(rows), _frames(rows, covered), seconds, unit)
+    if not math.isfinite(ends[0]):
+        return " (looked at too rarely to say how sure that is)"
     low, high = (value(interval.possible(one, unit), unit) for one in ends)
     return f" ({low} to {high})" if low != high else ""
 

@@ -10,16 +10,22 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edged.amounts import DOUBTFUL, MISSED, bin_of
+from edged.amounts import MISSED, bin_of
 from edged.config.shape import Pipeline
 from edged.nouns import Series
+from edged.worker.measure.evidence import Throng, Way, zones_after, zones_before
+from edged.worker.measure.geometry import Yard
 from edged.worker.measure.ledger import HALF, Asked, Ledger, asked
 from edged.worker.measure.person import Person, height
+from edged.worker.track import Track
 
 #: Seconds of a pause after which whoever is there is somebody new.
 SAME: Final = 60.0
 #: Seconds after the first look within which who appears was there before.
 AT_ONCE: Final = 1.0
+#: How long the way through a zone is, in its widest margins: from two, where it is at the picture's edge, to
+#: four.
+LENGTH: Final = 3.0
 #: Nobody takes longer between the lines of a speed.
 SLOWEST: Final = 600.0  # seconds
 #: km/h and so on for one metre a second.
@@ -54,7 +60,14 @@ class Crossings:
         for name, one in person.crossed:
             for each in self._of.get((name, one.way), ()):
                 if ledger.means(each, person.track):
-                    ledger.count(each, person.track, HALF if one.doubtful else 0.0)
+                    ledger.count(each, person.track, on_the_line=one.doubtful)
+
+    def missing(self, ways: Iterable[Way], track: Track, ledger: Ledger) -> None:
+        """What a track that is over may have crossed unseen."""
+        for line, way, share in ways:
+            for each in self._of.get((line, way), ()):
+                if ledger.means(each, track):
+                    ledger.guess(each, MISSED, share)
 
 
 class Speeds:
@@ -100,6 +113,7 @@ class Visits:
         self.zones = frozenset(one.series.zone for one in self._asked)
         self._first = self._stopped = -np.inf
         self._owed: dict[int, int] = {}
+        self._throngs: dict[int, Throng] = {}
 
     def begin(self, at: float) -> None:
         """The first look, or the first one after nothing was known."""
@@ -132,6 +146,8 @@ class Visits:
             self._owed[one.index] -= 1
             ledger.guess(one, MISSED, HALF)
         else:
+            throng = self._throngs.setdefault(one.index, Throng())
+            ledger.guess(one, MISSED, throng.merged(came, ledger.beat))
             ledger.count(one, person.track, HALF if was_there else 0.0)
 
 
@@ -180,6 +196,7 @@ class Flows:
             zones = sorted({name for one in mine for name in one.series.zone.split(">")})
             self._measures.append((mine[0].index, mine[0].least, mine, zones))
         self.zones = frozenset(name for *_, zones in self._measures for name in zones)
+        self.yards = {name: Yard(pipeline.zones[name]) for name in sorted(self.zones)}
 
     def look(self, person: Person, ledger: Ledger) -> None:
         """Count its passages that are certain by now."""
@@ -190,10 +207,35 @@ class Flows:
                     continue
                 person.counted.add(mark)
                 way = f"{person.zone_before.get(number, '')}>{name}"
+                if number not in person.zone_before:
+                    self._guess_before(mine, name, person, ledger)
                 person.zone_before[number] = name
+                length = min(1.0, *(LENGTH * self.yards[each].most_margin for each in zones))
                 for one in mine:
                     if one.series.zone == way and ledger.means(one, person.track):
-                        ledger.count(one, person.track)
+                        ledger.count(one, person.track, length=length)
+
+    def _guess_before(self, mine: list[Asked], name: str, person: Person, ledger: Ledger) -> None:
+        """Its first zone is ``name``, as far as was seen."""
+        for zone, share in zones_before(person, self.yards, ledger.beat):
+            if zone != name:
+                self._guess(mine, f"{zone}>{name}", share, person, ledger)
+                return
+
+    def missing(self, person: Person, ledger: Ledger) -> None:
+        """Where a person whose track is over may have gone unseen."""
+        for number, _, mine, zones in self._measures:
+            last = person.zone_before.get(number)
+            for zone, share in zones_after(person, self.yards, ledger.beat) if last else ():
+                if zone != last and zone in zones:
+                    self._guess(mine, f"{last}>{zone}", share, person, ledger)
+                    break
+
+    @staticmethod
+    def _guess(mine: list[Asked], way: str, share: float, person: Person, ledger: Ledger) -> None:
+        for one in mine:
+            if one.series.zone == way and ledger.means(one, person.track):
+                ledger.guess(one, MISSED, share)
 
 
 class Queues:
@@ -222,25 +264,3 @@ class Queues:
         waits = [index for one in people for index in one.waits]
         for one in self._asked:
             values[one.index] = waits.count(one.index)
-
-
-class Unseen:
-    """What the tracks know better than a frame: who is there and was not found, and what was found and is
-    nobody. For occupancy and queues, in seconds.
-    """
-
-    lines: frozenset[str] = frozenset()
-
-    def __init__(self, pipeline: Pipeline, series: tuple[Series, ...]) -> None:
-        self._asked = asked(pipeline, series, "occupancy")
-        self.zones = frozenset(one.series.zone for one in self._asked)
-
-    def add(self, seconds: float, people: Iterable[Person], ledger: Ledger) -> None:
-        """For so long it was like that."""
-        for person in people:
-            track = person.track
-            if track.seen == track.sure:
-                continue
-            for one in self._asked:
-                if person.stays[one.series.zone].inside and ledger.means(one, track):
-                    ledger.guess_seconds(one, MISSED if track.sure else DOUBTFUL, seconds)

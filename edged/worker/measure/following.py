@@ -23,17 +23,20 @@ from edged.worker.measure.counters import (
     Flows,
     Queues,
     Speeds,
-    Unseen,
     Visits,
 )
+from edged.worker.measure.evidence import unseen_ways
 from edged.worker.measure.geometry import Rope, Yard
 from edged.worker.measure.ledger import Ledger
 from edged.worker.measure.meter import Happening
 from edged.worker.measure.person import Person, goes_on_as, off_the_way
+from edged.worker.measure.unseen import Unseen
 from edged.worker.track import Track, Tracker
 
 #: Measures for which it is followed who is who.
-FOLLOWED: Final = frozenset(("crossings", "visits", "dwell", "flow", "queue", "speed", "occupancy"))
+FOLLOWED: Final = frozenset(
+    ("crossings", "visits", "dwell", "flow", "queue", "speed", "occupancy", "presence")
+)
 #: No frame stands for longer.
 LONGEST: Final = 2.0  # seconds
 WHOLE: Final = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
@@ -44,23 +47,26 @@ class Following:
 
     def __init__(self, pipeline: Pipeline, series: tuple[Series, ...]) -> None:
         self._visits, self._queues = Visits(pipeline, series), Queues(pipeline, series)
-        self._unseen = Unseen(pipeline, series)
+        self._crossings, self._flows = Crossings(pipeline, series), Flows(pipeline, series)
         counters: tuple[Counter, ...] = (
-            Crossings(pipeline, series),
+            self._crossings,
             Speeds(pipeline, series),
             self._visits,
             Dwells(pipeline, series),
-            Flows(pipeline, series),
+            self._flows,
             self._queues,
         )
         self._counters = [one for one in counters if one.lines or one.zones]
         lines = frozenset[str]().union(*(one.lines for one in counters))
-        zones = self._unseen.zones.union(*(one.zones for one in counters))
+        zones = frozenset[str]().union(*(one.zones for one in counters))
         self._ropes = {name: Rope(pipeline.lines[name].points) for name in sorted(lines)}
         self._yards = {name: Yard(pipeline.zones[name] if name else WHOLE) for name in sorted(zones)}
         self._series = [index for index, one in enumerate(series) if one.measure in FOLLOWED]
-        labels = {series[index].label for index in self._series}
+        # Whether anything is there needs nobody followed: it does not say who is.
+        told_apart = [index for index in self._series if series[index].measure != "presence"]
+        labels = {series[index].label for index in told_apart or self._series}
         self._labels = frozenset() if "" in labels else frozenset(labels)
+        self._unseen = Unseen(pipeline, series, self._labels)
         self._tracker, self._people, self._ledger = Tracker(), dict[int, Person](), Ledger()
         self._lost: list[Person] = []  # who is out of sight and expected again
         self._at: float | None = None
@@ -89,6 +95,7 @@ class Following:
             self._follow(track)
         self._give_up(at)
         self._queues.fill(self._people.values(), values)
+        self._unseen.look(self._people.values(), self._lost, values, self._ledger)
         return self._ledger.taken()
 
     def interrupt(self, at: float) -> list[Happening]:
@@ -111,7 +118,8 @@ class Following:
         if self._at is None:
             self._visits.begin(at)
         elif at > self._at:
-            self._unseen.add(min(at - self._at, LONGEST), self._people.values(), self._ledger)
+            self._unseen.add(min(at - self._at, LONGEST), self._ledger)
+            self._ledger.beat = at - self._at
         self._at = at
 
     def _follow(self, track: Track) -> None:
@@ -174,6 +182,11 @@ class Following:
     def _finish(self, person: Person, interrupted: bool) -> None:
         person.ended(interrupted)
         self._count(person)
+        if self._crossings.lines:
+            ways = unseen_ways(person, self._ropes, self._ledger.beat)
+            self._crossings.missing(ways, person.track, self._ledger)
+        if self._flows.zones:
+            self._flows.missing(person, self._ledger)
 
     def _count(self, person: Person) -> None:
         """What it did, once it is sure that there is somebody."""

@@ -9,18 +9,17 @@ from typing import Final
 from edged.amounts import DOUBTFUL, MISSED
 from edged.config.shape import Measure, Pipeline
 from edged.nouns import Series
-from edged.worker.measure.chance import Detectability, Parts, doubt, missed
+from edged.worker.measure.chance import Detectability, Parts
+from edged.worker.measure.evidence import none, traceless
 from edged.worker.measure.meter import Happening, measure_of
 from edged.worker.track import Track
 
 #: Seconds in a zone, or of standing still, where the owner names none.
 LEAST: Final = {"visits": 1.0, "dwell": 1.0, "flow": 0.0, "queue": 3.0}
-#: Frames that have to show a thing before it counts (see ``Track.sure``).
-NEEDED: Final = 2
 #: What is as likely to be an event as not.
 HALF: Final = 0.5
-#: 16ths that are told at once: half an event, ten value-seconds.
-LUMP, LUMP_SECONDS = 8, 160
+#: 16ths that are told at once: an eighth of an event, two value-seconds.
+LUMP, LUMP_SECONDS = 2, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.least: Mapping[int, float] = {}
+        self.beat = 0.0  # seconds between the last two frames
         self._detectability, self._parts = Detectability(), Parts()
         self._told: list[Happening] = []
 
@@ -56,12 +56,22 @@ class Ledger:
         """Whether the series is about such a track: its label, and a score that was high enough once."""
         return one.series.label in ("", track.kind) and track.peak >= self.least[one.index]
 
-    def count(self, one: Asked, track: Track, doubtful: float = 0.0, bin: int = 0) -> None:
-        """An event of a track that ``means`` the series, ``doubtful`` beyond what its scores say."""
+    def count(
+        self,
+        one: Asked,
+        track: Track,
+        doubtful: float = 0.0,
+        bin: int = 0,
+        on_the_line: bool = False,
+        length: float = 1.0,
+    ) -> None:
+        """An event of a track that ``means`` the series, ``doubtful`` beyond what its scores say. ``length``
+        is that of where it had to be found, in pictures.
+        """
         self._told.append(Happening(one.index, bin))
         chance = self._detectability.of(track.hits, track.chances)
-        self.guess(one, MISSED, missed(chance, track.chances, NEEDED))
-        self.guess(one, DOUBTFUL, max(doubtful, doubt(track.score, track.hits)))
+        self.guess(one, MISSED, traceless(track, chance, self.beat, length))
+        self.guess(one, DOUBTFUL, max(doubtful, none(track, on_the_line)))
 
     def guess(self, one: Asked, bin: int, share: float) -> None:
         """So much of an event was missed, or was none."""
