@@ -59,7 +59,7 @@ def happened(units: Sequence[str]) -> float:
     """The binary logarithm of how many different amounts a tick may have: of each series so many events or
     fewer, of some bins, in no order; and of all of them a few estimates, each a power of two.
     """
-    places = 2 * sum(unit in _BINS or unit == "count" for unit in units)
+    places = 2 * sum(unit in _BINS or unit in ("count", "share") for unit in units)
     chosen = (math.comb(places, few) * _POWERS**few for few in range(amounts.MOST_ESTIMATES + 1))
     return sum(map(_events, units)) + math.log2(sum(chosen))
 
@@ -143,7 +143,7 @@ def _estimates(units: Sequence[str]) -> float:
     """Bits of a minute's estimates: so many powers of two, spread over the series in any way; and no more
     than their sums can be.
     """
-    places = 2 * sum(unit in _BINS or unit == "count" for unit in units)
+    places = 2 * sum(unit in _BINS or unit in ("count", "share") for unit in units)
     many = amounts.MOST_ESTIMATES * _TICKS
     sums = places * math.log2(many * amounts.MOST_PARTS + 1)
     return min(sums, math.log2(math.comb(many + places * _POWERS, many)))

@@ -146,7 +146,7 @@ def test_who_begins_or_ends_on_the_line_is_a_doubtful_crossing() -> None:
             )
         assert ways(watched) == (20, 0)
         doubts.append(watched.bins("crossings").get(DOUBTFUL, 0))
-    assert min(doubts[:2]) >= 20 > 3 * doubts[2]
+    assert min(doubts[:2]) >= 16 > 3 * doubts[2]
     both = Watched(CROSSINGS, lines=GATE).run(walk((0, 0.49), (4, 0.51)), every(0.2, 0, 8))
     assert ways(both) == (0, 0)
 

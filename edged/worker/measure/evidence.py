@@ -1,7 +1,11 @@
 """What one track says of events that nobody saw, and of whether one that was counted was one.
 
-All constants are fitted to the scripted street of ``benchmarks.accuracy.certainty``, seeds 1 to 8, behind the
-simulated detectors: ``python -m benchmarks.accuracy.certainty --fit`` prints them anew.
+The constants are fitted to the scripted street of ``benchmarks.accuracy.certainty``, seeds 1 to 8, at 5, 2
+and 1 frames a second and while the rate swings::
+
+    python -m benchmarks.accuracy.certainty --fit --seeds 1 2 3 4 5 6 7 8 --pace 5fps 2fps 1fps swing
+
+prints them anew, all but ``MERGED``: that is from its table of sums.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from edged.worker.track import Track
 #: track begins: this, and as many times the time of a frame (and ``REACTION``) until it falls to 1/e.
 BORN, BORN_FRAMES, REACTION = 0.75, 3.0, 0.2  # a share; frames; seconds
 #: The same on the way from where one is lost; and what is left of it however far the line is.
-LOST, LOST_FRAMES, LOST_FAR = 0.6, 2.0, 0.04
+LOST, LOST_FRAMES, LOST_FAR = 0.7, 1.5, 0.04
 #: Who goes no faster goes nowhere: pictures a second.
 STILL: Final = 0.02
 #: Nobody is on the way unseen for longer.
@@ -27,7 +31,7 @@ LONGEST: Final = 20.0  # seconds
 STEPS: Final = 8
 #: For one that was counted so many were missed without leaving a trace: at best; and so many times the square
 #: of what share of the picture it passes between two looks that find it.
-TRACELESS, PASSED = 0.012, 1.3
+TRACELESS, PASSED = 0.006, 1.6
 #: Who comes within so many frames of somebody else's going is taken for that one.
 MERGED: Final = 0.8
 #: Seconds over which it is averaged how many come.
@@ -35,7 +39,7 @@ LATELY: Final = 60.0
 #: The logit of the chance that what was counted was none: at best; and what it gains by a way that began or
 #: ended on the line, by each look that did not find the thing (as a share), by what its score is short of
 #: ``CLEAR``, and by slowness: it goes by less than ``SLOW`` of its size in a second.
-SURE, ON_THE_LINE, NOT_FOUND, SHORT, SLOWLY = -4.2, 1.7, 6.5, 10.0, 1.2
+SURE, ON_THE_LINE, NOT_FOUND, SHORT, SLOWLY = -4.3, 1.7, 6.9, 10.5, 1.2
 CLEAR, SLOW = 0.55, 0.2
 
 
