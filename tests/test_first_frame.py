@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import media
+import msgspec
 import pytest
 import sounds
+from stage import Stage
 
 from edged import wall
 from edged.config import shape
@@ -109,3 +111,12 @@ def test_nothing_is_read_before_the_lock(kind: str, tmp_path: Path, monkeypatch:
     task = wall.Assignment(wall.PROTOCOL, "p", pipeline, (model,), series_of("p", pipeline), examine=False)
     with ours, theirs, pytest.raises(LockedHere):
         loop._work(wall.Channel(theirs, wall.Down), task)
+
+
+@pytest.mark.parametrize("kind", ["video", "album"])
+def test_a_recording_is_decoded_by_a_locked_worker(kind: str, tmp_path: Path, stage: Stage) -> None:
+    config, model, measure = KINDS[kind](tmp_path)
+    config = msgspec.structs.replace(config, pace="real", loop=True)
+    keeper = stage.keep(source=config, model=model, measure=measure)
+    stage.until(lambda: any(one.analysed for _, one in stage.heard.ticks))
+    assert (keeper.restarts, stage.events("replaced"), stage.events("worker-broke-out")) == (0, [], [])

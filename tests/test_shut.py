@@ -16,9 +16,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import pytest
+from test_doctor_board import case_of
 
 from edged import warden
+from edged.cli import models
 from edged.config.shape import Model, Pipeline, Synthetic
+from edged.doctor import trial
+from edged.doctor.checks import model
+from edged.doctor.finding import Finding
 from edged.worker.outline import Question
 from edged.worker.sandbox import landlock
 
@@ -70,6 +75,12 @@ def taken_over(*given):
     return really(*given)
 show.open_network = runtime.open_network = taken_over
 os._exit({process}.main())
+"""
+CONFIG: Final = """
+[pipelines.hall]
+source = { kind = "synthetic" }
+model = "builtin:activity"
+measures = [{ kind = "presence" }]
 """
 SCENE: Final = Question("hall", Pipeline(source=Synthetic()), (Model(file="builtin:activity"),), 0.5)
 
@@ -171,6 +182,19 @@ def test_who_tries_an_accelerator_writes_nothing(tmp_path: Path) -> None:
 def test_who_opens_one_model_says_what_the_kernel_lacks(tmp_path: Path, process: str) -> None:
     came = opened(tmp_path, process, NO_LANDLOCK + NO_FILTERS)
     assert came.done and came.said["lacking"] == ["landlock", "seccomp"]
+
+
+def test_what_the_kernel_lacks_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By ``edged models show`` and by the doctor."""
+    models._print_facts(opened(tmp_path, "show", NO_LANDLOCK + NO_FILTERS).said)
+    assert "lacks landlock and seccomp: this kernel has none" in " ".join(capsys.readouterr().out.split())
+    facts = opened(tmp_path, "examine", NO_LANDLOCK + NO_FILTERS).said
+    monkeypatch.setattr(model, "ask", lambda *_, **__: trial.Answer(facts))
+    case = case_of(tmp_path / "root", config=CONFIG)
+    (found,) = [one for one in model.examine(case) if isinstance(one, Finding)]
+    assert "tried less locked up: this kernel has no landlock and seccomp" in found.found
 
 
 @pytest.mark.parametrize("process", ["show", "examine"])

@@ -40,9 +40,11 @@ class Album:
         photographs = [is_jpeg(one) for one in self._mapped.values()]
         # A locked worker imports nothing.
         if any(photographs):
-            import edged.worker.source.jpeg
+            import edged.worker.source.jpeg  # noqa: F401
         if want.channels == 1 or not all(photographs):
-            import edged.worker.source.movie  # noqa: F401
+            from edged.worker.source import movie
+
+            movie.begin()
         self.fps = fps or FPS
         self._last: tuple[Path, NDArray[np.uint8]] | None = None
 

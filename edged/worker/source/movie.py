@@ -35,6 +35,12 @@ GIVE_UP: Final = 100
 #: Packets to look back for a frame's predecessor: H.264 and HEVC reorder over 16 at most.
 REORDERED: Final = 32
 
+#: A black picture of 8 x 8 pixels, a PNG.
+BLACK: Final = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000008000000080800000000e164e1570000000c4944415478da6360a00e00"
+    "00004800011045efd20000000049454e44ae426082"
+)
+
 #: What can be named, of pictures and of sound.
 NAMES: Final = (
     "a video, an animated picture, a picture or a folder of pictures",
@@ -186,6 +192,12 @@ def opened(path: Path, file: BinaryIO, sound: bool = False) -> InputContainer:
 
 def _nothing_else(url: str, flags: int, options: dict[str, str]) -> NoReturn:
     raise PermissionError(f"it refers to another file: {url}")
+
+
+def begin() -> None:
+    """PyAV imports some of itself with the first picture: have it do so now, on one of ours."""
+    for channels in (1, 3):
+        still(Path("ours"), BLACK, Want(8, 8, channels, 0.0))
 
 
 def still(path: Path, data: bytes, want: Want) -> NDArray[np.uint8]:
