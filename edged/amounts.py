@@ -28,10 +28,17 @@ ESTIMATED: Final = COUNTED | {"occupancy", "presence", "queue"}
 
 #: What a tick may tell at most; the worker tells the rest with the next ones.
 MOST_EVENTS: Final = 8  # of one series, that have no number
-MOST_NUMBERS: Final = 2  # that have one: each can be any of ``BINS``, so they say much more
+#: That have one, of all series: each can be any of ``BINS`` of any series, so they say much more. Two a
+#: second are 7,200 an hour, as many as a road of three lanes carries at most; the rest is told in turn.
+MOST_NUMBERS: Final = 2
 MOST_ESTIMATES: Final = 2  # of all series: they are told in turn
 MOST_PARTS: Final = 1 << 14  # 16ths in one of them: sixteen things, all of them overlooked for a minute
 MOST_TOLD: Final = 128  # amounts of all series
+
+
+def numbered(bin: int) -> bool:
+    """Whether its counts are of events that have a number."""
+    return 1 <= bin <= BINS
 
 
 def estimate(bin: int) -> bool:
@@ -43,7 +50,7 @@ def fits(series: Series, bin: int) -> bool:
     """Whether amounts of this series can have this bin: an event its number's, or none."""
     if estimate(bin):
         return series.measure in ESTIMATED
-    return 1 <= bin <= BINS if series.measure in DISTRIBUTED else series.measure in COUNTED and bin == 0
+    return numbered(bin) if series.measure in DISTRIBUTED else series.measure in COUNTED and bin == 0
 
 
 def coarse(sixteenths: int) -> int:

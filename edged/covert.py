@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from edged import amounts, inspector, lender, rounding, view, vocabulary
+from edged import amounts, inspector, journal, lender, rounding, series, view, vocabulary
 from edged.config import shape
 from edged.store.schema import COVERAGE_SCALE, SCALES
 
@@ -26,14 +27,26 @@ LONGEST: Final = 60.0  # seconds; longer ticks are possible, and say less a seco
 MINUTE: Final = 60.0
 _TICKS: Final = math.ceil(MINUTE * inspector.LIVE_RATE)
 TROUBLE_CHARACTERS: Final = 2 * 400  # of a message and its hint
-UNITS: Final = {"presence": "share", "occupancy": "count", "activity": "fraction", "level": ""}
 #: As units: what is counted, without and with a number for each event.
-COUNTED: Final = {"crossings": "an event", "dwell": "an event with a number"}
+EVENT: Final = "an event"
+NUMBER: Final = "an event with a number"
+_COUNTED: Final = (EVENT, NUMBER)
 #: None, or one of those that a live source can have (``inspector`` lets no other pass): the most there are.
 SIGHTS: Final = 1 + max(map(len, (shape.OF_PICTURES, shape.OF_SOUND, view.OF_LINES)))
-_BINS: Final = {"an event": 1, "an event with a number": amounts.BINS}
 _POWERS: Final = amounts.MOST_PARTS.bit_length()
-_MOST: Final = {"an event": amounts.MOST_EVENTS, "an event with a number": amounts.MOST_NUMBERS}
+STAMP: Final = 1500  # bytes: a JPEG the size of a stamp
+
+
+def kinds() -> dict[str, str]:
+    """Every unit there is, and which kinds of measures are of it."""
+    of: dict[str, list[str]] = {}
+    for kind, unit in (series.UNITS | {"level": ""}).items():
+        counted = NUMBER if kind in series.DISTRIBUTED else EVENT
+        of.setdefault(counted if kind in series.COUNTED else unit, []).append(kind)
+    return {
+        unit: " or ".join((", ".join(names[:-1]), names[-1])).removeprefix(" or ")
+        for unit, names in of.items()
+    }
 
 
 def grid(unit: str) -> list[float]:
@@ -45,6 +58,7 @@ def grid(unit: str) -> list[float]:
     return found if unit in rounding.LARGEST_VALUE else [*(-one for one in reversed(found[1:])), *found]
 
 
+@cache
 def entries(unit: str) -> int:
     """How many different entries of one second a series of this unit may have."""
     values = grid(unit)
@@ -57,17 +71,19 @@ def entries(unit: str) -> int:
 
 def happened(units: Sequence[str]) -> float:
     """The binary logarithm of how many different amounts a tick may have: of each series so many events or
-    fewer, of some bins, in no order; and of all of them a few estimates, each a power of two.
+    fewer; of all of them so many that have a number, of some bins, in no order, and a few estimates, each a
+    power of two.
     """
-    places = 2 * sum(unit in _BINS or unit in ("count", "share") for unit in units)
+    places = 2 * sum(unit in _COUNTED or unit in ("count", "share") for unit in units)
     chosen = (math.comb(places, few) * _POWERS**few for few in range(amounts.MOST_ESTIMATES + 1))
-    return sum(map(_events, units)) + math.log2(sum(chosen))
+    return _events(units) + math.log2(sum(chosen))
 
 
-def _events(unit: str, ticks: int = 1) -> float:
-    """The binary logarithm of how many different events there can be of a series in so many ticks."""
-    bins = _BINS.get(unit, 0)
-    return math.log2(math.comb(ticks * _MOST.get(unit, 0) + bins, bins))
+def _events(units: Sequence[str], ticks: int = 1) -> float:
+    """The binary logarithm of how many different events there can be in so many ticks."""
+    plain = units.count(EVENT) * math.log2(ticks * amounts.MOST_EVENTS + 1)
+    bins = units.count(NUMBER) * amounts.BINS
+    return plain + math.log2(math.comb(ticks * amounts.MOST_NUMBERS + bins, bins))
 
 
 def durations(most: float, digits: int) -> int:
@@ -101,7 +117,7 @@ def ticks(span: float, units: Sequence[str], rate: float) -> float:
 
 
 def _entry_bits(unit: str) -> float:
-    return 0.0 if unit in _BINS else math.log2(entries(unit))
+    return 0.0 if unit in _COUNTED else math.log2(entries(unit))
 
 
 def _added(*bits: float) -> float:
@@ -136,14 +152,15 @@ def kept_capacity(units: Sequence[str], rate: float) -> float:
     """Bits a second that reach the store, where minutes are kept and no seconds."""
     frames = math.log2(rate * MINUTE + inspector.SPARE_FRAMES * MINUTE + 1) if rate else 16.0
     seconds = 2.0 * math.log2(MINUTE * COVERAGE_SCALE + 1)  # observed and blind
-    return (sum(map(_row, units)) + _estimates(units) + frames + seconds) / MINUTE
+    rows = sum(_row(unit) for unit in units if unit not in _COUNTED)
+    return (rows + _events(units, _TICKS) + _estimates(units) + frames + seconds) / MINUTE
 
 
 def _estimates(units: Sequence[str]) -> float:
     """Bits of a minute's estimates: so many powers of two, spread over the series in any way; and no more
     than their sums can be.
     """
-    places = 2 * sum(unit in _BINS or unit in ("count", "share") for unit in units)
+    places = 2 * sum(unit in _COUNTED or unit in ("count", "share") for unit in units)
     many = amounts.MOST_ESTIMATES * _TICKS
     sums = places * math.log2(many * amounts.MOST_PARTS + 1)
     return min(sums, math.log2(math.comb(many + places * _POWERS, many)))
@@ -151,10 +168,6 @@ def _estimates(units: Sequence[str]) -> float:
 
 def _row(unit: str) -> float:
     """Bits of a series' minute: its extremes, its sum, its squares and its time, each as the store has it."""
-    return _events(unit, _TICKS) + (0.0 if unit in _BINS else _entry_row(unit))
-
-
-def _entry_row(unit: str) -> float:
     count, most = len(grid(unit)), rounding.largest(unit)
     extremes = math.log2(count * (count + 1) / 2)
     scale = SCALES.get(unit)
@@ -169,7 +182,7 @@ def unrounded(units: Sequence[str]) -> float:
     a second. What the wall let pass before it was.
     """
     entry = sum(
-        2 * _doubles(rounding.largest(unit)) + 3 * _doubles(1.0) if unit not in _BINS else 3 * 64.0
+        2 * _doubles(rounding.largest(unit)) + 3 * _doubles(1.0) if unit not in _COUNTED else 3 * 64.0
         for unit in units
     )
     return 1.5 * (entry + 7 * _doubles(1.0) + math.log2(2000.0) + math.log2(100_000.0))
@@ -197,6 +210,14 @@ def asking() -> float:
     return 2.0 * math.log2(moments) / lender.REFILL
 
 
+def seeing() -> float:
+    """Bits a second by when a camera is said to see nothing, why, and to see again: the store tells the
+    times, the journal how often.
+    """
+    moments = journal.REFILL / rounding.GRAIN + 1
+    return 2.0 * math.log2(moments * (SIGHTS - 1)) / journal.REFILL
+
+
 def _wording() -> float:
     return TROUBLE_CHARACTERS * math.log2(len(vocabulary.CHARACTERS))
 
@@ -209,9 +230,8 @@ def table(rate: float = 5.0) -> str:
     ]
     for text, units in (
         ("nothing to count (the tick itself)", []),
-        *((f"one series of {kind}", [unit]) for kind, unit in (UNITS | COUNTED).items()),
-        ("20 series of occupancy", ["count"] * 20),
-        ("20 series of crossings", ["an event"] * 20),
+        *((f"one series of {names}", [unit]) for unit, names in kinds().items()),
+        *((f"20 series of {names}", [unit] * 20) for unit, names in kinds().items()),
     ):
         numbers = (unrounded(units), wall_capacity(units, rate), kept_capacity(units, rate))
         rows.append(f"| {text} | {numbers[0]:,.0f} bit/s | {numbers[1]:.0f} bit/s | {numbers[2]:.1f} bit/s |")
@@ -231,11 +251,27 @@ def sentence_of_cameras() -> str:
     return f"{lender.LENT_AT_ONCE} times at once, then once in five minutes ({asking():.1f} bit/s)"
 
 
+def sentence_of_sight() -> str:
+    """What seeing nothing may say, as docs/security.md says it."""
+    often = f"{journal.BURST} times at once, then once in {journal.REFILL / 60:.0f} minutes"
+    return f"{often} ({seeing():.2f} bit/s)"
+
+
+def sentence_of_stamp(rate: float = 5.0) -> str:
+    """How long 20 series need at least for a picture, of whatever they are, as docs/security.md says it."""
+    many = [[unit] * 20 for unit in kinds()]
+    through, kept = (
+        STAMP * 8 / max(of(units, rate) for units in many) for of in (wall_capacity, kept_capacity)
+    )
+    into = f"into minutes that are kept within {kept / 60:.1f}"
+    return f"to the daemon's memory within {through:.0f} s, and {into}"
+
+
 def sentence_of_sound() -> str:
     """What a pipeline that hears all it can (rate 0) may say, as docs/sound.md has it: one series of
     presence, five, and those five with four of events, which are config/birdsong.toml.
     """
-    one, five, nine = (["share"] * many + ["an event"] * events for many, events in ((1, 0), (5, 0), (5, 4)))
+    one, five, nine = (["share"] * many + [EVENT] * events for many, events in ((1, 0), (5, 0), (5, 4)))
     through = [wall_capacity(units, 0.0) for units in (one, five, nine)]
     kept = [kept_capacity(units, 0.0) for units in (one, five, nine)]
     return (
@@ -248,7 +284,7 @@ def sentence_of_sound() -> str:
 def sentence_of_more_sound() -> str:
     """What one series more adds, as docs/sound.md says it."""
     few = wall_capacity(["share"], 0.0)
-    presence, event = (wall_capacity(["share", unit], 0.0) - few for unit in ("share", "an event"))
+    presence, event = (wall_capacity(["share", unit], 0.0) - few for unit in ("share", EVENT))
     return f"A further series of presence adds {presence:.0f} bit/s, one of events {event:.0f}"
 
 
@@ -256,5 +292,7 @@ if __name__ == "__main__":
     print(table())
     print(sentence())
     print(sentence_of_cameras())
+    print(sentence_of_sight())
+    print(sentence_of_stamp())
     print(sentence_of_sound())
     print(sentence_of_more_sound())

@@ -381,6 +381,8 @@ def check_amounts(told: tuple[Amount, ...], series: tuple[Series, ...]) -> None:
     """
     if sum(amounts.estimate(one.bin) for one in told) > amounts.MOST_ESTIMATES:
         raise WallError(f"it sent more estimates at once than {amounts.MOST_ESTIMATES}")
+    if sum(one.count for one in told if amounts.numbered(one.bin)) > amounts.MOST_NUMBERS:
+        raise WallError(f"it told of more than {amounts.MOST_NUMBERS} events with a number at once")
     before, at, events = (-1, -1), -1, 0
     for one in told:
         if (one.series, one.bin) <= before:
@@ -398,7 +400,6 @@ def _check_amount(one: Amount, events: int) -> int:
         if one.count < 1 or one.count != amounts.coarse(one.count):
             raise WallError("it sent an estimate that is finer than the wall lets pass, or too large")
         return events
-    most = amounts.MOST_NUMBERS if one.bin else amounts.MOST_EVENTS
-    if one.count < 1 or events + one.count > most:
-        raise WallError(f"it told of none or more than {most} events of a series at once")
+    if one.count < 1 or events + one.count > amounts.MOST_EVENTS:
+        raise WallError(f"it told of none or more than {amounts.MOST_EVENTS} events of a series at once")
     return events + one.count

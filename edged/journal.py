@@ -22,6 +22,7 @@ from edged.events import KINDS, Kind
 
 #: syslog's numbers; journald takes them from a leading "<n>" (sd-daemon(3)).
 PRIORITIES: Final = {"debug": 7, "info": 6, "notice": 5, "warning": 4, "error": 3}
+LISTENING: Final = Path("/run/systemd/journal/socket")
 LONGEST: Final = 1000  # characters of a text or of a field
 #: Of one kind and pipeline: so many at once, and from then on one each so many seconds. A camera that comes
 #: and goes each minute says 300 lines a day instead of 3,000.
@@ -121,16 +122,20 @@ class Journal:
             print(f"{mark}{message}", file=sys.stderr, flush=True)
 
 
-def entered(name: str, text: str, **fields: object) -> None:
+def entered(name: str, text: str, **fields: object) -> bool:
     """An event that a command has brought about: for the journal alone, as the command itself tells who
     typed it.
 
-    Where no journald listens nothing is said.
+    Whether journald took it: where none listens nothing is said.
     """
     send, kind = _sender(), KINDS[name]
-    if send is not None and Path("/run/systemd/journal/socket").exists():
-        with suppress(OSError):
-            send(*_entry(PRIORITIES[kind.priority], f"{name}: {_line(text)}", "", kind, fields))
+    if send is None or not LISTENING.exists():
+        return False
+    try:
+        send(*_entry(PRIORITIES[kind.priority], f"{name}: {_line(text)}", "", kind, fields))
+    except OSError:
+        return False
+    return True
 
 
 class Held(NamedTuple):

@@ -309,7 +309,7 @@ def test_the_end_of_a_long_text_is_never_told_as_zeros(path: Path) -> None:
     killed(path)
     with Store.open(path, workload.KEY, keep=workload.KEEP):
         pass
-    stopped, rows = flips._map(path, free=False)
+    stopped, rows, _ = flips._map(path, free=False)
     last = max(number for number in stopped["overflow page"] if ("event", workload.text(53)) in rows[number])
     flip(path, (last - 1) * PAGE + 100)
     with Store.open(path, workload.KEY, keep=workload.KEEP) as store:

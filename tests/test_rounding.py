@@ -148,19 +148,20 @@ def test_entries_are_counted_as_they_are() -> None:
     assert len(found) == covert.entries("share")
 
 
-@pytest.mark.parametrize("units", [["an event"], ["an event with a number"], ["an event", "share"]])
+@pytest.mark.parametrize(
+    "units", [["an event"], ["an event with a number"], ["an event", "share"], ["an event with a number"] * 2]
+)
 def test_amounts_are_counted_as_they_are(units: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With few bins and few 16ths: by trying every list of amounts that could be one."""
     monkeypatch.setattr(amounts, "BINS", 2)
     monkeypatch.setattr(amounts, "MOST_EVENTS", 2)
     monkeypatch.setattr(amounts, "MOST_PARTS", 2)
     monkeypatch.setattr(covert, "_POWERS", 2)
-    monkeypatch.setattr(covert, "_BINS", {"an event": 1, "an event with a number": 2})
-    monkeypatch.setattr(covert, "_MOST", {"an event": 2, "an event with a number": 2})
     measures = {"an event": "visits", "an event with a number": "dwell", "share": "presence"}
     series = tuple(Series("p", measures[unit]) for unit in units)
     bins = (0, 1, 2, amounts.MISSED, amounts.DOUBTFUL)
-    places = [(number, bin) for number in range(len(units)) for bin in bins]
+    every = [(number, bin) for number in range(len(units)) for bin in bins]
+    places = every if len(units) < 2 else [one for one in every if amounts.fits(series[one[0]], one[1])]
     found = 0
     for counts in product(range(4), repeat=len(places)):
         each = zip(places, counts, strict=True)

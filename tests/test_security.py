@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from edged import covert, lender
 from edged.config.loading import load
+from edged.config.shape import Measure
 from edged.series import series_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +53,16 @@ def test_what_lies_can_carry_is_what_the_code_counts() -> None:
     assert table == covert.table()
     assert f"come on top: {covert.sentence()}." in PAGE
     assert f"may be lost {covert.sentence_of_cameras()}" in PAGE
+    assert f"see nothing, and why, {covert.sentence_of_sight()}." in PAGE
+    assert f"could bring one {covert.sentence_of_stamp()}," in PAGE
     assert lender.REFILL == 300.0
+
+
+def test_every_kind_of_measure_is_in_the_table() -> None:
+    table = PAGE.partition("<!-- covert -->\n")[2].partition("<!-- /covert -->")[0]
+    for kind in get_args(get_type_hints(Measure)["kind"]):
+        for many in ("one", "20"):
+            assert re.search(rf"^\| {many} series of [\w, ]*\b{kind}\b", table, re.MULTILINE), kind
 
 
 def test_what_lies_can_carry_of_sound_is_what_the_code_counts() -> None:

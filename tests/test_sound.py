@@ -118,6 +118,32 @@ def test_an_interrupted_stream_leaves_nothing_behind() -> None:
     assert not resample(np.zeros(9600, np.float32)).any()
 
 
+@pytest.mark.parametrize(("given", "wanted"), [(48000, 16000), (44100, 15600), (8000, 48000)])
+def test_a_filter_that_was_wiped_holds_silence(given: int, wanted: int) -> None:
+    resample = Resampler(given, wanted)
+    noise = np.random.default_rng(1).uniform(-1, 1, given // 10).astype(np.float32)
+    resample(noise)
+    resample.wipe()
+    assert np.abs(resample(np.zeros(0, np.float32), last=True)).max(initial=0.0) < 1e-9
+    resample.wipe()  # nothing is held any more, and that is no error
+    held = Resampler(given, wanted)
+    held(noise)
+    assert np.abs(held(np.zeros(0, np.float32), last=True)).max() > 0.1, "else nothing was held"
+
+
+def test_a_microphone_that_is_closed_wipes_its_filter() -> None:
+    from edged.worker.source.hops import Hops
+    from edged.worker.source.microphone import MicrophoneSource
+
+    source = MicrophoneSource.__new__(MicrophoneSource)
+    source._hops, source._raw = Hops(100), np.ones(8, np.int16)
+    source._resample = Resampler(48000, 16000)
+    source._resample(np.ones(4800, np.float32))
+    source.close()
+    assert not source._raw.any()
+    assert np.abs(source._resample(np.zeros(0, np.float32), last=True)).max(initial=0.0) < 1e-9
+
+
 # --- recordings
 
 

@@ -360,6 +360,69 @@ def test_what_the_kernel_lacks_is_said_in_words_of_ours(capsys: pytest.CaptureFi
     assert capsys.readouterr().err == ""
 
 
+# --- nobody looks unnoted
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine on which no journald listens, and no edged is installed; where a unit would be."""
+    from edged import journal
+
+    monkeypatch.setattr(journal, "LISTENING", tmp_path / "none")
+    monkeypatch.setattr(sketch, "UNITS", (tmp_path / "edged.service",))
+    monkeypatch.setattr(sketch, "_of_service", lambda: None)
+    return tmp_path
+
+
+def looked_at(home: Path) -> str:
+    """How it ends."""
+    (home / "edged.toml").write_text(CONFIG.format(more=""))
+    config = load(home / "edged.toml")
+    try:
+        return f"{sketch.looked(config, home / 'edged.toml', 'hall', 0.5).columns} columns"
+    except EdgedError as error:
+        return error.message
+
+
+def test_where_a_service_is_installed_a_look_that_nothing_can_note_is_refused(
+    silent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sketch, "_sketched", lambda *_: pytest.fail("somebody looked"))
+    for unit, account in ((True, None), (False, (990, 990, [990]))):
+        monkeypatch.setattr(sketch, "_of_service", lambda account=account: account)
+        (silent / "edged.service").touch() if unit else (silent / "edged.service").unlink()
+        assert "noted nowhere" in looked_at(silent)
+
+
+def test_where_none_is_installed_it_is_its_owners_own_and_they_are_told(
+    silent: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sketch, "_sketched", lambda *_: outline(16, 8))
+    assert looked_at(silent) == "16 columns"
+    assert "so this is noted nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_what_journald_takes_is_noted_and_what_it_refuses_is_not(
+    silent: Path, monkeypatch: pytest.MonkeyPatch, takes: bool
+) -> None:
+    from edged import journal
+
+    said: list[str] = []
+
+    def send(*fields: str) -> None:
+        if not takes:
+            raise OSError("full")
+        said.extend(fields)
+
+    (silent / "edged.service").touch()
+    monkeypatch.setattr(journal, "LISTENING", silent / "edged.service")
+    monkeypatch.setattr(journal, "_sender", lambda: send)
+    monkeypatch.setattr(sketch, "_sketched", lambda *_: outline(16, 8))
+    assert (looked_at(silent) == "16 columns") == takes
+    assert ("EDGED_EVENT=outlined" in said) == takes
+
+
 # --- the whole way
 
 

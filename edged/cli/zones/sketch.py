@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 COMMAND: Final = (sys.executable, "-I", "-m", "edged.worker.outline")
 ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
 PATIENCE: Final = 60.0  # seconds beyond the look itself: a slow board starts slowly
+#: Where install.sh or a package puts the unit.
+UNITS: Final = tuple(
+    Path(one) / "edged.service"
+    for one in ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+)
 LETTING_GO: Final = 10.0  # seconds that a worker has to end
 #: What a kernel may lack and a sketch is made all the same.
 LACKS: Final = ("landlock", "early-landlock")
@@ -67,18 +72,43 @@ def looked(config: Config, named: Path | None, pipeline: str, seconds: float) ->
     """The outline of what a pipeline sees now. Raises ``EdgedError``."""
     from edged.cli.contact import connected
     from edged.control_client import NotRunning
-    from edged.journal import entered
 
     question = _question(config, pipeline, seconds)
     try:
         client = connected(named)
     except NotRunning:
-        entered("outlined", f"{pipeline}: its owner looks at the outline of what it sees")
+        _note(pipeline)
         return _sketched(question, seconds, pipeline, _account(None))
     with client:
         account = _account(client.ask("status").get("pid"))
         with _lent(client, pipeline, seconds):
             return _sketched(question, seconds, pipeline, account)
+
+
+def _note(pipeline: str) -> None:
+    """No daemon notes that somebody looks, so the journal has to; nobody looks unnoted where there is a
+    service. Raises ``UnavailableError``.
+
+    Where no service is installed a pipeline is somebody's own, in the foreground of their own terminal: there
+    is nobody else whom a note could tell, and they are told that there is none.
+    """
+    from edged.journal import entered
+
+    if entered("outlined", f"{pipeline}: its owner looks at the outline of what it sees"):
+        return
+    if installed():
+        raise UnavailableError(
+            f"{pipeline}: that somebody looks could be noted nowhere: no daemon runs, no journald listens",
+            "start it: systemctl start edged; or have journald run, and python3-systemd installed",
+        )
+    click.echo(
+        f"{pipeline}: no service is installed and no journald listens, so this is noted nowhere", err=True
+    )
+
+
+def installed() -> bool:
+    """Whether edged is a service here: it has a unit, or a user."""
+    return any(one.exists() for one in UNITS) or _of_service() is not None
 
 
 def _question(config: Config, name: str, seconds: float) -> bytes:

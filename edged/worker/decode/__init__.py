@@ -129,7 +129,8 @@ class Detector:
         scores = np.minimum(np.maximum(finite(scores.reshape(-1)[:number]), 0.0), 1.0)
         boxes, indices = finite(boxes.reshape(-1, 4)[:number]), whole(finite(classes.reshape(-1)[:number]))
         if number and indices.min() < 0:
-            boxes, indices, scores = (one[indices >= 0] for one in (boxes, indices, scores))
+            kept = indices >= 0
+            boxes, indices, scores = boxes[kept], indices[kept], scores[kept]
             number = scores.size
         if number > 1 and (scores[1:] > scores[:-1]).any():
             best = np.argsort(-scores, kind="stable")

@@ -12,7 +12,7 @@ from edged import amounts
 from edged.nouns import Amount
 from edged.worker.measure.meter import Happenings
 
-ESTIMATES = -1  #: where those of all series are counted
+ESTIMATES, NUMBERS = -1, -2  #: where those of all series are counted
 
 
 class Amounts:
@@ -45,7 +45,7 @@ class Amounts:
         for (series, bin), left in list(self._left.items()):
             if len(told) == amounts.MOST_TOLD:
                 break
-            of = ESTIMATES if amounts.estimate(bin) else series
+            of = _among(series, bin)
             if count := _some(bin, left, of_series[of]):
                 of_series[of] += 1 if of == ESTIMATES else count
                 told.append(Amount(series, count, bin))
@@ -59,9 +59,16 @@ class Amounts:
             self._left[series, bin] = rest
 
 
+def _among(series: int, bin: int) -> int:
+    """With what it shares what a tick may tell."""
+    if amounts.estimate(bin):
+        return ESTIMATES
+    return NUMBERS if bin else series
+
+
 def _some(bin: int, left: int, told: int) -> int:
-    """How many of ``left`` a tick may tell that has told so many events of the series, or estimates of
-    any.
+    """How many of ``left`` a tick may tell that has told so many events of the series, or estimates or
+    numbers of any.
     """
     if amounts.estimate(bin):
         return amounts.coarse(left) if told < amounts.MOST_ESTIMATES else 0

@@ -96,6 +96,8 @@ class MicrophoneSource:
         self._hops.clear()
         if hasattr(self, "_raw"):
             self._raw[:] = 0
+        if hasattr(self, "_resample"):
+            self._resample.wipe()
         if hasattr(self, "_pcm"):
             self._pcm.close()
 

@@ -93,9 +93,12 @@ class Recording:
         """All of it at the wanted rate, some at a time."""
         rate = self._stream.codec_context.sample_rate
         resample = Resampler(rate, self._want.sample_rate)
-        for samples in _gathered(self._decoded(rate), int(CHUNK * rate)):
-            yield resample(samples)
-        yield resample(np.zeros(0, np.float32), last=True)
+        try:
+            for samples in _gathered(self._decoded(rate), int(CHUNK * rate)):
+                yield resample(samples)
+            yield resample(np.zeros(0, np.float32), last=True)
+        finally:
+            resample.wipe()
 
     def _decoded(self, rate: int) -> Iterator[NDArray[np.float32]]:
         """All that can be decoded, in order, as one channel."""
