@@ -122,9 +122,9 @@ def test_a_worker_hears_nothing_in_digital_silence_and_says_so(stage: Stage, tmp
 REHEARSED = """
 import os, sys
 sys.path[:0] = {paths!r}
-from edged.worker import loop
-done, rehearse, lock = [], loop.Looker._rehearse, loop.lock
-loop.Looker._rehearse = lambda looker: (done.append(looker), rehearse(looker))[1]
+from edged.worker import ladder, loop
+done, rehearse, lock = [], ladder.Ladder.rehearse, loop.lock
+ladder.Ladder.rehearse = lambda *given: (done.append(given), rehearse(*given))[1]
 loop.lock = lambda *given: lock(*given) if done else os._exit(9)
 os._exit(loop.main(sys.argv[1]))
 """
