@@ -29,13 +29,16 @@ import own_seeds
 import trial
 import warm
 
+from edged.config.shape import File, Synthetic
 from edged.reactor import Reactor
 
 OUT = own_seeds.ROOT / "build" / "mutants.jsonl"
 #: What each seed can measure, and the decoder it is made for.
 MEASURES = {"coco_ssd": "occupancy", "movenet": "occupancy"}
-#: Seeds that are refused as they are: for the Edge TPU, for sound, with an operator that nobody knows.
-REFUSED = ("edgetpu", "yamnet", "invoking_error")
+#: Seeds that are refused as they are: for the Edge TPU, with an operator that nobody knows.
+REFUSED = ("edgetpu", "invoking_error")
+#: Seeds that hear: they are given a recording.
+HEARING = ("yamnet",)
 #: Neither an owner nor the daemon may ever see these.
 FAULTS = ("fault", "wall-broken", "lost")
 CHECK_EVERY = 100
@@ -139,10 +142,16 @@ class Campaign:
                 (its for start, its in MEASURES.items() if job.seed.name.startswith(start)), "presence"
             )
             result["doctor"] = trial.examined(path)
-            result["worker"] = trial.until_done(self._reactor, trial.of_model(self._reactor, path, kind))
+            tried = trial.of_model(self._reactor, path, kind, source=self._source(job.seed))
+            result["worker"] = trial.until_done(self._reactor, tried)
         else:
             result["worker"] = trial.until_done(self._reactor, trial.of_media(self._reactor, path))
         return result
+
+    def _source(self, seed: Path) -> File | Synthetic:
+        """What its mutants are given."""
+        hears = seed.name.startswith(HEARING) and (self._folder / own_seeds.HEARD).exists()
+        return File(path=str(self._folder / own_seeds.HEARD), pace="fast") if hears else trial.SCENE
 
     def _maker(self, seed: Path) -> mutation.Models | mutation.Media:
         if seed not in self._makers:

@@ -16,6 +16,33 @@ MOVIES = {
 }
 
 
+#: name -> (codec, samples a second)
+SOUNDS = {
+    "sound.wav": ("pcm_s16le", 16000),
+    "sound.flac": ("flac", 44100),
+    "sound.mp3": ("libmp3lame", 44100),
+    "sound.m4a": ("aac", 44100),
+    "sound.opus": ("libopus", 48000),
+}
+
+
+HEARD = "sound.wav"
+
+
+def sounds_of_our_own(folder: Path) -> list[Path]:
+    """Those that this FFmpeg can make."""
+    import av
+    import media
+
+    made = []
+    for name, (codec, rate) in SOUNDS.items():
+        try:
+            made.append(media.sound(folder / name, codec, rate, 2.0))
+        except (av.error.FFmpegError, ValueError):
+            (folder / name).unlink(missing_ok=True)
+    return made
+
+
 def media_of_our_own(folder: Path) -> list[Path]:
     """Those that this FFmpeg can make."""
     import av
@@ -32,4 +59,4 @@ def media_of_our_own(folder: Path) -> list[Path]:
     made.append(media.still(folder / "still.bmp", media.picture(9, 320, 240), "bmp"))
     picture = folder / "still.jpg"
     picture.write_bytes(simplejpeg.encode_jpeg(media.picture(9, 320, 240)))
-    return [*made, picture]
+    return [*made, picture, *sounds_of_our_own(folder)]

@@ -25,6 +25,8 @@ from edged.worker import examine
 PATIENCE = 20.0
 ENOUGH = 20  # ticks after which a recording has been seen to work
 SCENE = Synthetic(width=96, height=96, fps=5.0, pace="fast", duration=4.0)
+SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".opus")
+BANDS = ((200.0, 800.0), (2000.0, 4000.0))
 BUNDLED = Model(file="builtin:activity")
 
 
@@ -89,17 +91,32 @@ def _kind(why: str) -> str:
     return "fault" if why.startswith("a fault in") else "unavailable"
 
 
-def of_model(reactor: Reactor, path: Path, kind: str, decoder: str = "auto") -> Trial:
-    """A model under a scene that is drawn, measured as its seed could be."""
+def of_model(
+    reactor: Reactor, path: Path, kind: str, decoder: str = "auto", source: File | Synthetic = SCENE
+) -> Trial:
+    """A model under a scene that is drawn, or a recording, measured as its seed could be."""
     measure = Measure(kind=kind)  # type: ignore[arg-type]
-    pipeline = Pipeline(source=SCENE, rate=0.0, measures=(measure,))
+    pipeline = Pipeline(source=source, rate=0.0, measures=(measure,))
     return Trial(reactor, pipeline, Model(file=str(path), decoder=decoder))  # type: ignore[arg-type]
 
 
 def of_media(reactor: Reactor, path: Path) -> Trial:
-    """A video or picture, read as fast as it goes, under the bundled model."""
+    """A video or picture, read as fast as it goes, under the bundled model; sound under one that hears."""
     source = File(path=str(path), pace="fast")
+    if path.suffix in SOUNDS:
+        heard = Pipeline(source=source, rate=0.0, measures=(Measure(kind="presence"),))
+        return Trial(reactor, heard, ear(path.parent))
     return Trial(reactor, Pipeline(source=source, rate=5.0, measures=(Measure(kind="presence"),)), BUNDLED)
+
+
+def ear(folder: Path) -> Model:
+    """A model that hears two bands, made on the spot."""
+    import sounds
+
+    path = folder / "ear.tflite"
+    if not path.exists():
+        path.write_bytes(sounds.ear(BANDS))
+    return Model(file=str(path), labels=("low", "high"), sample_rate=16000)
 
 
 def examined(path: Path) -> Outcome:
