@@ -10,7 +10,7 @@ import pty
 import socket
 import threading
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from edged.config.shape import Channel, Measure, Model, Pipeline
 from edged.series import series_of
 from edged.worker import ladder, loop, source
 from edged.worker.sandbox import Locked
+from edged.worker.shelf import shelf
 
 NONE, ACTIVITY = Model(file="builtin:none"), Model(file="builtin:activity")
 PRESENCE, LEVEL = Measure(kind="presence"), Measure(kind="level", labels=("a",))
@@ -65,6 +66,16 @@ KINDS: dict[str, Callable[[Path], tuple[Any, ...]]] = {
     "serial": serial,
     "sysfs": attribute,
 }
+
+
+@pytest.fixture(autouse=True)
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process keeps nothing open of what a worker would."""
+    monkeypatch.setattr(shelf, "_held", found := dict[str, int | OSError]())
+    yield
+    for one in found.values():
+        if isinstance(one, int):
+            os.close(one)
 
 
 class LockedHere(Exception):
