@@ -440,6 +440,22 @@ def test_nothing_counted_is_lost_or_anothers_whatever_happens(steps: list[tuple[
         one.check()
 
 
+def test_what_was_begun_in_minutes_is_told_although_seconds_are_wanted_since() -> None:
+    """The first minute of an hour, of which nothing was written yet."""
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[0]))
+        one.now = (time.time() // 3600 + 1) * 3600 + time.monotonic() - time.time() + 1.0
+        for value in (3, 4):
+            one.tick("gate", value)
+        one.tally.keep(Keep(second=float("inf"), minute=FOREVER.minute, hour=FOREVER.hour))
+        one.tally._commit_and_plan()
+        one.check()
+        for value in range(130):
+            one.tick("gate", value)
+        one.tally.close()
+        one.check()
+
+
 # --- today
 
 

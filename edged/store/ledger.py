@@ -169,6 +169,8 @@ class Ledger:
         fits = [place for place, level in enumerate(self._chain) if level.width >= width]
         place = fits[0] if fits else len(self._chain) - 1
         newest = max((row.start for row in rows), default=0)
+        if place and rows:
+            self._make_room(self._chain[place - 1], self._chain[place], newest)
         while rows:
             level = self._chain[place]
             coarser = self._chain[place + 1] if place + 1 < len(self._chain) else None
@@ -180,6 +182,14 @@ class Ledger:
                 self._incomplete_until(level, skipped + level.width)
             rows, place = [row for row in rows if row.start < mark], place + 1
         return newest
+
+    def _make_room(self, finer: Level, level: Level, newest: int) -> None:
+        """Buckets come that were begun before a finer resolution was wanted: their table is whole up to their
+        end, or who asks would look for them in the finer one. Finer ones that come later go to both.
+        """
+        until = self._calendar.after(newest, level.width)
+        if until > self._memory.mark(level):
+            self._make(finer, level, until)
 
     def _oldest_kept(self, level: Level, reading: Reading) -> float:
         kept = self._keep[level]
