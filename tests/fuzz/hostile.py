@@ -391,7 +391,7 @@ BROKEN: dict[str, Deed] = {
     "events backwards": happened(lambda one, _: [[one, 1, 254], [one, 1, 0]]),
     "a fine estimate": happened(lambda one, _: [[one, 3, 254]]),
     "a huge estimate": happened(lambda one, _: [[one, 2**20, 255]]),
-    "an estimate of a share": happened(lambda one, _: [[one, 1, 254]], "share"),
+    "an estimate of a fraction": happened(lambda one, _: [[one, 1, 254]], "fraction"),
     "three estimates at once": happened(
         lambda one, _: [[one, 1, 254], [one, 1, 255], [one + 1, 1, 254]], "event"
     ),

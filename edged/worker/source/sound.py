@@ -38,6 +38,8 @@ class Recording:
         self._hops = Hops(want.length)
         self.fps = want.sample_rate / self._hops.hop
         self._container, self._stream = self._opened()
+        # Recordings are read behind the lock, where nothing can be imported any more.
+        Resampler(self._stream.codec_context.sample_rate, want.sample_rate)
         self._fresh = True
 
     def frames(self, due: Due, offset: float) -> Iterator[tuple[float, NDArray[np.float32]]]:
