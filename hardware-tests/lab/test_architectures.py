@@ -174,7 +174,7 @@ def test_a_real_model_is_shown(tmp_path: Path, own: Path) -> None:
     arrays(own, "real.npz")
     model = str(architectures.SHARED / "models" / architectures.CLASSIFIERS[1])
     found = json.loads(architectures.edged(tmp_path, "models", "show", model, "--json"))
-    assert (found["runs"], found["decoder"], len(found["labels"])) == (True, "Classes", 1001)
+    assert (found["runs"], found["decoder"], len(found["labels"])) == (True, "classifier", 1001)
 
 
 def test_real_pictures_are_decoded_the_same(own: Path, other: Path) -> None:
