@@ -500,3 +500,41 @@ def test_frames_that_nobody_took_are_overwritten() -> None:
         time.sleep(0.01)
     reader.close()
     assert not any(one.any() for one in kept)
+
+
+#: What a thread takes of memory, beside the heap that there is from the start.
+TAKES = """
+import ctypes, re, threading
+from edged.worker.sandbox import stillness
+{before}
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+taken = []
+thread = threading.Thread(target=lambda: taken.append(libc.malloc(60000)))
+thread.start()
+thread.join()
+heap = re.search(r"^(\\w+)-(\\w+) .*\\[heap\\]$", open("/proc/self/maps").read(), re.M)
+print(int(heap[1], 16) <= taken[0] < int(heap[2], 16))
+"""
+
+
+@pytest.mark.parametrize(("before", "one"), [("", "False"), ("stillness.share_one_heap()", "True")])
+def test_threads_share_one_heap(before: str, one: str) -> None:
+    """For others glibc opens files when the lock is on, now and then: a worker would end for it."""
+    done = subprocess.run(
+        [sys.executable, "-c", TAKES.format(before=before)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == one
+
+
+def test_a_worker_has_one_heap_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edged.worker import sandbox
+
+    class Reached(Exception): ...
+
+    def reached() -> None:
+        raise Reached
+
+    monkeypatch.setattr(sandbox.stillness, "share_one_heap", reached)
+    with pytest.raises(Reached):
+        sandbox.narrow(None)  # type: ignore[arg-type]

@@ -44,6 +44,7 @@ def narrow(task: Assignment) -> tuple[str, ...]:
 
     What could not be had is returned, as ``Locked.lacking``. Raises ``OSError``.
     """
+    stillness.share_one_heap()
     process.give_up_privileges()
     limits.forbid_cores()
     seccomp.forbid(_asks_for_a_tpu(task))

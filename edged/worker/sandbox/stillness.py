@@ -5,7 +5,6 @@ first look at the system.
 from __future__ import annotations
 
 import codecs
-import ctypes
 import sys
 import threading
 from typing import Final
@@ -13,11 +12,17 @@ from typing import Final
 from edged.worker.sandbox.process import libc
 from edged.worker.shelf import shelf
 
-#: A block that glibc takes from a thread's heap, and so many that such a heap shrinks when they are given
-#: back.
-BLOCK, BLOCKS = 64 << 10, 40
-M_ARENA_MAX, ARENAS = -8, 8  # malloc.h; as many as glibc makes without a look at the machine
+M_ARENA_MAX: Final = -8  # malloc.h
 ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "utf-8-sig", "idna")
+
+
+def share_one_heap() -> None:
+    """All threads take memory from one heap; to be called before there is a second. For heaps of their own
+    glibc looks at the machine late: at how the kernel overcommits when the first of them shrinks, at the
+    number of processors before the ninth (malloc/arena.c), and each holds back what it has free.
+    """
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_ARENA_MAX, 1)
 
 
 def settle() -> None:
@@ -26,26 +31,12 @@ def settle() -> None:
     """
     for name in ENCODINGS:
         codecs.lookup(name)
-    if hasattr(libc, "mallopt"):
-        # Before it makes a ninth heap for threads glibc counts the processors, in a file (malloc/arena.c).
-        libc.mallopt(M_ARENA_MAX, ARENAS)
-    thread = threading.Thread(target=_shrink)
-    thread.start()
-    thread.join()
     shelf.closed = True
     sys.meta_path.clear()
     sys.path_hooks.clear()
     sys.excepthook = _silent
     threading.excepthook = _silent
     sys.unraisablehook = _silent
-
-
-def _shrink() -> None:
-    """The first time that a thread's heap shrinks glibc reads how the kernel overcommits (malloc/arena.c)."""
-    libc.malloc.restype = ctypes.c_void_p
-    blocks = [ctypes.c_void_p(libc.malloc(ctypes.c_size_t(BLOCK))) for _ in range(BLOCKS)]
-    for block in reversed(blocks):
-        libc.free(block)
 
 
 def _silent(*_: object) -> None:
