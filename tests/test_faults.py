@@ -356,6 +356,23 @@ def test_what_a_store_remembers_of_itself_can_be_made_again(path: Path, tmp_path
     workload.judge(workload.look(into), COMMITS + 59, COMMITS + 59)
 
 
+def test_names_are_found_where_neither_their_table_nor_its_index_leads_to_them(
+    path: Path, tmp_path: Path
+) -> None:
+    killed(path)
+    with Store.open(path, workload.KEY, keep=workload.KEEP) as store:
+        before = workload.content(store._database.rows)
+        sql = "SELECT rootpage FROM sqlite_master WHERE tbl_name = 'series'"
+        roots = [root for (root,) in store._database.rows(sql)]
+    stopped, *_ = flips._map(path, free=False)
+    assert set(roots) <= {*stopped["inner page"], *stopped["index inner page"]}, "there are leaves below"
+    for page in roots:
+        flip(path, (page - 1) * PAGE + 300)
+    into = tmp_path / "saved.db"
+    salvage(path, workload.KEY, into, lambda *_: None)
+    assert workload.look(into) == before
+
+
 def test_a_rescue_that_is_cut_off_leaves_nothing(path: Path, tmp_path: Path) -> None:
     killed(path)
 

@@ -141,6 +141,9 @@ class _Copy:
             yield found if name in WITHOUT_ROWID else (cell.key, *found[1:])
         if tree.gaps and name in COPIES:
             yield from self._from_index(name)
+        if tree.gaps and name == "series":  # without them no number can be told: also where both trees end
+            for fits, cells in orphans(self._pages, {name: tree}):
+                yield from ((cell.key, *(cell.record or ())[1:]) for cell in cells if fits)
 
     def _from_index(self, name: str) -> Iterator[Row]:
         """Series' and boots' names are there a second time."""

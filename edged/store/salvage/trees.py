@@ -123,13 +123,19 @@ def _fits(name: str, cells: tuple[Cell, ...], gaps: list[Gap]) -> bool:
     if not any(gap.low < cells[0].key and cells[-1].key <= gap.high for gap in gaps):
         return False
     if name not in WIDEST:
-        return name == "event" and all(_is_event(cell) for cell in cells)
+        return all({"event": _is_event, "series": _is_series}[name](cell) for cell in cells)
     return all(_is_bucket(cell, WIDEST[name]) for cell in cells)
 
 
 def _is_event(cell: Cell) -> bool:
     found = cell.record or ()
     return len(found) == 6 and all(isinstance(one, str) for one in found[3:])
+
+
+def _is_series(cell: Cell) -> bool:
+    """No other table has seven columns."""
+    found = cell.record or ()
+    return len(found) == 7 and all(isinstance(one, str) for one in found[1:6]) and isinstance(found[6], int)
 
 
 def _is_bucket(cell: Cell, width: int) -> bool:

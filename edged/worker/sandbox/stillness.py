@@ -31,6 +31,7 @@ def settle() -> None:
     """
     for name in ENCODINGS:
         codecs.lookup(name)
+    share_one_heap()
     shelf.closed = True
     sys.meta_path.clear()
     sys.path_hooks.clear()
