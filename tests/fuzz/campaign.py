@@ -27,7 +27,6 @@ from edged import supervise, wall
 from edged.clock import Clock
 from edged.config.shape import Keep, Line, Measure, Model, Pipeline, Source, Synthetic, V4l2
 from edged.nouns import Series
-from edged.process import Process
 from edged.quarantine import Sentence
 from edged.reactor import Reactor
 from edged.roster import finish
@@ -171,12 +170,9 @@ class Possessed(Keeper):
         supervise.COMMAND = (sys.executable, "-I", "-S", str(SCRIPT), *life)
         super().start()
 
-    def _take(self, process: Process) -> bool:
-        before = self.life
-        taken = super()._take(process)
-        if taken and before is self.life:
-            self._campaign.totals["messages"] += 1
-        return taken
+    def _heard(self, message: wall.Up) -> None:
+        self._campaign.totals["messages"] += 1
+        super()._heard(message)
 
     def _conclude(self, status: int) -> None:
         if not self._stopping:  # at a stretch's end lives are cut short
@@ -282,6 +278,8 @@ class Campaign:
         """Stop, commit, and look whether all is well."""
         finish(self.reactor, self._keepers)
         self._tally.close()
+        ticks = self.totals["ticks counted"] - self.totals["honest ticks"]
+        check(self.totals["messages"] >= ticks > 0, "messages passed that nobody counted")
         check(self.honest.restarts == 0, f"the honest worker was replaced: {self.honest.why}")
         check(self.longest_turn < LONGEST_TURN, f"one turn took {self.longest_turn:.2f} s")
         self._check_store()
