@@ -25,9 +25,9 @@ from edged.config import shape
 from edged.errors import EdgedError, EndOfSource, RefusedError, UnavailableError, WallError, fault
 from edged.series import valued
 from edged.units import least_hold
+from edged.worker.account import Account
 from edged.worker.intake import Intake, Picture
-from edged.worker.measure import Left, Sums
-from edged.worker.measure.amounts import Amounts
+from edged.worker.measure import Sums
 from edged.worker.reader import Prepared, Reader, Watch
 from edged.worker.sandbox import Locked, Wanted, lock, narrow
 from edged.worker.shelf import AfreshError
@@ -138,16 +138,14 @@ class Looker:
         self._units = tuple(assignment.series[one].unit for one in places)
         self._all_values = np.zeros(len(assignment.series))
         self._valued = np.array(places, np.intp)
-        self._amounts = Amounts()
+        self._account = Account(channel, reader)
         self._recorded = shape.recorded(assignment.pipeline.source)
         self._patient = isinstance(assignment.pipeline.source, shape.Sensor)
         self._least_hold = least_hold(assignment.pipeline.source)
         slow = isinstance(assignment.pipeline.source, shape.File | shape.OneWire)
         self._hung = HUNG_SLOW if slow else HUNG
         self._rate, self._paused, self._stop = assignment.pipeline.rate, False, False
-        self._number = self._analysed = self._all = self._dropped = 0
-        self._infer = self._prepare = self._lead = 0.0
-        self._drops, self._work = Left(rounding.coarse_drops), Left(rounding.coarse_work)
+        self._lead = 0.0
         self._last_time: float | None = None
         self._sight: wall.Sight = ""
         self._listened = 0.0
@@ -171,7 +169,7 @@ class Looker:
         self._next = math.floor(start) + wall.TICK if self._recorded else self._told + wall.TICK
         if first is not None:
             self._look(first)
-        self._cpu = time.process_time()
+        self._account.begin()
         for message in (self._ready(Locked((*narrowed, *locked.lacking))), *lacking):
             self._channel.send(message)
         self._obey()
@@ -181,7 +179,7 @@ class Looker:
         except EndOfSource:
             self._end()
             return
-        self._amounts.add(self._climb.footing.meter.interrupt(self._now()))
+        self._interrupt(self._now())
         self._finish(self._now())
 
     def _hand_over(self, listener: int) -> None:
@@ -246,18 +244,16 @@ class Looker:
         took = time.perf_counter() - start
         self._tick_recorded(at)
         self._sums.add(at, self._all_values[self._valued])
-        self._amounts.add(happened)
+        self._account.amounts.add(happened)
         self._last_time = at
-        self._analysed += 1
-        self._infer += took
-        self._prepare += frame.cost
+        self._account.add(took, frame.cost)
         # With a model of 50 ms and more, read late enough that the frame is fresh when its turn comes.
         self._lead = 0.0 if self._recorded or took < 0.05 else max(0.0, 0.8 * took - frame.cost)
 
     def _overlook(self, why: wall.Sight, at: float) -> None:
         """The source does not see, or hear: the model is not asked, nothing is counted, the time is blind."""
         if not self._sight:
-            self._amounts.add(self._climb.footing.meter.interrupt(at))
+            self._interrupt(at)
         self._sight = why
         self._tick_recorded(at)
         self._sums.advance(at)
@@ -276,12 +272,12 @@ class Looker:
         now = time.monotonic()
         self._sums.advance(now, self._paused)
         self._sums.forget()
-        self._amounts.add(self._climb.footing.meter.interrupt(now))
+        self._interrupt(now)
         self._sight = ""
         self._tick(now)
         self._next = self._told + wall.TICK
         # A frame of less than a 64th of a second ago was in no tick, and none may be in those to come.
-        self._analysed, self._infer, self._prepare = 0, 0.0, 0.0
+        self._account.forget()
         self._last_time = None
         self._channel.send(wall.Lost())
 
@@ -357,35 +353,12 @@ class Looker:
 
     def _tick(self, upto: float) -> None:
         self._sums.advance(upto, self._paused)
-        start, end, observed, blind, entries = self._sums.taken()
-        # Where no time has passed no frame can be counted: the next tick tells of it.
-        analysed = self._analysed if end > start else 0
-        self._number += 1
-        each = 1.0 / analysed if analysed else 0.0
-        dropped, cpu = self._reader.dropped, time.process_time()
-        self._channel.send(
-            wall.Tick(
-                self._number,
-                start,
-                end,
-                analysed,
-                int(self._drops.told(dropped - self._dropped)),
-                observed,
-                blind,
-                rounding.duration(self._infer * each),
-                rounding.duration(self._prepare * each),
-                entries,
-                *self._climb.stands,
-                self._work.told(cpu - self._cpu),
-                self._amounts.taken() if end > start else (),
-                self._why() if blind else "",
-            )
-        )
-        self._all += analysed
-        if analysed:
-            self._analysed, self._infer, self._prepare = 0, 0.0, 0.0
-        self._dropped, self._cpu = dropped, cpu
+        self._account.tell(self._sums.taken(), self._climb.stands, self._why())
         self._told = time.monotonic()
+
+    def _interrupt(self, at: float) -> None:
+        """Nobody looks from ``at`` on: whoever was followed is lost."""
+        self._account.amounts.add(self._climb.footing.meter.interrupt(at))
 
     def _why(self) -> wall.Sight:
         """What came and was not counted."""
@@ -424,7 +397,7 @@ class Looker:
         """Look at nothing from now on, or go on. A recording loses no frame by it: its time stands still."""
         if not self._recorded:
             if paused:
-                self._amounts.add(self._climb.footing.meter.interrupt(self._now()))
+                self._interrupt(self._now())
             self._sums.advance(time.monotonic(), self._paused)
             self._sums.forget()
         self._paused = paused
@@ -444,16 +417,16 @@ class Looker:
         rate = min(filter(None, (self._rate, self._reader.fps)), default=1.0)
         began = self._sums.until if self._last_time is None else self._last_time
         last = began + 1.0 / rate if self._recorded else time.monotonic()
-        self._amounts.add(self._climb.footing.meter.interrupt(last))
+        self._interrupt(last)
         self._tick_recorded(last)
         self._finish(last)
-        self._channel.send(wall.Ended(self._all))
+        self._channel.send(wall.Ended(self._account.all))
 
     def _finish(self, at: float) -> None:
         """Tell all that happened until the end; what one tick cannot hold is told in a few more of them."""
         self._tick(at)
         for _ in range(LAST_TICKS):
-            if not self._amounts.waiting:
+            if not self._account.amounts.waiting:
                 return
             if not self._recorded:
                 time.sleep(rounding.GRAIN)
