@@ -147,8 +147,8 @@ def numbers_told(numbers: Sequence[int]) -> str:
 
 
 def packed(start: int, series: int, entry: Entry, scale: int) -> Packed:
-    """The row of an entry that observed something. Its sums are of the milliseconds that it tells: else 0.4 ms
-    of half a second would make of 1013 hPa, which never changed, a mean of 1012, spread by 29.
+    """The row of an entry that observed something. Its sums are of the milliseconds that it tells: else
+    0.4 ms of half a second would make of 1013 hPa, which never changed, a mean of 1012, spread by 29.
     """
     ms = max(1, round(entry.seconds * 1000))
     fit = scale * ms / (1000 * entry.seconds)
