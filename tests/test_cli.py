@@ -747,6 +747,12 @@ def test_ages(seconds: float | None, text: str) -> None:
         (2.345, "count", "2.35"),
         (12345.6, "lux", "12346 lux"),
         (21.5, "°C", "21.50 °C"),
+        (101.325, "kPa", "101.3 kPa"),
+        (0.00417, "m/s²", "0.0042 m/s²"),
+        (0.00417, "count", "0.00"),
+        (120.4, "s", "120 s"),
+        (-0.0004, "count", "0.00"),
+        (-0.0, "°C", "0.00 °C"),
     ],
 )
 def test_values(number: float | None, unit: str, text: str) -> None:

@@ -113,9 +113,16 @@ def test_no_model_has_levels_only():
     assert any('found "presence"; allowed: "level"' in one for one in problems(text))
 
 
-def test_a_serial_line_has_one_reader():
-    serial = 'kind = "serial"\ndevice = "/dev/ttyACM0"\nchannels = { a = {} }'
-    one = HEAD.format(source=serial, labels="")
-    assert any(
-        "/dev/ttyACM0, which room has already" in text for text in problems(one + one.replace("room", "hall"))
-    )
+@pytest.mark.parametrize(
+    ("source", "device", "shared"),
+    [
+        ('kind = "serial"\ndevice = "/dev/ttyACM0"\nchannels = { a = {} }', "/dev/ttyACM0", False),
+        ('kind = "iio"\ndevice = "lis3dh"\nmode = "buffered"\nchannels = ["temp"]', "lis3dh", False),
+        ('kind = "iio"\ndevice = "lis3dh"\nmode = "polled"\nchannels = ["temp"]', "lis3dh", True),
+    ],
+    ids=["serial", "buffered", "polled"],
+)
+def test_a_line_and_a_buffer_have_one_reader(source, device, shared):
+    one = HEAD.format(source=source, labels="")
+    told = problems(one + one.replace("room", "hall"))
+    assert any(f"{device}, which room has already" in text for text in told) is not shared

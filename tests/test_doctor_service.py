@@ -459,6 +459,30 @@ def test_real_models(tmp_path: Path, shared: Path) -> None:
     assert "other bytes" in told["other"].found
 
 
+def test_a_measure_that_the_model_cannot_give_is_told_before_the_daemon_refuses(tmp_path: Path) -> None:
+    (judge,) = ladder(tmp_path, 32)
+    name = Path(judge.file).stem
+    known = f'[models.{name}]\nfile = "{name}.tflite"\ndecoder = "classifier"\nlabels = ["dark", "bright"]\n'
+    asked = {
+        "good": 'kind = "presence"\nlabels = ["dark"]',
+        "label": 'kind = "presence"\nlabels = ["darc"]',
+        "kind": 'kind = "occupancy"',
+    }
+    pipelines = "".join(
+        f'[pipelines.{one}]\nmodel = "{name}"\nsource = {{ kind = "synthetic" }}\n'
+        f"[[pipelines.{one}.measures]]\n{keys}\n"
+        for one, keys in asked.items()
+    )
+    told = found(model, case_of(tmp_path, known + pipelines))
+    assert told[name].verdict == "ok"
+    assert "unsuited" not in told[name].facts
+    assert "good" not in told
+    assert told["label"].verdict == told["kind"].verdict == "failed"
+    assert 'measure 1 asks for "darc", which the model does not know' in told["label"].found
+    assert '"dark"' in told["label"].fix
+    assert "asks for occupancy, but the model gives classes" in told["kind"].found
+
+
 def rungs(folder: Path, *sizes: int, keys: str = "") -> str:
     """A config's ladder of judges (tests/ladders.py), in the order of ``sizes``."""
     names = [Path(one.file).stem for one in ladder(folder, *sizes)]

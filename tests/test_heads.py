@@ -78,6 +78,8 @@ CASES = {
     "a wrist at the shoulder": (body(wrists=SHOULDERS), "standing"),
     "one arm, the other hidden": (body(unseen=(10,), wrists=0.05), "arms raised"),
     "no face, arms high": (body(unseen=(0, 1, 2, 3, 4), wrists=0.05), "arms raised"),
+    "hands just above the nose": (body(wrists=0.142), "arms raised"),
+    "no face, hands as high as that": (body(unseen=(0, 1, 2, 3, 4), wrists=0.142), "standing"),
     "no face, hands at the chin": (body(unseen=(0, 1, 2, 3, 4), wrists=0.2), "standing"),
     "on the floor": (lying(body()), "lying"),
     "on the floor, arms over the head": (lying(body(wrists=0.0)), "lying"),

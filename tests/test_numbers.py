@@ -406,6 +406,42 @@ def test_the_first_line_may_be_half_of_one_and_a_line_without_end_is_one_bad_lin
         os.close(rig._ours)
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_a_line_ends_as_its_device_ends_it(tmp_path, end):
+    rig = SerialRig(tmp_path)
+    rig._talker.close()
+    try:
+        source = rig.opened(WantWindow(0, 2, 0.0, 0.0))
+        os.write(rig._ours, end.join((b"9 9", b"2 4", b"4 6", b"")))
+        assert source.read(5.0).data.tolist() == [[1.5, 2.5]]
+        assert (source.dropped, source.malformed) == (0, False)
+        source.close()
+    finally:
+        os.close(rig._theirs)
+        os.close(rig._ours)
+
+
+def test_bytes_among_which_no_line_ends_are_malformed_long_before_they_are_too_many(tmp_path):
+    rig = SerialRig(tmp_path)
+    rig._talker.close()
+    config = shape.Serial(device=rig._name, channels={"a": Channel()}, timeout=1.0)
+    try:
+        source = SerialSource(config, NUMBERS)
+        for _ in range(200):
+            os.write(rig._ours, b"\xf8\0")
+            assert source.read(0.05) is None
+            if source.malformed:
+                break
+        assert (source.dropped, source.malformed) == (1, True)
+        os.write(rig._ours, b"\n7\n")
+        assert source.read(5.0).data.tolist() == [[7.0]]
+        assert not source.malformed
+        source.close()
+    finally:
+        os.close(rig._theirs)
+        os.close(rig._ours)
+
+
 def test_a_line_that_was_unplugged_is_lost(tmp_path):
     rig = SerialRig(tmp_path)
     source = rig.opened(WantWindow(0, 2, 0.0, 0.0))

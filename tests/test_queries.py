@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edged.clock import Reading
 from edged.config.shape import Keep
 from edged.nouns import Bucket, Coverage, Entry, Series
-from edged.store import Filter, Row, Store
+from edged.store import Filter, Row, Store, schema
 
 KEY = bytes(range(32))
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -232,6 +232,28 @@ def test_the_standard_deviation_is_that_of_the_values_by_time(tmp_path: Path) ->
     assert row.mean == pytest.approx(statistics.fmean(values), abs=2e-6)
     assert row.stddev == pytest.approx(statistics.pstdev(values), rel=0.01)
     assert (row.min, row.max) == pytest.approx((min(values), max(values)), abs=1e-6)
+
+
+@pytest.mark.parametrize("unit", ["hPa", "share", "count"])
+def test_what_never_changed_is_told_as_that_however_short_it_was(tmp_path: Path, unit: str) -> None:
+    value = 1013.0 if unit == "hPa" else 1.0
+    series = {"a": (Series("a", "level", "", "", unit),)}
+    with Store.open(tmp_path / "s" / "e.db", KEY) as store:
+        for place, seconds in enumerate((0.234375, 1.0, 0.421875, 0.0001)):
+            entry = Entry(seconds, value * seconds, value, value, value * value * seconds)
+            bucket = Bucket("a", 60_000_000 + 60 * place, 60, (entry,), Coverage(observed=seconds))
+            store.write([bucket], series, Reading(6e7 + 60 * place, 0.0, 0.0, True, "boot"))
+        rows = list(store.report(0, 2e9, 60)) + list(store.report(0, 2e9, HOUR))
+    assert len(rows) == 5
+    assert [tuple(one[4:8]) for one in rows] == [(value, value, value, 0.0)] * 5
+
+
+def test_sums_belong_to_the_milliseconds_that_are_stored(tmp_path: Path) -> None:
+    entry = Entry(0.4214, 0.4214 * 1000.0, 990.0, 1010.0, 0.4214 * 1000_100.0)
+    row = schema.packed(0, 1, entry, 1)
+    assert row.ms == 421
+    assert row.sum / 0.421 == pytest.approx(1000.0, rel=1e-12)
+    assert row.sumsq / 0.421 - 1e6 == pytest.approx(100.0, abs=1e-3)
 
 
 def test_an_empty_store_has_no_answers(tmp_path: Path) -> None:

@@ -246,6 +246,32 @@ def test_plots_show_gaps_as_gaps(store: Store) -> None:
     assert lines[-1].split() == ["08:00", "08:30", "09:00"]
 
 
+def test_plots_lie_exactly_below_each_other_however_long_a_number_is(tmp_path: Path) -> None:
+    outdoors = tuple(Series("yard", "level", name, "", unit) for name, unit in UNITS_OUTDOORS)
+    seen = Coverage(60.0, 60, 60.0)
+    with Store.open(tmp_path / "edged.db", bytes(32), keep=Keep(minute=math.inf), zone=BERLIN) as store:
+        for at in range(9):
+            values = (-20.5 + at, 99.1 + at, 0.001 * at)
+            entries = tuple(Entry(60.0, 60.0 * one, one, one, 60.0 * one * one) for one in values)
+            blind = at == 4
+            one = Bucket(
+                "yard", MORNING + 60 * at, 60, () if blind else entries, BLIND_MINUTE if blind else seen
+            )
+            store.write([one], {"yard": outdoors}, reading(MORNING + 700))
+        lines = list(plots.lines(ask(store, start=MORNING, to=MORNING + 600, every=60.0), 60))
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    axes = [line for line in plain if "▏" in line]
+    assert len(axes) == 3 * plots.HEIGHT + 1
+    assert {line.index("▏") for line in axes} == {len("0.0080 m/s² ")}
+    assert any(line.startswith("  -20.50 °C ▏") for line in axes)
+    assert plain[-1].index("08:00") == len("0.0080 m/s² ▏")
+    assert max(map(len, axes)) <= 60
+
+
+UNITS_OUTDOORS = (("air", "°C"), ("pressure", "kPa"), ("wind", "m/s²"))
+BLIND_MINUTE = Coverage(60.0, 0, blind=60.0)
+
+
 @pytest.fixture
 def throttled(tmp_path: Path) -> Iterator[Store]:
     """Ten minutes: three as asked, four on lite0, one paused, one slower, one as asked."""

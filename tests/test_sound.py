@@ -526,9 +526,15 @@ EAR = '[models.ear]\nfile = "/a/ear.tflite"\n'
             + 'model = "ear"\n[pipelines.b]\nmodel = "ear"\nsource = { kind = "microphone" }\n',
             "pipelines.b.source.device found default, which a has already",
         ),
+        (
+            EAR
+            + '[pipelines.a]\nmodel = "ear"\nsource = { kind = "microphone", device = "hw:1,0" }\n'
+            + '[pipelines.b]\nmodel = "ear"\nsource = { kind = "microphone", device = "plughw:1,0" }\n',
+            "pipelines.b.source.device found plughw:1,0, which a has already",
+        ),
         (EAR + "sample_rate = -1\n" + MICROPHONE + 'model = "ear"\n', "models.ear.sample_rate"),
     ],
-    ids=["no model", "a detector", "zones", "twice", "rate"],
+    ids=["no model", "a detector", "zones", "twice", "twice, converted", "rate"],
 )
 def test_what_does_not_go_together_is_told(tmp_path: Path, text: str, wrong: str) -> None:
     (tmp_path / "edged.toml").write_text(text)

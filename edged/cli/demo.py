@@ -58,7 +58,7 @@ def command(seconds: int, keep: Path | None) -> None:
     click.echo()
     if keep:
         click.echo(f"{keep} stays: edged report --all --config {path}")
-    click.echo("next: plug a camera in, copy config/edged.toml, then edged keys init and edged run")
+    click.echo("next: plug a camera in, copy config/edged.toml, edged keys init, edged run")
 
 
 def _say(number: int, text: str) -> None:

@@ -17,7 +17,7 @@ from edged.cli.words import made, series_name, value
 from edged.config import duration
 
 HEIGHT: Final = 4  # lines of a plot
-LABEL: Final = 8  # columns of its axis
+LABEL: Final = 8  # columns of its axis, at least
 MOST_WIDE: Final = 160  # columns; longer lines are not read better
 #: What is said of a column in one letter, the gravest first.
 MARKS: Final = (("blind_s", "b"), ("paused_s", "p"), ("throttled_s", "t"))
@@ -57,6 +57,19 @@ class Grid:
         self.start = first - math.ceil(max(first - begin, 0.0) / self.every) * self.every
         self.slots = max(1, math.ceil((end - self.start) / self.every))
         self.zone = datetime.datetime.fromisoformat(answer["from"]).tzinfo
+        marks = (mark for one in answer["series"] for mark in self.marks(one))
+        #: In front of the plots, which lie below each other: as wide as the widest mark of any axis.
+        self.margin = max([LABEL, *(len(one) for one in marks)])
+
+    def marks(self, one: dict[str, Any]) -> tuple[str, str]:
+        """What stands at the upper and the lower end of a series' axis."""
+        key, unit = shown(one)
+        low, high = chart.scale(self.spread(one["rows"], key), unit)
+        return value(high, unit), value(low, unit)
+
+    def room(self, width: int) -> int:
+        """Columns that a terminal so wide leaves for values."""
+        return max(width - self.margin - 2, 10)
 
     def spread(self, rows: Sequence[dict[str, Any]], key: str) -> list[float | None]:
         """A value for each slot; a row that is wider (old times are kept coarser) fills all of its slots."""
@@ -83,13 +96,13 @@ def _plot(one: dict[str, Any], covered: Rows, grid: Grid, width: int) -> Iterato
     key, unit = shown(one)
     values = grid.spread(one["rows"], key)
     low, high = chart.scale(values, unit)
-    room = max(width - LABEL - 2, 10)
-    columns = chart.columns(grid.stretched(values, room), low, high, HEIGHT)
+    columns = chart.columns(grid.stretched(values, grid.room(width)), low, high, HEIGHT)
+    top, bottom = grid.marks(one)
     yield ""
     yield f"  {click.style(series_name(one), bold=True)}  {summary(one, covered)}"
     for row, text in enumerate(columns):
-        mark = value(high, unit) if row == 0 else value(low, unit) if row == HEIGHT - 1 else ""
-        yield f"{mark:>{LABEL}} ▏{click.style(text, fg='cyan')}".rstrip()
+        mark = top if row == 0 else bottom if row == HEIGHT - 1 else ""
+        yield f"{mark:>{grid.margin}} ▏{click.style(text, fg='cyan')}".rstrip()
 
 
 def shown(one: dict[str, Any]) -> tuple[str, str]:
@@ -183,7 +196,7 @@ def _unrecorded(rows: Sequence[dict[str, Any]], grid: Grid) -> Iterator[str]:
 
 def _marks(rows: Sequence[dict[str, Any]], grid: Grid, width: int) -> Iterator[str]:
     """Under the plots: which of the columns were not made as the owner asked."""
-    room = max(width - LABEL - 2, 10)
+    room = grid.room(width)
     lines = {key: grid.stretched(grid.spread(rows, key), room) for key, _ in MARKS}
     columns = zip(*lines.values(), strict=True)
     text = "".join(
@@ -192,8 +205,8 @@ def _marks(rows: Sequence[dict[str, Any]], grid: Grid, width: int) -> Iterator[s
     )
     if text.strip():
         told = [f"{mark} {key.removesuffix('_s')}" for key, mark in MARKS if mark in text]
-        yield f"{'how':>{LABEL}} ▏{click.style(text.rstrip(), fg='yellow')}"
-        yield click.style(f"{'':{LABEL}}  {'   '.join(told)}", dim=True)
+        yield f"{'how':>{grid.margin}} ▏{click.style(text.rstrip(), fg='yellow')}"
+        yield click.style(f"{'':{grid.margin}}  {'   '.join(told)}", dim=True)
 
 
 def share(part: float, whole: float) -> str:
@@ -204,7 +217,7 @@ def share(part: float, whole: float) -> str:
 
 def _axis(grid: Grid, width: int) -> Iterator[str]:
     """The times below the plots: left, middle, right."""
-    columns = grid.columns(max(width - LABEL - 2, 10))
+    columns = grid.columns(grid.room(width))
     end = grid.start + grid.slots * grid.every
     forms = ((600, "%H:%M:%S"), (90_000, "%H:%M"), (700_000, "%a %H:%M"), (math.inf, "%Y-%m-%d"))
     form = next(form for most, form in forms if end - grid.start <= most)
@@ -216,7 +229,7 @@ def _axis(grid: Grid, width: int) -> Iterator[str]:
     between = (middle, right) if gap >= 4 else ("", right)
     half = (columns - len(left) - len(right) - len(between[0])) // 2
     rest = columns - len(left) - half - len(between[0]) - len(right)
-    yield f"{'':{LABEL}}  {left}{' ' * half}{between[0]}{' ' * rest}{between[1]}"
+    yield f"{'':{grid.margin}}  {left}{' ' * half}{between[0]}{' ' * rest}{between[1]}"
 
 
 def period(answer: Answer) -> str:

@@ -16,8 +16,20 @@ def value(number: float | None, unit: str) -> str:
         return "-"
     if unit in ("share", "fraction"):
         return f"{number * 100:.1f} %"
-    text = f"{number:.2f}" if abs(number) < 100 else f"{number:.0f}"
+    digits = _digits(abs(number), unit)
+    text = f"{round(number, digits) + 0.0:.{digits}f}"  # no "-0.00"
     return text if unit in ("", "count") else f"{text} {unit}"
+
+
+def _digits(number: float, unit: str) -> int:
+    """Behind the point. A level may be 101.3 kPa or 0.0042 g; how often or how long something was is never
+    known so exactly.
+    """
+    if unit in ("count", "s", "/h") or number >= 1000:
+        return 2 if number < 100 else 0
+    if number >= 100:
+        return 1
+    return 2 if number >= 0.1 or not number else 4
 
 
 def between(low: float | None, high: float | None, unit: str) -> str:

@@ -360,7 +360,7 @@ def _possible(measure: shape.Measure, model: shape.Model, path: Path) -> Iterato
 
 
 def _same_device(pipelines: Mapping[str, shape.Pipeline]) -> Iterator[Problem]:
-    """A camera, a microphone or a serial line can be opened once."""
+    """A camera, a microphone, a serial line or the buffer of an iio device can be opened once."""
     owners: dict[tuple[str, str], str] = {}
     for name, pipeline in pipelines.items():
         match pipeline.source:
@@ -370,9 +370,12 @@ def _same_device(pipelines: Mapping[str, shape.Pipeline]) -> Iterator[Problem]:
                 key, value = "number", str(number)
             case shape.Serial(device=device) | shape.Microphone(device=device) if pipeline.enabled:
                 key, value = "device", device
+            case shape.Iio(device=device, mode="buffered") if pipeline.enabled:
+                key, value = "device", device
             case _:
                 continue
-        owner = owners.setdefault((key, value), name)
+        # ALSA's plughw: is hw: with a converter before it.
+        owner = owners.setdefault((key, value.removeprefix("plug")), name)
         if owner != name:
             path = ("pipelines", name, "source", key)
             yield Problem(path, f"{value}, which {owner} has already", "each device in one enabled pipeline")

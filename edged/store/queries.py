@@ -437,13 +437,16 @@ def _observed(labels: dict[str, float], ran: list[Ran]) -> Observed:
 
 
 def _row(start: int, end: int, series: Series, sums: Sums, coverage: Coverage) -> Row:
-    """Mean and standard deviation weigh each value by the time that it held."""
+    """Mean and standard deviation weigh each value by the time that it held. Both are no more than the
+    extremes allow (of the deviation: R. Bhatia and C. Davis, "A better bound on the variance", 2000).
+    """
     _, ms, total, low, high, squares = sums
     scale = schema.scale_of(series)
     seconds = ms / 1000
-    mean = total / scale / seconds
-    variance = max(0.0, squares / scale / seconds - mean * mean)
-    return Row(start, end, series, seconds, mean, low / scale, high / scale, math.sqrt(variance), coverage)
+    low, high = low / scale, high / scale
+    mean = min(high, max(low, total / scale / seconds))
+    variance = max(0.0, min(squares / scale / seconds - mean * mean, (high - mean) * (mean - low)))
+    return Row(start, end, series, seconds, mean, low, high, math.sqrt(variance), coverage)
 
 
 def _counted(

@@ -147,10 +147,14 @@ def numbers_told(numbers: Sequence[int]) -> str:
 
 
 def packed(start: int, series: int, entry: Entry, scale: int) -> Packed:
-    """The row of an entry that observed something."""
-    numbers = (entry.sum * scale, entry.min * scale, entry.max * scale, entry.sumsq * scale)
+    """The row of an entry that observed something. Its sums are of the milliseconds that it tells: else
+    0.4 ms of half a second would make of 1013 hPa, which never changed, a mean of 1012, spread by 29.
+    """
+    ms = max(1, round(entry.seconds * 1000))
+    fit = scale * ms / (1000 * entry.seconds)
+    numbers = (entry.sum * fit, entry.min * scale, entry.max * scale, entry.sumsq * fit)
     total, low, high, squares = map(round, numbers) if scale > 1 else numbers
-    return Packed(start, series, max(1, round(entry.seconds * 1000)), total, low, high, squares)
+    return Packed(start, series, ms, total, low, high, squares)
 
 
 def packed_coverage(start: int, series: dict[str, int], coverage: Coverage) -> list[Packed]:

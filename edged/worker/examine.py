@@ -11,21 +11,25 @@ import errno
 import os
 import resource
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from edged.config.shape import File, Model, Source
+from edged.config.shape import File, Measure, Model, Source
 from edged.errors import EdgedError
 
 RUNS: Final = 5
 
 
 class OfModel(msgspec.Struct, tag="model"):
-    """Does it load as configured, on the CPU or (``edgetpu``) as a pipeline would?"""
+    """Does it load as configured, on the CPU or (``edgetpu``) as a pipeline would, and does it give what the
+    ``measures`` of these pipelines ask for?
+    """
 
     model: Model
     edgetpu: bool = False
+    measures: dict[str, tuple[Measure, ...]] = {}
 
 
 class OfDevice(msgspec.Struct, tag="device"):
@@ -117,7 +121,21 @@ def _model(question: OfModel) -> Answer:
         "input": list(network.intake.shape),
         "seconds": seconds,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "unsuited": dict(_unsuited(question.measures, network.gives, network.labels)),
     }
+
+
+def _unsuited(
+    measures: Mapping[str, Iterable[Measure]], gives: type, labels: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What a worker of each pipeline would say before it refused: message and hint."""
+    from edged.worker.measure import suited
+
+    for name, asked in measures.items():
+        try:
+            suited(asked, gives, labels)
+        except EdgedError as error:
+            yield name, (error.message, error.hint)
 
 
 def _device(path: str) -> Answer:
@@ -212,6 +230,7 @@ def _held(question: OfModel, answers: int) -> Answer:
     """
     import hashlib  # noqa: F401 - nothing can be imported afterwards
 
+    import edged.worker.measure
     import edged.worker.stopwatch  # noqa: F401
     from edged.worker import alone
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -99,9 +100,10 @@ def show(outline: Outline, drawn: Plan) -> None:
 
 def _asked(outline: Outline, drawn: Plan) -> Plan:
     """What its owner types, until they are done."""
+    from edged.cli.plots import terminal_width
     from edged.cli.zones import plan
 
-    click.echo("zone NAME X,Y X,Y X,Y...   line NAME X,Y X,Y...   drop NAME   done (an empty line)")
+    click.echo("zone NAME X,Y X,Y X,Y...   line NAME X,Y X,Y...   drop NAME   done")
     while words := click.prompt(">", default="", show_default=False, prompt_suffix=" ").strip():
         verb, _, rest = words.partition(" ")
         if verb == "done":
@@ -109,7 +111,8 @@ def _asked(outline: Outline, drawn: Plan) -> Plan:
         try:
             drawn = plan.changed(drawn, verb, rest)
         except ConfigError as error:
-            click.echo(f"{click.style(error.message, fg='red')}: {error.hint}")
+            told = textwrap.wrap(f"{error.message}: {error.hint}", terminal_width(), break_on_hyphens=False)
+            click.secho("\n".join(told), fg="red")
             continue
         show(outline, drawn)
     return drawn

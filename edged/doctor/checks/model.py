@@ -23,8 +23,8 @@ DEARER: Final = 1.1  # times as slow as the rung above: no timing error any more
 
 
 def examine(case: Case) -> Iterator[Finding | Progress]:
-    """One finding for each model that an enabled pipeline uses or may step down to, and one for each ladder
-    that is in the wrong order.
+    """One finding for each model that an enabled pipeline uses or may step down to, one for each pipeline
+    whose measures it cannot give, and one for each ladder that is in the wrong order.
     """
     if not case.models():
         yield unconfigured(case, "no model is tried")
@@ -34,7 +34,10 @@ def examine(case: Case) -> Iterator[Finding | Progress]:
         found = _model(case, name, model)
         if "seconds" in found.facts:
             times[name] = found.facts["seconds"]
+        unsuited = found.facts.pop("unsuited", {})
         yield found
+        for pipeline, (said, fix) in unsuited.items():
+            yield Finding("failed", said, pipeline, fix=fix, facts={"model": name})
     for name, pipeline in case.pipelines().items():
         if pipeline.ladder:
             yield from _ordered(name, ladder(pipeline), times)
@@ -64,7 +67,12 @@ def _model(case: Case, name: str, model: Model) -> Finding:
         return Finding(
             "failed", f"{model.file}: {why}", name, fix=MOVE.format(case.account.name), facts=facts
         )
-    found = ask(case, "model", PATIENCE, model=msgspec.to_builtins(model))
+    measures = {
+        one: msgspec.to_builtins(pipeline.measures)
+        for one, pipeline in case.pipelines().items()
+        if name in ladder(pipeline)
+    }
+    found = ask(case, "model", PATIENCE, model=msgspec.to_builtins(model), measures=measures)
     if found.refused:
         facts["refused"] = found.refused
         if found.errno and not case.may_be_account:

@@ -8,7 +8,7 @@ is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from edged.config.shape import Measure, Pipeline
 from edged.errors import RefusedError
@@ -22,7 +22,7 @@ from edged.worker.measure.scores import ListMeter
 from edged.worker.measure.sums import Left, Sums
 from edged.worker.observation import Areas, Classes, Detections, Grid, Values
 
-__all__ = ["Happening", "Happenings", "Left", "Memory", "Meter", "Sums", "meter"]
+__all__ = ["Happening", "Happenings", "Left", "Memory", "Meter", "Sums", "meter", "suited"]
 
 
 def meter(
@@ -37,7 +37,7 @@ def meter(
     frames is in ``memory``, which meters of several models share. Raises ``RefusedError`` for what it cannot
     give.
     """
-    _check_kinds(pipeline, gives, labels)
+    suited(pipeline.measures, gives, labels)
     memory = memory or Memory(pipeline, series)
     if gives is Detections:
         return DetectionMeter(pipeline, series, labels, min_score, memory)
@@ -76,8 +76,11 @@ _PLAIN = {
 }
 
 
-def _check_kinds(pipeline: Pipeline, gives: type, labels: tuple[str, ...]) -> None:
-    for number, one in enumerate(pipeline.measures, 1):
+def suited(measures: Iterable[Measure], gives: type, labels: tuple[str, ...]) -> None:
+    """Raise ``RefusedError`` for a measure that a model cannot give whose observations are of the type
+    ``gives`` and which knows these ``labels``.
+    """
+    for number, one in enumerate(measures, 1):
         if one.kind not in KINDS[gives]:
             raise RefusedError(
                 f"measure {number} asks for {one.kind}, but the model gives {_PLAIN[gives]}",

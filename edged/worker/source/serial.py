@@ -45,6 +45,7 @@ class SerialSource(StreamedSource):
         self._lines = Lines(config.channels, config.timeout)
         self._rest, self._whole = b"", False  # the first line may be half of one
         self._long = False
+        self._ended, self._endless = time.monotonic(), False  # when a line did; that none has for too long
         super().__init__(gathering, own, self._opened(), config.timeout)
 
     @property
@@ -87,15 +88,25 @@ class SerialSource(StreamedSource):
         if not said:  # a line that hung up
             self._troubled(OSError(errno.EIO, ""))
         self._heard = time.monotonic()
-        *lines, self._rest = (self._rest + said).split(b"\n")
+        # Some end a line with a carriage return, or with both: then every other line is empty.
+        *lines, self._rest = (self._rest + said.replace(b"\r", b"\n")).split(b"\n")
         for line in lines:
             if self._whole and not self._long:
                 self._heed(line)
             self._whole, self._long = True, False
+        self._look_for_an_end(bool(lines))
         if len(self._rest) > LONGEST:  # no end of a line for so long: nothing of it is kept
             if not self._long:
                 self._lines.spoil()
             self._rest, self._long = b"", True
+
+    def _look_for_an_end(self, found: bool) -> None:
+        """Bytes at a wrong baud seldom have one, and until ``LONGEST`` of them have come it may take long."""
+        if found:
+            self._ended, self._endless = self._heard, False
+        elif not self._endless and self._heard - self._ended > self._config.timeout:
+            self._lines.spoil()
+            self._endless = True
 
     def _heed(self, line: bytes) -> None:
         sample = self._lines.sample(line, self._heard)
