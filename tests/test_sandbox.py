@@ -79,6 +79,40 @@ def test_it_holds_nothing_open_but_the_wall(at_work: Keeper) -> None:
     assert [one for one in held.values() if not one.endswith((".tflite", "anon_inode:[eventpoll]"))] == []
 
 
+#: A worker that has kept its listener, and a question that it answered itself between two calls of ours.
+STOLEN = """
+import os, select, signal, socket, time, types
+from edged import wall, warden
+from edged.worker.sandbox import process, seccomp
+ours, theirs = wall.pair()
+if not (child := os.fork()):
+    os.dup2(theirs.fileno(), 3)
+    channel = wall.Channel(socket.socket(fileno=3), wall.Down)
+    process.give_up_privileges()
+    channel.send_with(wall.Watched(), seccomp.enforce(frozenset()))
+    time.sleep(60)
+class Says:
+    def register(self, *_): pass
+    def poll(self, _): return [(0, select.POLLIN)]
+warden.select = types.SimpleNamespace(poll=Says, POLLIN=select.POLLIN)
+nobody = types.SimpleNamespace(on_readable=lambda *_: None, forget=lambda *_: None)
+one = warden.Warden(nobody, lambda attempt: print(attempt.name))
+channel = wall.Channel(ours, wall.Up)
+channel.wait(30)
+channel.receive(lending=True)
+one.take(channel)
+one._asked()
+print(one.fileno())
+os.kill(child, signal.SIGKILL)
+"""
+
+
+@filters
+def test_one_that_takes_questions_away_keeps_nobody_waiting() -> None:
+    """The kernel lets everybody wait who asks it for a question, until there is one."""
+    assert alone(STOLEN).split() == ["ioctl", "-1"]
+
+
 LOCKING = """
 import ctypes, os, socket, sys, time
 from edged import wall
