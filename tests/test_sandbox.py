@@ -351,6 +351,27 @@ def tried(deed):
 """
 
 
+def test_nothing_can_be_told_by_its_command_line(at_work: Keeper, tmp_path: Path) -> None:
+    """It is memory of the process's own, and everybody reads it: ``ps``, and what keeps what that says."""
+    assert at_work.ready is not None
+    if "mm-map" in at_work.ready.lacking:
+        pytest.skip("this kernel shows it for good (CONFIG_CHECKPOINT_RESTORE)")
+    assert Path(f"/proc/{at_work.pid}/cmdline").read_bytes() == b""
+    program = NARROW.format(video=str(tmp_path), model="builtin:activity")
+    again = """
+    import ctypes
+    from edged.worker.sandbox import process
+    print(process.hide_arguments(), ctypes.get_errno())
+    """
+    assert alone(program + textwrap.dedent(again)) == "False 1"
+
+
+def test_a_kernel_that_shows_it_is_said_to(tmp_path: Path) -> None:
+    unknown = "from edged.worker.sandbox import process\nprocess.PR_SET_MM_MAP = -1\nprint(*narrow(task))"
+    program = NARROW.format(video=str(tmp_path), model="builtin:activity")
+    assert alone(program.replace("narrow(task)", unknown)).split()[:1] == ["mm-map"]
+
+
 @landlocked
 def test_before_anything_foreign_is_opened_only_the_task_can_be_read(tmp_path: Path) -> None:
     for name in ("model.tflite", "video.mp4", "secret"):

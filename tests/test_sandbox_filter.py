@@ -124,6 +124,7 @@ def test_before_the_lock_no_socket_leads_anywhere(machine: str, devices: bool) -
     assert made == streams | hears
     for name in ("connect", "listen", "socketpair"):
         assert early(machine, name, 1, 2, 3, devices=devices) == NO
+    assert early(machine, "prctl", 35, 14) == NO, "PR_SET_MM_MAP: what everybody is shown as arguments"
     assert {size for size in range(256) if early(machine, "bind", 5, 0, size, devices=devices) != NO} == (
         {12} if devices else set()
     )
