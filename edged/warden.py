@@ -12,9 +12,11 @@ import errno
 import fcntl
 import os
 import select
+import signal
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -32,6 +34,8 @@ _ANSWER: Final = struct.Struct("=QqiI")
 LISTENER: Final = "anon_inode:seccomp notify"
 #: Calls that a worker may try before it is ready: it proves itself with a dozen.
 MOST_TRIES: Final = 64
+#: Seconds after which a question that the kernel had is not handed over any more: somebody else took it.
+TAKEN: Final = 0.5
 
 #: Seccomp of /proc/PID/status: filters; more is of a process that one has ended.
 FILTERED: Final = 2
@@ -138,9 +142,12 @@ class Warden:
         if not any(events & select.POLLIN for _, events in poll.poll(0)):
             self.close()  # the last of those who were watched has gone
             return
-        asked = bytearray(_ASKED.size)
         try:
-            fcntl.ioctl(self._listener, RECEIVE, asked)
+            asked = _received(self._listener)
+        except InterruptedError:  # nobody else can but the worker itself, which kept this descriptor
+            self.close()
+            self._broke_out(Attempt(syscalls.numbers()["ioctl"], "ioctl"))
+            return
         except OSError as error:
             if error.errno != errno.ENOENT:  # whoever called was killed meanwhile
                 self.close()
@@ -155,6 +162,33 @@ class Warden:
         self.seen.append(attempt.name)
         with suppress(OSError):
             fcntl.ioctl(self._listener, ANSWER, bytearray(_ANSWER.pack(number, 0, -errno.EPERM, 0)))
+
+
+def _received(listener: int) -> bytearray:
+    """The question that the kernel has. Raises ``OSError``; ``InterruptedError`` when it has none any more:
+    then it would let us wait for the next one, for ever.
+    """
+    asked, until = bytearray(_ASKED.size), time.monotonic() + TAKEN
+    with _alarmed(TAKEN):
+        while True:
+            try:
+                fcntl.ioctl(listener, RECEIVE, asked)
+                return asked
+            except InterruptedError:
+                if time.monotonic() >= until:
+                    raise
+
+
+@contextmanager
+def _alarmed(seconds: float) -> Iterator[None]:
+    """What waits in the kernel is interrupted every so often."""
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
 
 
 def _check_filters(process: Confined) -> None:

@@ -4,7 +4,9 @@ one that breaks out, does not prove itself, or pretends.
 
 from __future__ import annotations
 
+import resource
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -18,13 +20,15 @@ from numpy.typing import NDArray
 from stage import Stage
 
 from edged import claims, supervise, wall, warden
-from edged.config.shape import Model, Synthetic
+from edged.config.shape import Model, Pipeline, Synthetic
 from edged.errors import WallError
 from edged.supervise import Keeper
 from edged.wall import WITNESSED
+from edged.worker import sandbox
 from edged.worker.reader import AHEAD, Reader
 from edged.worker.runtime import open_network
-from edged.worker.sandbox import landlock
+from edged.worker.sandbox import landlock, outlook
+from edged.worker.sandbox import limits as limiting
 from edged.worker.source import Want, opened
 
 filters = pytest.mark.skipif(
@@ -65,6 +69,10 @@ def test_its_limits_are_hard(at_work: Keeper) -> None:
     for name in ("Max open files", "Max data size", "Max processes"):
         soft, hard = limits[name]
         assert soft == hard != "unlimited"
+    assert int(limits["Max open files"][0]) <= sandbox.DESCRIPTORS
+    ours = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    most = limiting.threads_here() + limiting.THREADS + 1000  # others come and go meanwhile
+    assert int(limits["Max processes"][0]) <= (most if ours == resource.RLIM_INFINITY else min(ours, most))
 
 
 @filters
@@ -77,6 +85,40 @@ def test_it_holds_nothing_open_but_the_wall(at_work: Keeper) -> None:
     assert {held.pop(number) for number in (0, 1, 2)} == {"/dev/null"}
     assert held.pop(3).startswith("socket:")
     assert [one for one in held.values() if not one.endswith((".tflite", "anon_inode:[eventpoll]"))] == []
+
+
+#: A worker that has kept its listener, and a question that it answered itself between two calls of ours.
+STOLEN = """
+import os, select, signal, socket, time, types
+from edged import wall, warden
+from edged.worker.sandbox import process, seccomp
+ours, theirs = wall.pair()
+if not (child := os.fork()):
+    os.dup2(theirs.fileno(), 3)
+    channel = wall.Channel(socket.socket(fileno=3), wall.Down)
+    process.give_up_privileges()
+    channel.send_with(wall.Watched(), seccomp.enforce(frozenset()))
+    time.sleep(60)
+class Says:
+    def register(self, *_): pass
+    def poll(self, _): return [(0, select.POLLIN)]
+warden.select = types.SimpleNamespace(poll=Says, POLLIN=select.POLLIN)
+nobody = types.SimpleNamespace(on_readable=lambda *_: None, forget=lambda *_: None)
+one = warden.Warden(nobody, lambda attempt: print(attempt.name))
+channel = wall.Channel(ours, wall.Up)
+channel.wait(30)
+channel.receive(lending=True)
+one.take(channel)
+one._asked()
+print(one.fileno())
+os.kill(child, signal.SIGKILL)
+"""
+
+
+@filters
+def test_one_that_takes_questions_away_keeps_nobody_waiting() -> None:
+    """The kernel lets everybody wait who asks it for a question, until there is one."""
+    assert alone(STOLEN).split() == ["ioctl", "-1"]
 
 
 LOCKING = """
@@ -309,6 +351,27 @@ def tried(deed):
 """
 
 
+def test_nothing_can_be_told_by_its_command_line(at_work: Keeper, tmp_path: Path) -> None:
+    """It is memory of the process's own, and everybody reads it: ``ps``, and what keeps what that says."""
+    assert at_work.ready is not None
+    if "mm-map" in at_work.ready.lacking:
+        pytest.skip("this kernel shows it for good (CONFIG_CHECKPOINT_RESTORE)")
+    assert Path(f"/proc/{at_work.pid}/cmdline").read_bytes() == b""
+    program = NARROW.format(video=str(tmp_path), model="builtin:activity")
+    again = """
+    import ctypes
+    from edged.worker.sandbox import process
+    print(process.hide_arguments(), ctypes.get_errno())
+    """
+    assert alone(program + textwrap.dedent(again)) == "False 1"
+
+
+def test_a_kernel_that_shows_it_is_said_to(tmp_path: Path) -> None:
+    unknown = "from edged.worker.sandbox import process\nprocess.PR_SET_MM_MAP = -1\nprint(*narrow(task))"
+    program = NARROW.format(video=str(tmp_path), model="builtin:activity")
+    assert alone(program.replace("narrow(task)", unknown)).split()[:1] == ["mm-map"]
+
+
 @landlocked
 def test_before_anything_foreign_is_opened_only_the_task_can_be_read(tmp_path: Path) -> None:
     for name in ("model.tflite", "video.mp4", "secret"):
@@ -331,6 +394,11 @@ def test_before_anything_foreign_is_opened_only_the_task_can_be_read(tmp_path: P
         program + "print(*[tried(one) for one in (" + "".join(f"lambda: {one}," for one in deeds) + ")])"
     )
     assert said.split() == ["yes"] * 4 + ["no"] * 7
+
+
+def test_nothing_is_dumped_from_the_first_moment_on(tmp_path: Path) -> None:
+    program = NARROW.format(video=str(tmp_path), model="builtin:activity")
+    assert alone(program + "import resource\nprint(resource.getrlimit(resource.RLIMIT_CORE))") == "(0, 0)"
 
 
 #: PR_GET_DUMPABLE and PR_GET_NO_NEW_PRIVS, linux/prctl.h
@@ -389,6 +457,15 @@ def test_only_who_looks_for_an_edge_tpu_hears_of_devices(model: str, because: st
     assert said == ("hears" if hears else "no")
 
 
+def test_no_path_that_can_be_read_leads_to_a_store_or_a_key() -> None:
+    """A credential lies below /run, a store below /var or in somebody's home."""
+    task = wall.Assignment(wall.PROTOCOL, "p", Pipeline(source=Synthetic()), (Model(file="/m/x.tflite"),), ())
+    kept = ("/run/credentials/edged.service/key", "/var/lib/edged/edged.db", "/run/edged/control.sock")
+    kept += ("/root/key", "/home/somebody/state/key", "/tmp/x", "/dev/shm/x", "/m/key", "/media/key")
+    for one in (*map(Path, outlook.readable(task)), Path("/run/udev")):
+        assert not any(Path(place).is_relative_to(one) for place in kept), one
+
+
 @landlocked
 def test_where_links_in_a_folder_of_pictures_lead_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(b"x")
@@ -417,6 +494,8 @@ def test_rules_that_let_nothing_through_are_not_put_on() -> None:
 
 def test_rulesets_are_as_large_as_the_kernel_knows_them() -> None:
     assert [len(landlock.ruleset(one)) for one in (1, 2, 3, 4, 5, 6, 7)] == [8, 8, 8, 16, 16, 24, 24]
+    # Every right: of files up to ioctl, TCP's bind and connect, abstract sockets and signals.
+    assert struct.unpack("=QQQ", landlock.ruleset(6)) == (0xFFFF, 3, 3)
     assert [landlock.rights(one).bit_length() for one in (1, 2, 3, 4, 5, 6, 7)] == [
         13,
         14,
@@ -448,6 +527,39 @@ def test_nothing_is_imported_any_more_and_memory_is_bounded() -> None:
         """
     )
     assert said == "no import no memory"
+
+
+#: A worker's lock without its filters, so that what stands behind them is seen; ``{deed}`` before it.
+UNFILTERED = """
+import os
+from edged.errors import RefusedError
+from edged.worker import sandbox
+from edged.worker.sandbox import landlock, seccomp
+seccomp._set = lambda *given: None
+{deed}
+try:
+    print(sandbox.lock(sandbox.Wanted(), print).lacking, flush=True)
+except RefusedError as error:
+    print(error.message)
+for path in ("/", "/etc/hostname", "/dev/null", "/proc/self/status"):
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+        print("opened", path, flush=True)
+    except PermissionError:
+        pass
+os._exit(0)
+"""
+
+
+@landlocked
+def test_without_filters_no_path_can_be_opened_either() -> None:
+    assert alone(UNFILTERED.format(deed="")) == "('seccomp',)"
+
+
+@landlocked
+def test_a_landlock_that_holds_nothing_is_not_believed() -> None:
+    said = alone(UNFILTERED.format(deed="landlock.enforce = lambda *given: True"))
+    assert "does not hold: `open` was let through" in said
 
 
 def test_a_kernel_that_lacks_something_is_told_of_once(stage: Stage) -> None:

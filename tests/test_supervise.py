@@ -32,8 +32,16 @@ def test_a_worker_ticks_once_a_second_and_ends_when_told(stage: Stage) -> None:
     assert not keeper.alive and keeper.state == "ended"
 
 
-def test_a_worker_has_an_empty_environment_and_no_descriptor_but_the_wall(stage: Stage) -> None:
-    keeper = stage.keep()
+def test_a_worker_has_an_empty_environment_and_no_descriptor_but_the_wall(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Neither what is ours nor what whoever started the daemon left open for all that come."""
+    left = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(left, True)
+    try:
+        keeper = stage.keep()
+    finally:
+        os.set_inheritable(left, False)
     stage.until(lambda: keeper.state == "running")
     process = Path(f"/proc/{keeper.pid}")
     assert process.joinpath("environ").read_bytes().strip(b"\0") == b""
@@ -45,7 +53,9 @@ def test_a_worker_has_an_empty_environment_and_no_descriptor_but_the_wall(stage:
     model = Path(supervise.__file__).parent / "models" / "activity.tflite"
     ours = set(descriptors(os.getpid()).values()) - {"/dev/null", str(model)}
     assert not ours & set(held.values())
+    assert str(tmp_path) in ours
     assert os.getsid(keeper.pid) == keeper.pid
+    os.close(left)
 
 
 def test_a_worker_goes_before_the_daemon_when_memory_runs_out(stage: Stage) -> None:

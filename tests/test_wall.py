@@ -69,7 +69,7 @@ def test_ticks_pass_for_an_hour() -> None:
         ({"start": 10.0, "end": 11.0}, "another time"),
         ({"end": 200.0}, "another time"),
         ({"start": math.nan}, "ends before"),
-        ({"observed": 3.0}, "observed for longer"),
+        ({"observed": 3.0, "analysed": 8}, "observed for longer than the tick lasted"),
         ({"blind": -1.0}, "no number"),
         ({"infer": math.inf}, "no number"),
         ({"analysed": -1}, "more frames"),
@@ -78,7 +78,9 @@ def test_ticks_pass_for_an_hour() -> None:
         ({"entries": GOOD[:1]}, "one for each of 2 series"),
         ({"entries": (Entry(1.0, math.nan, 0, 0, 0), GOOD[1])}, "none"),
         ({"entries": (Entry(9.0, 0, 0, 0, 0), GOOD[1])}, "longer or shorter than the tick"),
-        ({"entries": (Entry(1.0, 5000.0, 5000.0, 5000.0, 2.5e7), GOOD[1])}, "extremes"),
+        ({"entries": (Entry(1.0, 2048.0, 2048.0, 2048.0, 2048.0**2), GOOD[1])}, "outside of what can be"),
+        ({"entries": (Entry(1.0, -1.0, -1.0, -1.0, 1.0), GOOD[1])}, "outside of what can be"),
+        ({"entries": (Entry(1.0, 1.0, 2.0, 1.0, 1.0), GOOD[1])}, "outside of what can be"),
         ({"rung": 1}, "another rung than its own, 0"),
         ({"rung": 2}, "none of its 2"),
         ({"rung": -1}, "none of its 2"),
@@ -87,15 +89,16 @@ def test_ticks_pass_for_an_hour() -> None:
         ({"cpu": math.nan}, "no number"),
         ({"cpu": -0.1}, "no number"),
         ({"cpu": 16_384.0}, "more of the CPUs"),
-        ({"entries": (GOOD[0], Entry(1.0, 1.5, 1.5, 1.5, 2.25))}, "extremes"),
+        ({"entries": (GOOD[0], Entry(1.0, 2.0, 2.0, 2.0, 4.0))}, "outside of what can be"),
         ({"entries": (Entry(1.0, 9.0, 1.0, 2.0, 4.0), GOOD[1])}, "outside of its extremes"),
         ({"entries": (Entry(1.0, 2.0, 2.0, 2.0, 400.0), GOOD[1])}, "squares"),
-        ({"end": 101.001}, "finer"),
-        ({"observed": 0.3}, "finer"),
-        ({"infer": 0.0101}, "finer"),
+        ({"end": 101.001, **STILL}, "a time that is finer"),
+        ({"start": 100.001, **STILL}, "a time that is finer"),
+        ({"observed": 0.3}, "a time that is finer"),
+        ({"infer": 0.0101}, "a health that is finer"),
         ({"infer": 128.0}, "longer than anything takes"),
         ({"infer": 2.0}, "inferred for longer"),
-        ({"cpu": 0.17}, "finer"),
+        ({"cpu": 0.17}, "a health that is finer"),
         ({"cpu": -0.0}, "no number"),
         ({"dropped": 3}, "too finely"),
         ({"blind": 0.5}, "blind for another time"),
@@ -372,6 +375,9 @@ def test_ready_comes_once_and_is_a_picture_that_can_be() -> None:
         ready_inspector().inspect(Ready(5.0, 300, 300, "litert", "cpu"), 101.0)
     with pytest.raises(WallError, match="cannot be"):
         Inspector(SERIES, False, 100.0).inspect(Ready(5.0, 300, 0, "litert", "cpu"), 100.0)
+    for fps in (29.97, -0.0):
+        with pytest.raises(WallError, match="finer than the wall lets pass"):
+            Inspector(SERIES, False, 100.0).inspect(Ready(fps, 300, 300, "litert", "cpu"), 100.0)
 
 
 def switched(rung: int = 1, threads: int = 3, took: float = 0.125) -> Switched:

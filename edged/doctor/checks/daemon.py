@@ -17,6 +17,7 @@ WITHOUT: Final = {
     "early-landlock": "the program, its models and its recordings on a disk of its own, not on 9p",
     "seccomp": "CONFIG_SECCOMP_FILTER",
     "notification": "no other listener of seccomp around edged",
+    "mm-map": "CONFIG_CHECKPOINT_RESTORE",
 }
 #: What helps one that gives nothing to be counted, by the word that status has for why.
 REMEDIES: Final = {

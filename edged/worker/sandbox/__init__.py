@@ -31,7 +31,8 @@ class Wanted(NamedTuple):
 
 class Locked(NamedTuple):
     """How it is locked. ``lacking`` names what the kernel lacks: "landlock", "seccomp", or "early-landlock"
-    (until the lock), "notification" (a forbidden call ends the worker, and nobody learns its name).
+    (until the lock), "notification" (a forbidden call ends the worker, and nobody learns its name),
+    "mm-map" (its command line can be read by everybody, and rewritten by itself).
     """
 
     lacking: tuple[str, ...] = ()
@@ -47,12 +48,13 @@ def narrow(task: Assignment) -> tuple[str, ...]:
     stillness.share_one_heap()
     process.give_up_privileges()
     limits.forbid_cores()
+    lacking = () if process.hide_arguments() else ("mm-map",)
     seccomp.forbid(_asks_for_a_tpu(task))
     readable = tuple(outlook.readable(task))
     if not landlock.bearable(readable, outlook.DEVICES):
-        return ("early-landlock",)
+        return (*lacking, "early-landlock")
     landlock.enforce(readable, outlook.DEVICES)
-    return ()
+    return lacking
 
 
 def _asks_for_a_tpu(task: Assignment) -> bool:

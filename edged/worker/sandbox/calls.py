@@ -22,6 +22,7 @@ PROT_EXEC: Final = 0x4
 #: CHILD_CLEARTID; musl adds DETACHED (0x400000), which does nothing.
 THREAD: Final = 0x3D0F00
 PR_SET_NAME: Final = 15
+PR_SET_MM: Final = 35
 _INT: Final = 0xFFFFFFFF  # an int or a 32-bit word: what is above it is nobody's
 
 
@@ -148,7 +149,8 @@ def before(devices: bool = False) -> tuple[Rule, ...]:
     socket that is made leads nowhere: none is connected, none can be found by others, and none takes
     datagrams; Landlock knows no rule for those that have a path. One of local streams may be made, so
     that making it once more is a question later (``wall.WITNESSED``). Nothing is left in the kernel's
-    own rooms, nor in what stands beside a file and not in it, of which Landlock knows nothing either.
+    own rooms, nor in what stands beside a file and not in it, of which Landlock knows nothing either; and
+    which memory everybody is shown as the process's arguments is settled by then.
 
     ``devices``: libusb, by which an Edge TPU is found, does not begin unless it can hear of devices.
     """
@@ -159,6 +161,7 @@ def before(devices: bool = False) -> tuple[Rule, ...]:
         Rule("bind", tuple((one,) for one in bound) or ((),), EPERM),
         _sockets(*families),
         Rule("clone", ((Is(0, 0, _THREAD_FLAG),),), EPERM),
+        Rule("prctl", ((Is(0, PR_SET_MM, _INT),),), EPERM),
         Rule("clone3", errno=ENOSYS),
     )
 

@@ -1,13 +1,16 @@
-"""The process's own attributes: no new privileges, and nobody's to look into."""
+"""The process's own attributes: no new privileges, nobody's to look into, nothing of its memory shown."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import struct
+from pathlib import Path
 from typing import Final
 
 # linux/prctl.h
 PR_SET_DUMPABLE: Final = 4
+PR_SET_MM, PR_SET_MM_MAP = 35, 14
 PR_SET_NO_NEW_PRIVS: Final = 38
 
 libc: Final = ctypes.CDLL(None, use_errno=True)
@@ -19,6 +22,27 @@ def give_up_privileges() -> None:
     """
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     prctl(PR_SET_DUMPABLE, 0)
+
+
+def hide_arguments() -> bool:
+    """What everybody on the machine can read as a process's command line is memory of its own, and it could
+    write there what it saw, as often as it likes: from now on there is none to be read. Whether the kernel
+    could (CONFIG_CHECKPOINT_RESTORE).
+    """
+    try:
+        # proc(5), stat: what follows the name is numbered from 3 on.
+        told = (
+            Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
+        code, stack, data, heap = (list(map(int, told[at - 3 :])) for at in (26, 28, 45, 47))
+    except (OSError, ValueError):
+        return False
+    libc.sbrk.restype = ctypes.c_void_p
+    within = (stack[0],) * 5  # the stack's beginning; arguments and environment begin and end there
+    wish = struct.pack("=11QQIi", *code[:2], *data[:2], heap[0], libc.sbrk(0), *within, 0, 0, -1)
+    zero = ctypes.c_ulong(0)
+    size = ctypes.c_ulong(len(wish))
+    return bool(libc.prctl(PR_SET_MM, ctypes.c_ulong(PR_SET_MM_MAP), wish, size, zero) == 0)
 
 
 def prctl(option: int, value: int) -> int:
