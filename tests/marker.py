@@ -7,18 +7,17 @@ each is also looked for as text: in hexadecimal, base64, as escapes and as numbe
 
 from __future__ import annotations
 
-import base64
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from drafts import Draft
+from forms import Forms, any_of, mean_of, shifted
 from numpy.typing import NDArray
 
 from edged.config.shape import File, Model
 from edged.errors import EndOfSource
+from edged.worker import outline
 from edged.worker.prepare import Preparation
 from edged.worker.runtime import open_network
 from edged.worker.source import Want, opened
@@ -26,8 +25,8 @@ from edged.worker.source import Want, opened
 Pixels = NDArray[np.uint8]
 
 WIDTH, HEIGHT = 128, 96
+STILL: Final = (192, 144)  # more than an outline has cells
 PICTURES: Final = 4
-PLANTED: Final = 256  # bytes
 TELLING: Final = 32  # different bytes that a form must have in so many: a constant is of no picture
 #: A JPEG file's scan begins here: what is before are tables, and those are everybody's.
 SCAN: Final = b"\xff\xda"
@@ -49,12 +48,12 @@ DCT: Final = (
 )
 
 
-def noise() -> Pixels:
-    """uint8 [HEIGHT, WIDTH, 3], coarse enough that halving it leaves it noise."""
-    coarse = np.frombuffer(secrets.token_bytes(HEIGHT * WIDTH * 3 // 16), np.uint8)
-    return coarse.reshape(HEIGHT // 4, WIDTH // 4, 3).repeat(4, 0).repeat(4, 1) ^ np.frombuffer(
-        secrets.token_bytes(HEIGHT * WIDTH * 3), np.uint8
-    ).reshape(HEIGHT, WIDTH, 3) // np.uint8(16)
+def noise(width: int = WIDTH, height: int = HEIGHT) -> Pixels:
+    """uint8 [height, width, 3], coarse enough that halving it leaves it noise."""
+    coarse = np.frombuffer(secrets.token_bytes(height * width * 3 // 16), np.uint8)
+    return coarse.reshape(height // 4, width // 4, 3).repeat(4, 0).repeat(4, 1) ^ np.frombuffer(
+        secrets.token_bytes(height * width * 3), np.uint8
+    ).reshape(height, width, 3) // np.uint8(16)
 
 
 def coefficients() -> NDArray[np.int16]:
@@ -85,29 +84,21 @@ def analysed(picture: Pixels) -> NDArray[np.int16]:
     return np.rint(DCT @ (blocks.astype(np.float64) - 128) @ DCT.T / LUMINANCE).astype(np.int16)
 
 
-def mean_of(dtype: str) -> bytes:
-    """A model: a coloured picture in, the means of its channels out."""
-    draft = Draft()
-    scale, zero = (0.0, 0) if dtype == "float32" else (1 / 255, 0 if dtype == "uint8" else -128)
-    given = draft.tensor("picture", [1, 48, 64, 3], dtype, scale, zero)
-    means = draft.tensor("means", [1, 3], dtype, scale, zero)
-    axes = draft.tensor("axes", [2], "int32", data=[1, 2])
-    draft.operator("MEAN", [given, axes], [means], "ReducerOptions", keepDims=False)
-    return draft.packed([given], [means])
-
-
-class Marker:
+class Marker(Forms):
     """Sources below ``folder`` and ``forms``: each form of their pictures by name, as bytes."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.forms = folder, dict[str, list[bytes]]()
+        super().__init__()
+        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        for dtype in ("uint8", "int8", "float32"):
-            (folder / f"{dtype}.tflite").write_bytes(mean_of(dtype))
+        for dtype, scale, zero in (("uint8", 1 / 255, 0), ("int8", 1 / 255, -128), ("float32", 0.0, 0)):
+            (folder / f"{dtype}.tflite").write_bytes(mean_of([1, 48, 64, 3], dtype, scale, zero))
         self.photos, self.prints, self.film = folder / "photos", folder / "prints", folder / "film.avi"
+        self.still = folder / "still"
         self._photographs()
         self._prints()
         self._films()
+        self._stand_still()
         self._tell("photos", self.photos, Model(file="builtin:activity"))
         self._tell(
             "photos", self.photos, Model(file=str(folder / "float32.tflite"), mean=(127.5,), std=(127.5,))
@@ -115,22 +106,19 @@ class Marker:
         self._tell("prints", self.prints, Model(file=str(folder / "uint8.tflite")))
         self._tell("film", self.film, Model(file=str(folder / "int8.tflite")))
 
-    def _add(self, name: str, *forms: bytes) -> None:
-        if forms:
-            self.forms.setdefault(name, []).extend(forms)
-
     def _photographs(self) -> None:
-        import av
-
         self.photos.mkdir()
         for number in range(PICTURES):
-            codec = av.CodecContext.create("png", "w")
-            codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "rgb24"
-            codec.time_base = 1  # type: ignore[assignment]
-            frame = av.VideoFrame.from_ndarray(noise(), format="rgb24")
-            data = b"".join(bytes(packet) for packet in (*codec.encode(frame), *codec.encode(None)))
-            (self.photos / f"{number}.png").write_bytes(data)
-            self._add("photos: file", data[data.index(b"IDAT") + 6 : -24])
+            self.add("photos: file", _photograph(self.photos / f"{number}.png", noise()))
+
+    def _stand_still(self) -> None:
+        """What ``edged zones`` is asked to look at, and what becomes of it before it is a sketch."""
+        self.still.mkdir()
+        picture = noise(*STILL)
+        self.add("still: file", _photograph(self.still / "0.png", picture))
+        self.add("still: picture", picture.tobytes())
+        self.add("still: colours", *(picture[..., one].astype(np.float32).tobytes() for one in range(3)))
+        self.add("still: shrunk", outline.shrunk(picture).tobytes())
 
     def _prints(self) -> None:
         import simplejpeg
@@ -142,8 +130,8 @@ class Marker:
             (self.prints / f"{number}.jpg").write_bytes(data)
             decoded = simplejpeg.decode_jpeg(data, "RGB")
             assert np.array_equal(analysed(decoded), blocks), "the blocks are not those that were meant"
-            self._add("prints: blocks", blocks.tobytes())
-            self._add("prints: file", *shifted(data[data.index(SCAN) + 14 : -2]))
+            self.add("prints: blocks", blocks.tobytes())
+            self.add("prints: file", *shifted(data[data.index(SCAN) + 14 : -2]))
 
     def _films(self) -> None:
         import av
@@ -158,10 +146,10 @@ class Marker:
             for packet in film.demux(video=0):
                 data = bytes(packet)
                 if SCAN in data:
-                    self._add("film: file", *shifted(data[data.index(SCAN) + 14 : -2]))
+                    self.add("film: file", *shifted(data[data.index(SCAN) + 14 : -2]))
                 for frame in packet.decode():
-                    self._add("film: planes", *(bytes(plane) for plane in frame.planes))
-                    self._add("film: full size", frame.to_ndarray(format="rgb24").tobytes())
+                    self.add("film: planes", *(bytes(plane) for plane in frame.planes))
+                    self.add("film: full size", frame.to_ndarray(format="rgb24").tobytes())
 
     def _tell(self, name: str, path: Path, model: Model) -> None:
         """What the worker makes of these pictures with this model, step by step."""
@@ -176,46 +164,25 @@ class Marker:
             while (frame := source.read(1.0)) is not None:
                 small = prepare._sized(frame.data)
                 tensor = prepare(frame.data)
-                self._add(f"{name}: picture", frame.data.tobytes())
-                self._add(f"{name}: small, {what}", small.tobytes())
-                self._add(f"{name}: grey or coloured, {what}", prepare._coloured(small).tobytes())
-                self._add(f"{name}: tensor, {what}", tensor.tobytes())
+                self.add(f"{name}: picture", frame.data.tobytes())
+                self.add(f"{name}: small, {what}", small.tobytes())
+                self.add(f"{name}: grey or coloured, {what}", prepare._coloured(small).tobytes())
+                self.add(f"{name}: tensor, {what}", tensor.tobytes())
                 network.infer(tensor, 0.1)
                 states = [network._engine.get_tensor(before).tobytes() for before, _ in network._state]
-                self._add(f"{name}: state", *(one for one in states if len(set(any_of(one))) > TELLING))
+                self.add(f"{name}: state", *(one for one in states if len(set(any_of(one))) > TELLING))
         except EndOfSource:
             return
 
-    def samples(self) -> Iterator[tuple[str, bytes]]:
-        """(name, bytes) of all forms, as they are and as text."""
-        for name, forms in self.forms.items():
-            for one in forms:
-                yield name, one
-            for encoding, text in texts(forms[0]):
-                yield f"{name}, in {encoding}", text
 
+def _photograph(path: Path, picture: Pixels) -> bytes:
+    """Write it as PNG; its data, without what is everybody's."""
+    import av
 
-def shifted(data: bytes) -> Iterator[bytes]:
-    """The same bits, beginning at each of a byte's eight: entropy-coded data need not keep to bytes."""
-    bits = np.unpackbits(np.frombuffer(data, np.uint8))
-    for by in range(8):
-        yield np.packbits(bits[by:]).tobytes()
-
-
-def texts(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """(encoding, text) of some bytes, as logs and JSON have been seen to hold them."""
-    data = data[:4096]  # whoever writes pictures down as text does not leave out their beginning
-    yield "hex", data.hex().encode()
-    yield "HEX", data.hex().upper().encode()
-    yield "escapes", "".join(f"\\x{one:02x}" for one in data).encode()
-    yield "Python's bytes", repr(data).encode()
-    yield "JSON", ",".join(map(str, data)).encode()
-    yield "numbers", ", ".join(map(str, data)).encode()
-    yield "NumPy's numbers", " ".join(f"{one:3d}" for one in data).encode()
-    for skip in range(3):
-        yield "base64", base64.b64encode(data[skip:])
-
-
-def any_of(samples: Any) -> bytes:
-    """Some bytes from the middle of a sample: what is planted."""
-    return bytes(samples[len(samples) // 2 :][:PLANTED])
+    codec = av.CodecContext.create("png", "w")
+    codec.height, codec.width, _ = picture.shape
+    codec.pix_fmt, codec.time_base = "rgb24", 1  # type: ignore[assignment]
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    data = b"".join(bytes(packet) for packet in (*codec.encode(frame), *codec.encode(None)))
+    path.write_bytes(data)
+    return data[data.index(b"IDAT") + 6 : -24]

@@ -6,10 +6,11 @@ shared with a file. What a process reads is not.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -65,10 +66,12 @@ def lines(log: Path) -> Iterator[str]:
         yield from file
 
 
-def written(log: Path) -> Iterator[bytes]:
-    """The bytes of all strings that were handed to the kernel, in pieces, call after call."""
+def written(log: Path, which: Callable[[str], bool] = bool) -> Iterator[bytes]:
+    """The bytes of all strings that were handed to the kernel, in pieces, call after call; of the calls that
+    are meant by ``which``.
+    """
     gathered, size = list[bytes](), 0
-    for line in lines(log):
+    for line in filter(which, lines(log)):
         for text, cut in STRING.findall(line):
             assert not cut, f"a string was not traced whole: {line[:80]}"
             data = bytes.fromhex(text.replace("\\x", ""))
@@ -78,6 +81,12 @@ def written(log: Path) -> Iterator[bytes]:
             yield b"".join(gathered)
             gathered, size = [], 0
     yield b"".join(gathered)
+
+
+def sent_to(place: Path) -> Callable[[str], bool]:
+    """Whether a call sends something to a local socket."""
+    path = "".join(f"\\x{one:02x}" for one in os.fsencode(place))
+    return lambda line: "sendto(" in line and f'sun_path="{path}"' in line
 
 
 def past(log: Path) -> list[str]:
