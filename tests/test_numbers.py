@@ -158,6 +158,37 @@ def test_no_window_goes_over_a_gap():
     assert gathering.taken(9.0).data[:, 0].tolist() == [2, 2, 2, 2]
 
 
+@pytest.mark.parametrize(
+    ("length", "lost", "goes_over"), [(4, 1, True), (4, 2, False), (100, 5, True), (100, 6, False)]
+)
+def test_a_window_goes_over_no_more_than_a_twentieth_of_it(length: int, lost: int, goes_over: bool) -> None:
+    gathering = Gathering(WantWindow(length, 1, 0.0, 0.0), ["a"])
+    fed(gathering, *[1] * (length - 1))
+    for _ in range(lost):
+        gathering.lost(1)
+    fed(gathering, 2, since=float(length))
+    assert (gathering.wait(1e3) == 0.0) is goes_over
+    fed(gathering, *[2] * (length - 1), since=length + 1.0)
+    assert gathering.wait(1e3) == 0.0
+    assert (1.0 in gathering.taken(1e3).data) is False
+
+
+def test_single_samples_that_are_lost_now_and_then_are_no_gap() -> None:
+    gathering = Gathering(WantWindow(4, 1, 0.0, 0.0), ["a"])
+    for _ in range(4):
+        fed(gathering, 1)
+        gathering.lost(1)
+    assert gathering.wait(9.0) == 0.0
+
+
+def test_a_mean_of_samples_does_not_mind_a_gap() -> None:
+    gathering = Gathering(WantWindow(0, 1, 0.0, 0.0), ["a"])
+    fed(gathering, 1.0)
+    gathering.lost(1000)
+    fed(gathering, 3.0, since=9.0)
+    assert gathering.taken(9.0).data.tolist() == [[2.0]]
+
+
 # --- files
 
 
@@ -354,6 +385,43 @@ def test_samples_that_the_buffer_had_no_room_for_are_counted(tmp_path):
         source.close()
     finally:
         rig.close()
+
+
+def test_no_window_goes_over_samples_that_the_buffer_had_no_room_for(tmp_path: Path) -> None:
+    """What was said before the gap is another number than what was said after it."""
+    rig = BufferRig(tmp_path)
+    rig._talker.close()
+    try:
+        source = rig.opened(WantWindow(10, 2, 0.0, 0.0))
+        for _ in range(9):
+            rig._say((1.0, 0.0))
+        rig.skip(25)
+        for _ in range(5):
+            rig._say((2.0, 0.0))
+        assert source.read(0.2) is None and source.dropped == 25
+        for _ in range(5):
+            rig._say((2.0, 0.0))
+        frame = source.read(5.0)
+        assert frame is not None
+        assert set(np.round(frame.data[:, 0], 2).tolist()) == {2.0}
+        source.close()
+    finally:
+        os.close(rig._ours)
+
+
+def test_no_window_goes_over_a_time_in_which_a_file_was_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "number"
+    file.write_text("1")
+    channels = {"a": Channel(path=str(file))}
+    source = sensor.opened(shape.Sysfs(channels=channels, sample_rate=50.0), WantWindow(20, 1, 0.0, 0.0))
+    while source.read(1.0) is None:
+        pass
+    time.sleep(0.5)  # as while a pipeline pauses
+    file.write_text("2")
+    frame = source.read(2.0)
+    assert frame is not None
+    assert set(frame.data[:, 0].tolist()) == {2.0}
+    source.close()
 
 
 def test_a_buffer_that_is_off_is_polled_unless_it_was_asked_for(tmp_path):
