@@ -13,10 +13,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import drafts
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from rigs import BufferRig, SerialRig, planted, replaced
 from stage import Heard, Stage
 
@@ -30,7 +32,7 @@ from edged.roster import Roster
 from edged.series import series_of
 from edged.supervise import Keeper
 from edged.tally import _coverage
-from edged.worker.source import WantWindow, device, iio, sensor
+from edged.worker.source import Source, WantWindow, device, hwmon, iio, onewire, sensor
 from edged.worker.source.feed import FeedSource
 from edged.worker.source.hwmon import HwmonSource
 from edged.worker.source.lines import Lines
@@ -449,6 +451,53 @@ def test_a_value_is_raw_plus_offset_times_scale_in_our_unit(tmp_path, attributes
     source = iio.opened_iio(shape.Iio(device="a"), NUMBERS, tmp_path)
     assert source.read(1.0).data[0, 0] == pytest.approx(value)
     source.close()
+
+
+def test_of_all_on_a_bus_only_thermometers_are_read(tmp_path: Path) -> None:
+    bus = tmp_path / "bus/w1/devices"
+    for name, told in (("28-01", 21500), ("10-02", -3250), ("01-03", 7), ("w1_bus_master1", 7)):
+        planted(bus / name, temperature=told)
+    assert onewire.channels(shape.OneWire(), tmp_path) == ("10-02", "28-01")
+    source = OneWireSource(shape.OneWire(sample_rate=50.0), WantWindow(0, 2, 0.0, 0.0), tmp_path)
+    assert following(source).tolist() == [[-3.25, 21.5]]
+    source.close()
+
+
+def test_a_power_meter_s_average_is_read_where_it_has_no_input(tmp_path: Path) -> None:
+    chip = tmp_path / "class/hwmon/hwmon0"
+    planted(chip, name="meter", power1_average=2_500_000, power2_average=1, power2_input=4_000_000)
+    config = shape.Hwmon(device="meter", sample_rate=50.0)
+    assert hwmon.channels(config, tmp_path) == ("power1", "power2")
+    source = HwmonSource(config, WantWindow(0, 2, 0.0, 0.0), tmp_path)
+    assert following(source).tolist() == [[2.5, 4.0]]
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "names"),
+    [("polled", ("accel_x", "accel_y")), ("buffered", ("accel_y",)), ("auto", ("accel_x", "accel_y"))],
+)
+def test_the_channels_of_a_buffer_are_those_that_are_switched_on(
+    tmp_path: Path, mode: Any, names: tuple[str, ...]
+) -> None:
+    """ "auto" polls here: there is no device behind the buffer that could be read."""
+    made = planted(
+        tmp_path / "bus/iio/devices/iio:device77", name="lis3dh", in_accel_x_raw=5, in_accel_y_raw=6
+    )
+    planted(made / "buffer", enable=1)
+    planted(
+        made / "scan_elements",
+        in_accel_x_en=0, in_accel_x_index=0, in_accel_x_type="le:s16/16>>0",
+        in_accel_y_en=1, in_accel_y_index=1, in_accel_y_type="le:s16/16>>0",
+    )  # fmt: skip
+    assert iio.channels(shape.Iio(device="lis3dh", mode=mode), tmp_path) == names
+
+
+def following(source: Source) -> NDArray[np.float32]:
+    """The next frame's data."""
+    while (frame := source.read(1.0)) is None:
+        pass
+    return frame.data
 
 
 # --- a serial line
