@@ -77,14 +77,16 @@ def middle(bin: int) -> float:
 
 
 def quantile(counts: Mapping[int, int], share: float) -> float:
-    """The number below which that ``share`` of all events lies; NaN of none."""
+    """The least number up to which at least that ``share`` of all events lies (the nearest rank: of two
+    events the ninth tenth is the larger one, not the smaller); NaN of none.
+    """
     total = sum(counts.values())
     if not total:
         return math.nan
-    rank, seen = share * (total - 1), 0
+    rank, seen = share * total - 1e-9, 0
     for bin in sorted(counts):
         seen += counts[bin]
-        if seen > rank:
+        if seen >= rank:
             return middle(bin)
     return middle(max(counts))
 

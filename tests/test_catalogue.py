@@ -359,6 +359,23 @@ def test_models_show(tmp_path: Path) -> None:
     assert (found["operators"], found["inputs"][0]["shape"]) == ({"RESHAPE": 1, "SOFTMAX": 1}, [1, 2, 2, 1])
 
 
+def test_all_labels_are_shown_to_the_letter_where_they_are_asked_for(tmp_path: Path) -> None:
+    names = [*(f"thing {number}" for number in range(11)), "Bird vocalization, bird call, bird song"]
+    draft = drafts.Draft()
+    given, scores = draft.tensor("picture", [1, 2, 2, 3]), draft.tensor("scores", [1, 12])
+    draft.reshape(given, scores, [1, 12])
+    model = draft.packed([given], [scores], metadata=drafts.described(labels_file="labels.txt", mean=0.0))
+    files = {"labels.txt": "\n".join(names).encode()}
+    (tmp_path / "m.tflite").write_bytes(drafts.with_files(model, files))
+    few, every = (
+        edged("show", str(tmp_path / "m.tflite")),
+        edged("show", "--labels", str(tmp_path / "m.tflite")),
+    )
+    assert "12: thing 0; thing 1; " in few.stdout
+    assert names[-1] not in few.stdout and "--labels prints them all" in few.stdout
+    assert every.stdout.splitlines() == names
+
+
 def test_models_show_of_what_edged_cannot_run(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(drafts.custom())
     (tmp_path / "n.tflite").write_text("no model")

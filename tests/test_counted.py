@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from edged import report, wall
 from edged.aggregate import Aggregator
-from edged.amounts import DOUBTFUL, MISSED, bin_of
+from edged.amounts import DOUBTFUL, MISSED, bin_of, quantile
 from edged.cli import plots, slots
 from edged.cli.export import csv_lines
 from edged.clock import Reading
@@ -334,11 +334,19 @@ def test_a_mean_has_an_interval_too(store: Store) -> None:
     assert third["mean"] == 1.0
 
 
+@given(st.lists(st.floats(1.0, 1000.0), min_size=1, max_size=30), st.sampled_from([0.1, 0.5, 0.9]))
+def test_a_share_of_all_lies_up_to_its_quantile_and_not_below(numbers: list[float], share: float) -> None:
+    bins = Counter(map(bin_of, numbers))
+    told = bin_of(quantile(bins, share))
+    assert sum(bins[one] for one in bins if one <= told) >= share * len(numbers) - 1e-9
+    assert sum(bins[one] for one in bins if one < told) < share * len(numbers)
+
+
 def test_a_duration_has_a_distribution(store: Store) -> None:
     first, nothing = rows_of(store)["dwell", "person", "hall"]
     assert (first["n"], first["count"], nothing["n"]) == (4, 4, 0)
     assert first["mean"] == pytest.approx(17.5, rel=0.044)
-    assert (first["p10"], first["p50"], first["p90"]) == pytest.approx((10.0, 10.0, 10.0), rel=0.044)
+    assert (first["p10"], first["p50"], first["p90"]) == pytest.approx((10.0, 10.0, 40.0), rel=0.044)
     assert first["bins"] == {str(bin_of(10.0)): 3, str(bin_of(40.0)): 1}
     assert (nothing["mean"], nothing["p50"]) == (None, None)
 

@@ -13,10 +13,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import drafts
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from rigs import BufferRig, SerialRig, planted, replaced
 from stage import Heard, Stage
 
@@ -30,7 +32,7 @@ from edged.roster import Roster
 from edged.series import series_of
 from edged.supervise import Keeper
 from edged.tally import _coverage
-from edged.worker.source import WantWindow, device, iio, sensor
+from edged.worker.source import Source, WantWindow, device, hwmon, iio, onewire, sensor
 from edged.worker.source.feed import FeedSource
 from edged.worker.source.hwmon import HwmonSource
 from edged.worker.source.lines import Lines
@@ -156,6 +158,37 @@ def test_no_window_goes_over_a_gap():
     assert gathering.wait(9.0) is None
     fed(gathering, 2)
     assert gathering.taken(9.0).data[:, 0].tolist() == [2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("length", "lost", "goes_over"), [(4, 1, True), (4, 2, False), (100, 5, True), (100, 6, False)]
+)
+def test_a_window_goes_over_no_more_than_a_twentieth_of_it(length: int, lost: int, goes_over: bool) -> None:
+    gathering = Gathering(WantWindow(length, 1, 0.0, 0.0), ["a"])
+    fed(gathering, *[1] * (length - 1))
+    for _ in range(lost):
+        gathering.lost(1)
+    fed(gathering, 2, since=float(length))
+    assert (gathering.wait(1e3) == 0.0) is goes_over
+    fed(gathering, *[2] * (length - 1), since=length + 1.0)
+    assert gathering.wait(1e3) == 0.0
+    assert (1.0 in gathering.taken(1e3).data) is False
+
+
+def test_single_samples_that_are_lost_now_and_then_are_no_gap() -> None:
+    gathering = Gathering(WantWindow(4, 1, 0.0, 0.0), ["a"])
+    for _ in range(4):
+        fed(gathering, 1)
+        gathering.lost(1)
+    assert gathering.wait(9.0) == 0.0
+
+
+def test_a_mean_of_samples_does_not_mind_a_gap() -> None:
+    gathering = Gathering(WantWindow(0, 1, 0.0, 0.0), ["a"])
+    fed(gathering, 1.0)
+    gathering.lost(1000)
+    fed(gathering, 3.0, since=9.0)
+    assert gathering.taken(9.0).data.tolist() == [[2.0]]
 
 
 # --- files
@@ -356,6 +389,43 @@ def test_samples_that_the_buffer_had_no_room_for_are_counted(tmp_path):
         rig.close()
 
 
+def test_no_window_goes_over_samples_that_the_buffer_had_no_room_for(tmp_path: Path) -> None:
+    """What was said before the gap is another number than what was said after it."""
+    rig = BufferRig(tmp_path)
+    rig._talker.close()
+    try:
+        source = rig.opened(WantWindow(10, 2, 0.0, 0.0))
+        for _ in range(9):
+            rig._say((1.0, 0.0))
+        rig.skip(25)
+        for _ in range(5):
+            rig._say((2.0, 0.0))
+        assert source.read(0.2) is None and source.dropped == 25
+        for _ in range(5):
+            rig._say((2.0, 0.0))
+        frame = source.read(5.0)
+        assert frame is not None
+        assert set(np.round(frame.data[:, 0], 2).tolist()) == {2.0}
+        source.close()
+    finally:
+        os.close(rig._ours)
+
+
+def test_no_window_goes_over_a_time_in_which_a_file_was_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "number"
+    file.write_text("1")
+    channels = {"a": Channel(path=str(file))}
+    source = sensor.opened(shape.Sysfs(channels=channels, sample_rate=50.0), WantWindow(20, 1, 0.0, 0.0))
+    while source.read(1.0) is None:
+        pass
+    time.sleep(0.5)  # as while a pipeline pauses
+    file.write_text("2")
+    frame = source.read(2.0)
+    assert frame is not None
+    assert set(frame.data[:, 0].tolist()) == {2.0}
+    source.close()
+
+
 def test_a_buffer_that_is_off_is_polled_unless_it_was_asked_for(tmp_path):
     folder = planted(tmp_path / "bus/iio/devices/iio:device0", name="lis3dh", in_accel_x_raw=5)
     planted(folder / "buffer", enable=0)
@@ -381,6 +451,53 @@ def test_a_value_is_raw_plus_offset_times_scale_in_our_unit(tmp_path, attributes
     source = iio.opened_iio(shape.Iio(device="a"), NUMBERS, tmp_path)
     assert source.read(1.0).data[0, 0] == pytest.approx(value)
     source.close()
+
+
+def test_of_all_on_a_bus_only_thermometers_are_read(tmp_path: Path) -> None:
+    bus = tmp_path / "bus/w1/devices"
+    for name, told in (("28-01", 21500), ("10-02", -3250), ("01-03", 7), ("w1_bus_master1", 7)):
+        planted(bus / name, temperature=told)
+    assert onewire.channels(shape.OneWire(), tmp_path) == ("10-02", "28-01")
+    source = OneWireSource(shape.OneWire(sample_rate=50.0), WantWindow(0, 2, 0.0, 0.0), tmp_path)
+    assert following(source).tolist() == [[-3.25, 21.5]]
+    source.close()
+
+
+def test_a_power_meter_s_average_is_read_where_it_has_no_input(tmp_path: Path) -> None:
+    chip = tmp_path / "class/hwmon/hwmon0"
+    planted(chip, name="meter", power1_average=2_500_000, power2_average=1, power2_input=4_000_000)
+    config = shape.Hwmon(device="meter", sample_rate=50.0)
+    assert hwmon.channels(config, tmp_path) == ("power1", "power2")
+    source = HwmonSource(config, WantWindow(0, 2, 0.0, 0.0), tmp_path)
+    assert following(source).tolist() == [[2.5, 4.0]]
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "names"),
+    [("polled", ("accel_x", "accel_y")), ("buffered", ("accel_y",)), ("auto", ("accel_x", "accel_y"))],
+)
+def test_the_channels_of_a_buffer_are_those_that_are_switched_on(
+    tmp_path: Path, mode: Any, names: tuple[str, ...]
+) -> None:
+    """ "auto" polls here: there is no device behind the buffer that could be read."""
+    made = planted(
+        tmp_path / "bus/iio/devices/iio:device77", name="lis3dh", in_accel_x_raw=5, in_accel_y_raw=6
+    )
+    planted(made / "buffer", enable=1)
+    planted(
+        made / "scan_elements",
+        in_accel_x_en=0, in_accel_x_index=0, in_accel_x_type="le:s16/16>>0",
+        in_accel_y_en=1, in_accel_y_index=1, in_accel_y_type="le:s16/16>>0",
+    )  # fmt: skip
+    assert iio.channels(shape.Iio(device="lis3dh", mode=mode), tmp_path) == names
+
+
+def following(source: Source) -> NDArray[np.float32]:
+    """The next frame's data."""
+    while (frame := source.read(1.0)) is None:
+        pass
+    return frame.data
 
 
 # --- a serial line

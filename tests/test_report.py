@@ -268,6 +268,20 @@ def test_plots_lie_exactly_below_each_other_however_long_a_number_is(tmp_path: P
     assert max(map(len, axes)) <= 60
 
 
+def test_what_differs_by_less_than_is_told_is_drawn_as_the_same(tmp_path: Path) -> None:
+    series = (Series("shed", "level", "g", "", "g"),)
+    with Store.open(tmp_path / "edged.db", bytes(32), keep=Keep(minute=math.inf), zone=BERLIN) as store:
+        for at in range(9):
+            number = 0.001230 + 1e-6 * (at % 2)
+            entry = Entry(60.0, 60.0 * number, number, number, 60.0 * number * number)
+            one = Bucket("shed", MORNING + 60 * at, 60, (entry,), Coverage(60.0, 60, 60.0))
+            store.write([one], {"shed": series}, reading(MORNING + 700))
+        lines = list(plots.lines(ask(store, start=MORNING, to=MORNING + 540, every=60.0), 60))
+    axis = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines if "▏" in line]
+    assert [one.partition("▏")[0].strip() for one in axis] == ["1.00 g", "", "", "-1.00 g"]
+    assert len({*axis[2].partition("▏")[2].strip()}) == 1
+
+
 UNITS_OUTDOORS = (("air", "°C"), ("pressure", "kPa"), ("wind", "m/s²"))
 BLIND_MINUTE = Coverage(60.0, 0, blind=60.0)
 

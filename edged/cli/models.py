@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 #: A model is opened and run ten times; the largest of the catalogue needs two seconds on a Pi 3.
 PATIENCE: Final = 120.0  # seconds
+FEW: Final = 6  # labels that are shown of many
 LONGEST: Final = 1 << 20  # bytes of what is found in one: ten thousand labels are a quarter of it
 _FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 
@@ -127,11 +128,13 @@ class _Bar:
 @make(
     "show",
     ("edged models show model.tflite", "what is in it, and whether edged can run it"),
+    ("edged models show yamnet.tflite --labels", "all that a measure's labels can be, one in a line"),
     ("edged models show builtin:activity --json", "for programs"),
 )
 @click.argument("file", shell_complete=candidates.models)
+@click.option("--labels", is_flag=True, help="Print the model's own labels only, one in a line.")
 @json_option
-def show(file: str, as_json: bool) -> int:
+def show(file: str, labels: bool, as_json: bool) -> int:
     """Look into a .tflite FILE: inputs, outputs, operators, labels, and whether edged can run it.
 
     The exit code is 3 when edged cannot.
@@ -139,6 +142,9 @@ def show(file: str, as_json: bool) -> int:
     found = facts(file)
     if as_json:
         print_json(found)
+    elif labels and found["runs"]:
+        for one in found["labels"]:
+            click.echo(printable(one))
     else:
         _print_facts(found)
     return 0 if found["runs"] else 3
@@ -237,7 +243,9 @@ def _verdict(found: dict[str, Any]) -> list[str]:
         return [verdict]
     labels = found["labels"]
     found_none = "none inside; the config may give them"
-    shown = f"{len(labels)}: {'; '.join(labels[:4])}" + ("; ..." if len(labels) > 4 else "")
+    shown = f"{len(labels)}: {'; '.join(labels[:FEW])}"
+    if len(labels) > FEW:
+        shown += "; ... (--labels prints them all)"
     return [
         _row("labels", shown if labels else found_none),
         verdict,

@@ -61,11 +61,16 @@ class Grid:
         #: In front of the plots, which lie below each other: as wide as the widest mark of any axis.
         self.margin = max([LABEL, *(len(one) for one in marks)])
 
-    def marks(self, one: dict[str, Any]) -> tuple[str, str]:
-        """What stands at the upper and the lower end of a series' axis."""
+    def ends(self, one: dict[str, Any]) -> tuple[float, float]:
+        """The lower and the upper end of a series' axis. What differs by less than is told is the same."""
         key, unit = shown(one)
         low, high = chart.scale(self.spread(one["rows"], key), unit)
-        return value(high, unit), value(low, unit)
+        return (low, high) if value(low, unit) != value(high, unit) else (low - 1.0, high + 1.0)
+
+    def marks(self, one: dict[str, Any]) -> tuple[str, str]:
+        """What stands at the upper and the lower end of a series' axis."""
+        low, high = self.ends(one)
+        return value(high, shown(one)[1]), value(low, shown(one)[1])
 
     def room(self, width: int) -> int:
         """Columns that a terminal so wide leaves for values."""
@@ -93,10 +98,8 @@ class Grid:
 
 
 def _plot(one: dict[str, Any], covered: Rows, grid: Grid, width: int) -> Iterator[str]:
-    key, unit = shown(one)
-    values = grid.spread(one["rows"], key)
-    low, high = chart.scale(values, unit)
-    columns = chart.columns(grid.stretched(values, grid.room(width)), low, high, HEIGHT)
+    values = grid.spread(one["rows"], shown(one)[0])
+    columns = chart.columns(grid.stretched(values, grid.room(width)), *grid.ends(one), HEIGHT)
     top, bottom = grid.marks(one)
     yield ""
     yield f"  {click.style(series_name(one), bold=True)}  {summary(one, covered)}"

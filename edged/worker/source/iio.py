@@ -237,19 +237,25 @@ class BufferedSource(StreamedSource):
             return
         self._heard = time.monotonic()
         records = np.frombuffer(data, np.uint8, whole).reshape(-1, self._size)
-        self._mind_gaps(records)
-        samples = np.stack([numbers(records, one) * one.scale + one.offset for one in self._elements], axis=1)
-        self._gathering.add(samples.astype(np.float32), self._heard)
+        columns = [numbers(records, one) * one.scale + one.offset for one in self._elements]
+        samples, first = np.stack(columns, axis=1).astype(np.float32), 0
+        for place, lost in self._gaps(records):
+            self._gathering.add(samples[first:place], self._heard)
+            self._gathering.lost(lost)
+            self._lost, first = self._lost + lost, place
+        self._gathering.add(samples[first:], self._heard)
 
-    def _mind_gaps(self, records: NDArray[np.uint8]) -> None:
-        """A full buffer loses samples silently; their stamps (ns) tell."""
+    def _gaps(self, records: NDArray[np.uint8]) -> list[tuple[int, int]]:
+        """Before which records samples are missing, and how many: a full buffer loses them silently, and the
+        stamps (ns) tell.
+        """
         if self._stamp is None or not self._period:
-            return
+            return []
         stamps = numbers(records, self._stamp)
         apart = np.diff(stamps, prepend=self._last or stamps[0]) / 1e9
-        late = apart[apart > GAP * self._period]
-        self._lost += int(np.rint(late / self._period - 1.0).sum())
         self._last = int(stamps[-1])
+        late = np.flatnonzero(apart > GAP * self._period)
+        return [(int(one), round(float(apart[one]) / self._period - 1.0)) for one in late]
 
 
 def _opened(node: Path, what: str) -> int:

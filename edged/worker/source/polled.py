@@ -24,6 +24,8 @@ from edged.worker.source.samples import GatheredSource, Gathering, agreed
 LONGEST: Final = 4096  # bytes: sysfs gives a page at most
 #: Samples a second where neither model nor config nor device name a rate.
 USUAL: Final = 1.0
+#: Seconds without a reading that a busy machine may need now and then, and that are no gap yet.
+STALL: Final = 0.1
 #: The device is gone; anything else is a reading that failed.
 GONE: Final = frozenset((errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ESRCH, errno.ESTALE))
 
@@ -182,6 +184,7 @@ class PolledSource(GatheredSource):
 
     def _failed(self, probe: Probe) -> None:
         self._missed += 1
+        self._gathering.lost(1)
         self._advance()
         silent = time.monotonic() - self._whole
         if silent >= self._timeout:
@@ -195,4 +198,6 @@ class PolledSource(GatheredSource):
         self._sample = []
         passed = int((time.monotonic() - self._next) / self._period)
         self._missed += passed
+        if passed * self._period > STALL:
+            self._gathering.lost(passed)
         self._next += (passed + 1) * self._period

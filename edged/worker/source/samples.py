@@ -37,6 +37,7 @@ class Gathering:
         self._sum = np.zeros(len(channels))
         self._fresh = self._held = 0  # samples since the last frame, and in the ring
         self._needed = 0  # samples there were when the frame came due
+        self._lacking = 0  # samples that were lost since the last one that came
         self._newest = 0.0
         self._due: float | None = None
 
@@ -45,6 +46,7 @@ class Gathering:
         count = len(samples)
         if not count:
             return
+        self._lacking = 0
         self._fresh, self._newest = self._fresh + count, time
         if not self._length:
             self._sum += samples.sum(axis=0, dtype=np.float64)
@@ -82,6 +84,14 @@ class Gathering:
             self._sum[:] = 0.0
         self._fresh = self._needed = 0
         return Frame(data, self._newest)
+
+    def lost(self, count: int) -> None:
+        """So many samples did not come here. No window goes over a gap that is wider than two rates may
+        differ: a model would see a leap that was none.
+        """
+        self._lacking += count
+        if self._length and self._lacking > max(1.0, ALIKE * self._length):
+            self._fresh = self._held = self._needed = 0
 
     def forget(self) -> None:
         """The stream was interrupted: no window goes over the gap."""
