@@ -28,6 +28,12 @@ from edged.warden import Warden
 FAULTY = Path(__file__).parent / "faulty.py"
 
 
+def test_there_is_a_successor_within_five_seconds_of_the_last_sign_of_life() -> None:
+    """Of one that hangs; one that has ended waits for nothing but the backoff."""
+    waits = supervise.PROGRESS_DEADLINE + supervise.BESIDE + supervise.BACKOFF_FIRST
+    assert supervise.BACKOFF_FIRST < waits < 5.0
+
+
 def spoil(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, times: int = 1) -> None:
     """From now on pipelines that are named after a deed do it."""
     monkeypatch.setattr(supervise, "COMMAND", (sys.executable, str(FAULTY), str(times), str(tmp_path)))
