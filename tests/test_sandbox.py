@@ -169,7 +169,8 @@ def begun(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bega
         ("os.kill(1, 0)", "kill"),
         ("os.memfd_create('x')", "memfd_create"),
         ("ctypes.CDLL(None).mmap(None, 4096, 7, 0x22, -1, 0)", "mmap"),
-        ("ctypes.CDLL(None).syscall(4242)", "call 4242"),
+        ("ctypes.CDLL(None).syscall(999)", "call 999"),
+        ("ctypes.CDLL(None).syscall(0x30494331)", "a call that is none"),
     ],
 )
 def test_the_first_forbidden_call_is_the_last_and_its_name_is_told(
