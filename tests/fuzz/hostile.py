@@ -512,6 +512,8 @@ LEGAL: dict[str, Deed] = {
     #: Mostly one of a rule broken; a turned bit may also make one legal number of another.
     "turns bits": raw(_mutated),
 }
+#: What no camera does.
+OF_RECORDINGS = ("says that it ended",)
 #: Those that take the daemon's patience, and so the campaign's time.
 SLOW = ("closes its end", "hears no more", "says no more", "sends an empty packet", "is silent")
 DEEDS = {**BROKEN, **EARLY, **LEGAL}
@@ -531,7 +533,8 @@ def life(seed: int, number: int, recorded: bool) -> Life:
         end, ticks = [*DEEDS][number % len(DEEDS)], ticks % 12
     elif end in SLOW and chance.random() < 0.9:
         end = "leaves"
-    broken = (end in BROKEN or end in EARLY) and not _uncertain(end, recorded)
+    broken = end in BROKEN or end in EARLY or (end in OF_RECORDINGS and not recorded)
+    broken = broken and not _uncertain(end, recorded)
     certain = not _uncertain(end, recorded)
     return Life(number, recorded, 0 if end in EARLY else ticks, descriptors, end, broken, certain)
 
