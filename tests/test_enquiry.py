@@ -20,6 +20,8 @@ def test_of_a_complaint_its_end_is_kept() -> None:
     found = said("import sys; sys.stderr.write('x' * 3_000_000 + '\\nwhy\\x1b[2J'); sys.exit(3)")
     assert (found.status, found.answer, found.last_line) == (3, b"", "why?[2J")
     assert len(found.complaint) <= COMPLAINT
+    silent = asked((sys.executable, "-I", "-c", "import sys; sys.stderr.write('why')"), b"", 60.0, MOST)
+    assert silent == Said(0, b"", b"")
 
 
 def test_an_answer_that_is_too_long_is_none() -> None:
