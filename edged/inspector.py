@@ -106,7 +106,7 @@ class Inspector:
     ours. ``threads`` are the most that each rung may have. ``rate`` is what the worker was first asked for,
     in frames per second (0: all). ``vocabulary`` is of all workers of this pipeline. A value holds for at
     least ``least_hold`` seconds. ``device``: it has one that can be lent to it again. ``sights`` are the
-    reasons for being blind that its source can have.
+    reasons for being blind that its source can have. ``ends``: it can be over.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class Inspector:
         least_hold: float = 0.0,
         device: bool = False,
         sights: Collection[str] = get_args(Sight),
+        ends: bool = True,
     ) -> None:
         self._series = series
         self._units = tuple(series[one].unit for one in valued(series))
@@ -141,7 +142,7 @@ class Inspector:
         self._last_number = self._analysed = 0
         self._fps = 0.0
         self._ready = self._over = self._lost = False
-        self._device, self._sights = device, frozenset(("", *sights))
+        self._device, self._ends, self._sights = device, ends, frozenset(("", *sights))
 
     def directed(self, rung: int) -> None:
         """The worker was told to go to this rung, or to another number of threads on its own: it owes one
@@ -212,6 +213,8 @@ class Inspector:
     def _check_end(self, ended: Ended) -> None:
         if not self._ready or ended.analysed < 0:
             raise WallError("it said that it ended before it began")
+        if not self._ends:  # else nobody would count any more, and nothing would tell that
+            raise WallError("it said that it ended, and its source has no end")
         if ended.analysed != self._analysed:
             raise WallError("it told at its end of another number of frames than its ticks did")
         self._over = True

@@ -18,7 +18,7 @@ import msgspec
 from edged import accelerator, quarantine, wall
 from edged.accelerator import Accelerator
 from edged.changes import Stamps, stamps
-from edged.config.shape import Model, Pipeline, recorded
+from edged.config.shape import Model, Pipeline, ends, recorded
 from edged.demise import Demise, sentence
 from edged.directions import Directions, Way
 from edged.errors import WallError
@@ -154,6 +154,7 @@ class Keeper(Standing):
             least_hold=least_hold(source),
             device=bool(device(source)),
             sights=reasons(self.pipeline),
+            ends=ends(source),
         )
 
     def direct(self, directive: wall.Directive) -> None:

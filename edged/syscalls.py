@@ -84,6 +84,7 @@ _AARCH64: Final = """
     memfd_create bpf execveat userfaultfd membarrier mlock2 copy_file_range preadv2 pwritev2
     pkey_mprotect pkey_alloc pkey_free statx io_pgetevents rseq kexec_file_load
 """
+MOST: Final = 1000  #: no architecture of ours has so many calls
 _SHARED: Final = """
     pidfd_send_signal io_uring_setup io_uring_enter io_uring_register open_tree move_mount fsopen
     fsconfig fsmount fspick pidfd_open clone3 close_range openat2 pidfd_getfd faccessat2 process_madvise
@@ -108,6 +109,8 @@ def numbers(machine: str = "") -> dict[str, int]:
 
 
 def named(number: int, machine: str = "") -> str:
-    """The name of a call, as in ``openat``; "call 4242" of one that is not in the table."""
+    """The name of a call, as in ``openat``; "call 999" of one that is not in the table. Of what no kernel has
+    the number is not told: who makes such a call chose it.
+    """
     known = {of: name for name, of in numbers(machine).items()}
-    return known.get(number, f"call {number}")
+    return known.get(number, f"call {number}" if 0 <= number < MOST else "a call that is none")

@@ -181,8 +181,12 @@ def _received(listener: int) -> bytearray:
 
 @contextmanager
 def _alarmed(seconds: float) -> Iterator[None]:
-    """What waits in the kernel is interrupted every so often."""
-    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    """What waits in the kernel is interrupted every so often; in the main thread, where a daemon is."""
+    try:
+        before = signal.signal(signal.SIGALRM, lambda *_: None)
+    except ValueError:
+        yield
+        return
     signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
     try:
         yield

@@ -55,6 +55,7 @@ DEEDS: dict[str, Callable[[], object]] = {
     "leak": leak,
     "fault": fault,
     "wrong": lambda: None,
+    "escape": lambda: os.open("/etc/hostname", os.O_RDONLY),
 }
 
 

@@ -309,6 +309,13 @@ def test_whoever_comes_is_let_in_and_who_was_idle_for_longest_goes(house: House)
     assert house.told == []  # it was the owner's own doing
 
 
+def test_who_says_nothing_for_long_is_sent_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "IDLE", 0.2)
+    with serving(tmp_path / "run") as house, client(house) as one:
+        assert ask(one, STATUS)["ok"]
+        assert one.recv(1) == b""
+
+
 def test_being_out_of_descriptors_passes(house: House) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket(socket.AF_UNIX) as one:

@@ -136,9 +136,11 @@ LEFT_BEHIND = words(
     fork vfork io_uring_setup pidfd_getfd connect listen socketpair shmget semget msgget mq_open add_key
     request_key keyctl setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr
     removexattrat chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes futimesat
-    utimensat
+    utimensat file_setattr
     """
 )
+#: linux/fs.h, on 32 and 64 bits: set a file's flags, its project, its version.
+OF_FILES = (0x40086602, 0x40046602, 0x401C5820, 0x40087602, 0x40047602)
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -146,6 +148,9 @@ def test_before_the_lock_nothing_is_left_in_the_kernel_or_beside_a_file(machine:
     known = [one for one in LEFT_BEHIND if one in syscalls.numbers(machine)]
     assert len(known) > 25 and [one for one in known if early(machine, one) != NO] == []
     assert {one for one in calls.REFUSED if one not in syscalls.numbers("x86_64")} == set()
+    assert {early(machine, "ioctl", 5, request) for request in OF_FILES} == {NO}
+    reads = (0x80086601, 0x801C581F, 0xC0585611, 0x541B, 0x80184151)
+    assert {early(machine, "ioctl", 5, request) for request in reads} == {ALLOW}
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -253,5 +258,6 @@ def test_a_number_has_its_name_back() -> None:
     for machine in MACHINES:
         for name, number in syscalls.numbers(machine).items():
             assert syscalls.named(number, machine) == name
-    assert syscalls.named(4242) == "call 4242"
+    assert syscalls.named(999) == "call 999"
+    assert {syscalls.named(one) for one in (1000, 0x50494331, -1)} == {"a call that is none"}
     assert syscalls.numbers("riscv64") == {}

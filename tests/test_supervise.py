@@ -58,6 +58,18 @@ def test_a_worker_has_an_empty_environment_and_no_descriptor_but_the_wall(
     os.close(left)
 
 
+def test_no_folder_lends_a_worker_a_module(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the daemon was started."""
+    for name in ("msgspec", "sitecustomize", "usercustomize"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(77)\n")
+    monkeypatch.chdir(tmp_path)
+    keeper = stage.keep()
+    stage.until(lambda: stage.heard.count("p") >= 1 or keeper.restarts > 0)
+    assert keeper.restarts == 0, keeper.why
+
+
 def test_a_worker_goes_before_the_daemon_when_memory_runs_out(stage: Stage) -> None:
     keeper = stage.keep()
     ours, its = (int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in ("self", keeper.pid))

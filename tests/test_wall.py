@@ -364,6 +364,14 @@ def test_a_flood_is_stopped_after_the_burst() -> None:
             inspector.inspect(tick(number, 101.0, 101.0, **STILL), 101.0)
 
 
+def test_a_camera_has_no_end() -> None:
+    """It would be no longer looked after, and the time from then on would not be told as blind."""
+    inspector = Inspector(SERIES, False, 100.0, (2, 4), rate=5.0, ends=False)
+    inspector.inspect(Ready(5.0, 300, 300, "litert", "cpu"), 100.0)
+    with pytest.raises(WallError, match="its source has no end"):
+        inspector.inspect(Ended(0), 101.0)
+
+
 @pytest.mark.parametrize("early", [tick(), Ended(3), Switched(0, 1, "litert", "cpu")])
 def test_nothing_comes_before_ready(early: wall.Up) -> None:
     with pytest.raises(WallError, match=r"before it (was ready|began)"):

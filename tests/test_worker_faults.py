@@ -23,9 +23,15 @@ from edged import health, quarantine, supervise, wall
 from edged.config.shape import File, Model
 from edged.facts import condition, pipeline
 from edged.supervise import Keeper
-from edged.warden import Warden
+from edged.warden import Warden, available
 
 FAULTY = Path(__file__).parent / "faulty.py"
+
+
+def test_there_is_a_successor_within_five_seconds_of_the_last_sign_of_life() -> None:
+    """Of one that hangs; one that has ended waits for nothing but the backoff."""
+    waits = supervise.PROGRESS_DEADLINE + supervise.BESIDE + supervise.BACKOFF_FIRST
+    assert supervise.BACKOFF_FIRST < waits < 5.0
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, times: int = 1) -> None:
@@ -163,12 +169,24 @@ def told_of(victim: Keeper) -> None:
     assert judged.due == victim.due < float("inf"), "its keeper owes the next start"
 
 
-def test_a_rule_broken_twice_is_enough(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("deed", "event", "why"),
+    [
+        ("wrong", "wall-broken", "broke a rule of the wall"),
+        pytest.param(
+            *("escape", "worker-broke-out", "`openat`, which it may not"),
+            marks=pytest.mark.skipif(not available(), reason="this kernel has no filters that ask"),
+        ),
+    ],
+)
+def test_a_rule_broken_twice_is_enough(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str, event: str, why: str
+) -> None:
     spoil(monkeypatch, tmp_path, 1000)
-    victim = stage.keep("wrong")
+    victim = stage.keep(deed)
     stage.until(lambda: victim.state == "quarantined", 60.0)
-    assert len(stage.events("wall-broken")) == 2 and len(stage.events("replaced")) == 1
-    assert "broke a rule of the wall" in victim.why and "2 failures in" in victim.why
+    assert len(stage.events(event)) == 2 and len(stage.events("replaced")) == 1
+    assert why in victim.why and "2 failures in" in victim.why
 
 
 def test_a_camera_that_is_not_there_is_never_set_aside(

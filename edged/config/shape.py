@@ -7,7 +7,7 @@ JSON Schema and the worker (which gets its part of these structs over the wall) 
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeGuard
 
 import msgspec
 from msgspec import Meta
@@ -328,7 +328,12 @@ def blindnesses(source: Source) -> tuple[Blindness, ...]:
 
 def recorded(source: Source) -> bool:
     """Whether a source has a clock of its own: a recording that is read as fast as it goes."""
-    return isinstance(source, File | Synthetic) and source.pace == "fast"
+    return ends(source) and source.pace == "fast"
+
+
+def ends(source: Source) -> TypeGuard[File | Synthetic]:
+    """Whether a source can be over: a recording or a scene. A device is there or it is not."""
+    return isinstance(source, File | Synthetic)
 
 
 class Line(Shape, frozen=True):

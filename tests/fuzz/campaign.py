@@ -248,6 +248,11 @@ class Campaign:
                 bool(keeper.refused),
                 f"life {life.number} was not refused: {life.end} ({keeper.why}; {status})",
             )
+            another = hostile.ANOTHER_RULE.get(life.end, hostile.OTHER_RULES)
+            masked = any(rule in keeper.refused for rule in another)
+            check(
+                not masked, f"life {life.number} ({life.end}) was refused for another rule: {keeper.refused}"
+            )
         elif life.certain:
             check(not keeper.refused, f"life {life.number} ({life.end}) was refused: {keeper.refused}")
         if keeper.recorded:  # as if another recording came under its name

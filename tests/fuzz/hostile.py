@@ -111,12 +111,17 @@ class Liar:
         """As far back as a worker may have begun."""
         self.end = 0.0 if self._recorded else math.floor((time.monotonic() - 4.0) * 64) / 64
 
-    def tick(self) -> Message:
-        """The next one."""
+    def room(self) -> int:
+        """64ths of a second that can be told of by now."""
+        return 64 if self._recorded else int((time.monotonic() - self.end) * 64)
+
+    def tick(self, whole: bool = False) -> Message:
+        """The next one; ``whole``: of a quarter of a second at least, all of it observed."""
         chance = self._chance
-        latest = 64.0 if self._recorded else (time.monotonic() - self.end) * 64
-        span = min(chance.choice((0, 1, 16, 32, 63, 64)), int(latest)) / 64
-        observed = chance.randint(0, int(span * 64)) / 64 if chance.random() < 0.3 else span
+        span = min(chance.choice((16, 32, 63, 64) if whole else (0, 1, 16, 32, 63, 64)), self.room()) / 64
+        observed = span
+        if not whole and chance.random() < 0.3:
+            observed = chance.randint(0, int(span * 64)) / 64
         analysed = chance.randint(1, int(self._rate * span) + 3) if observed else 0
         self.number, start, self.end = self.number + 1, self.end, self.end + span
         self.frames += analysed
@@ -176,12 +181,13 @@ AMOUNTS, SIGHT = 14, 15
 
 
 def whole(worker: Worker) -> Message:
-    """A tick of a second, or of what there is, in which everything may be wrong."""
-    liar = worker.liar
-    worker.send(liar.tick())
-    while (tick := liar.tick())[OBSERVED] < 0.25:
-        worker.send(tick)
-    return tick
+    """A tick of a second, or of what there is, in which everything may be wrong. Who told of all that there
+    was waits for more: to send on would break another rule, and hide whether this one holds.
+    """
+    worker.send(worker.liar.tick())
+    while worker.liar.room() < 16:
+        time.sleep(0.02)
+    return worker.liar.tick(whole=True)
 
 
 def changed(place: int, value: Any) -> Deed:
@@ -447,6 +453,12 @@ EARLY: dict[str, Deed] = {
     "ready without a lock": sent(["ready", 5.0, 96, 96, "x", "cpu", "", []]),
     "watched by nothing": sent(["watched"]),
 }
+#: Of those, what only one does that has no lock to show.
+UNLOCKED = ("ready without a lock", "watched by nothing")
+#: Rules that a lie must not run into before its own is reached: it would show nothing.
+OTHER_RULES = ("locked", "messages a second")
+#: Those whose own rule is one of them.
+ANOTHER_RULE = {"a flood": ("locked",)} | dict.fromkeys(UNLOCKED, ("messages a second",))
 
 
 def _silence(worker: Worker) -> None:
@@ -500,6 +512,8 @@ LEGAL: dict[str, Deed] = {
     #: Mostly one of a rule broken; a turned bit may also make one legal number of another.
     "turns bits": raw(_mutated),
 }
+#: What no camera does.
+OF_RECORDINGS = ("says that it ended",)
 #: Those that take the daemon's patience, and so the campaign's time.
 SLOW = ("closes its end", "hears no more", "says no more", "sends an empty packet", "is silent")
 DEEDS = {**BROKEN, **EARLY, **LEGAL}
@@ -519,7 +533,8 @@ def life(seed: int, number: int, recorded: bool) -> Life:
         end, ticks = [*DEEDS][number % len(DEEDS)], ticks % 12
     elif end in SLOW and chance.random() < 0.9:
         end = "leaves"
-    broken = (end in BROKEN or end in EARLY) and not _uncertain(end, recorded)
+    broken = end in BROKEN or end in EARLY or (end in OF_RECORDINGS and not recorded)
+    broken = broken and not _uncertain(end, recorded)
     certain = not _uncertain(end, recorded)
     return Life(number, recorded, 0 if end in EARLY else ticks, descriptors, end, broken, certain)
 
@@ -591,8 +606,9 @@ class Worker:
     def live(self) -> None:
         """All of it."""
         self.end.recv(20_000)
-        if self.life.end not in EARLY:
+        if self.life.end not in UNLOCKED:
             pretend(self.end)
+        if self.life.end not in EARLY:
             self.liar.begin()
             self.send(self.liar.ready())
         for _ in range(self.life.ticks):

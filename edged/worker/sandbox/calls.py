@@ -118,7 +118,13 @@ REFUSED: Final = _words(
     shmget semget msgget mq_open add_key request_key keyctl
     setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat
     chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes futimesat utimensat
+    file_setattr
     """
+)
+#: linux/fs.h: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION, by letter and number: they change what
+#: stands beside a file, through a descriptor that only reads it.
+_OF_FILES: Final = tuple(
+    (Is(1, ord(letter) << 8 | number, 0xFFFF),) for letter, number in (("f", 2), ("X", 32), ("v", 2))
 )
 # linux/socket.h, linux/net.h, linux/netlink.h
 AF_UNIX, AF_NETLINK, SOCK_STREAM, NETLINK_KOBJECT_UEVENT = 1, 16, 1, 15
@@ -162,6 +168,7 @@ def before(devices: bool = False) -> tuple[Rule, ...]:
         _sockets(*families),
         Rule("clone", ((Is(0, 0, _THREAD_FLAG),),), EPERM),
         Rule("prctl", ((Is(0, PR_SET_MM, _INT),),), EPERM),
+        Rule("ioctl", _OF_FILES, EPERM),
         Rule("clone3", errno=ENOSYS),
     )
 

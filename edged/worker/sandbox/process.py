@@ -30,18 +30,18 @@ def hide_arguments() -> bool:
     could (CONFIG_CHECKPOINT_RESTORE).
     """
     try:
-        # proc(5), stat: what follows the name is numbered from 3 on.
+        # proc(5), stat: what follows the name is numbered from 3 on. An emulator tells fewer.
         told = (
             Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         )
-        code, stack, data, heap = (list(map(int, told[at - 3 :])) for at in (26, 28, 45, 47))
-    except (OSError, ValueError):
+        code, code_end, stack, data, data_end, heap = (int(told[at - 3]) for at in (26, 27, 28, 45, 46, 47))
+    except (OSError, IndexError):
         return False
     libc.sbrk.restype = ctypes.c_void_p
-    within = (stack[0],) * 5  # the stack's beginning; arguments and environment begin and end there
-    wish = struct.pack("=11QQIi", *code[:2], *data[:2], heap[0], libc.sbrk(0), *within, 0, 0, -1)
-    zero = ctypes.c_ulong(0)
-    size = ctypes.c_ulong(len(wish))
+    end = libc.sbrk(0)
+    # Arguments and environment begin and end where the stack begins; auxv and the program stay as they are.
+    wish = struct.pack("=11QQIi", code, code_end, data, data_end, heap, end, *(stack,) * 5, 0, 0, -1)
+    zero, size = ctypes.c_ulong(0), ctypes.c_ulong(len(wish))
     return bool(libc.prctl(PR_SET_MM, ctypes.c_ulong(PR_SET_MM_MAP), wish, size, zero) == 0)
 
 
