@@ -51,6 +51,10 @@ class Searcher:
         """Every sample of which something is in one of the pieces, once for each piece."""
         return [Hit(place, name) for piece in pieces for name in self.names(piece)]
 
+    def finds(self, pieces: Iterable[bytes]) -> bool:
+        """Whether there is anything at all."""
+        return any(self.names(piece) for piece in pieces)
+
     def names(self, data: bytes) -> list[str]:
         """The samples of which something is in ``data``."""
         self.looked += len(data)
