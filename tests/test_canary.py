@@ -235,11 +235,13 @@ def test_the_searcher_finds_a_marker_in_every_form_in_every_place(
     assert count > 30 and unseen == []
 
 
-def test_the_searcher_finds_nothing_where_nothing_is(searcher: Searcher) -> None:
+def test_the_searcher_finds_nothing_where_nothing_is(marked: Marked, searcher: Searcher) -> None:
     assert searcher.hits("noise", [secrets.token_bytes(8 << 20)]) == []
     assert searcher.hits("this process's libraries", of_file(Path(sys.executable).resolve())) == []
     numbers = " ".join(f"{one}, {one + 1}" for one in range(100_000)).encode()
     assert searcher.hits("numbers", [numbers, bytes(1 << 20), numbers.hex().encode()]) == []
+    few = marked.numbers.fed[0][:10].encode("utf-32-le")  # as any table of small numbers may have them
+    assert searcher.hits("ten letters", [bytes(64) + few + bytes(64)]) == []
 
 
 def test_what_numbers_may_leave_is_none_of_what_is_looked_for(marked: Marked, searcher: Searcher) -> None:
