@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import strace
 from disks import Disk, mounted
-from looker import Looker, children
+from looker import Looker
 from searcher import Hit, Searcher, of_file, of_folder, of_memory, swaps
 
 from edged import feeds
@@ -70,6 +70,7 @@ class Canary:
         self.outside, self.searcher, self.disk = place / "outside", searcher, disk
         self.played = {one.name: one for one in played}
         self.run, self.beside = "", ""  # which one it is; what else the config has
+        self.edged = (sys.executable, "-m", "edged")
         self.box = (disk.folder if disk else place) / "box"
         for one in (self.outside, self.box):
             one.mkdir()
@@ -92,9 +93,11 @@ class Canary:
         log = self.outside / f"trace-{len(self.logs)}"
         self.logs[log] = which
         before = [] if self.why_not_traced else strace.command(log)
-        return [*before, sys.executable, "-m", "edged", *command]
+        return [*before, *self.edged, *command]
 
     def start(self) -> None:
+        # A shell that starts us in the background has us, and whom we start, ignore it.
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
         command = self.traced("run", "--init-key", "edged.toml")
         with (self.outside / "journal").open("ab") as journal:
             self.process = subprocess.Popen(
@@ -124,9 +127,15 @@ class Canary:
         return (self.outside / "journal").read_text(errors="replace")[-3000:]
 
     def daemon(self) -> int:
-        """Its process; with a tracer, the tracer's child."""
+        """Its process."""
         assert self.process is not None
-        return self.process.pid if self.why_not_traced else children(self.process.pid)[0]
+        return self.child(self.process.pid)
+
+    def child(self, pid: int) -> int:
+        """The process itself; with a tracer, the tracer's child."""
+        if self.why_not_traced:
+            return pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
     def look(self, what: str, pieces: Iterable[bytes]) -> list[Hit]:
         found = self.searcher.hits(what, pieces)
@@ -194,15 +203,12 @@ class Canary:
 
     def look_at_outline(self, pipeline: str) -> None:
         """As its owner does, on a terminal; what that shows, and the command's memory meanwhile."""
-        traced = not self.why_not_traced
-        looker = Looker(self.traced("zones", pipeline, "--config", "edged.toml"), self.box)
-        try:
+        command = self.traced("zones", pipeline, "--config", "edged.toml")
+        with Looker(command, self.box) as looker:
             looker.wait_for_prompt()
             assert any(one > "\u2800" for one in looker.shown.decode()), "no outline was drawn"
-            self.look("the memory of edged zones", looker.memory(traced))
+            self.look("the memory of edged zones", of_memory(self.child(looker.pid)))
             assert looker.done() == 0, looker.shown.decode()
-        finally:
-            looker.close()
         self.look("the terminal of edged zones", [looker.shown])
 
     def feed(self, pipeline: str, lines: Sequence[str]) -> None:
@@ -229,14 +235,18 @@ class Canary:
         if self.disk is not None:
             os.sync()
             self.look("the disk itself", of_file(self.disk.image))
-        for log, which in () if self.why_not_traced else self.logs.items():
-            self.look(f"written ({log.name})", strace.written(log, which))
+        self.search_traces()
 
-    def search_elsewhere(self) -> None:
+    def search_elsewhere(self, folders: Iterable[Path] = ELSEWHERE) -> None:
         """Where anybody may leave something."""
-        for folder in ELSEWHERE:
+        for folder in folders:
             for path, pieces in of_folder(folder, self.began, self.left_out):
                 self.look(str(path), pieces)
+
+    def search_traces(self) -> None:
+        """What was written, wherever it went."""
+        for log, which in () if self.why_not_traced else self.logs.items():
+            self.look(f"written ({log.name})", strace.written(log, which))
 
     def past_the_tracer(self) -> list[str]:
         """Calls by which something could have been written unseen."""

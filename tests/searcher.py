@@ -51,6 +51,10 @@ class Searcher:
         """Every sample of which something is in one of the pieces, once for each piece."""
         return [Hit(place, name) for piece in pieces for name in self.names(piece)]
 
+    def finds(self, pieces: Iterable[bytes]) -> bool:
+        """Whether there is anything at all."""
+        return any(self.names(piece) for piece in pieces)
+
     def names(self, data: bytes) -> list[str]:
         """The samples of which something is in ``data``."""
         self.looked += len(data)
@@ -86,10 +90,11 @@ def _tells(part: bytes, name: str, data: bytes) -> bool:
 
 
 def telling(name: str) -> int:
-    """Bytes that must be the same. Text holds less in each: four of its characters may be one byte; and most
-    coefficients are nearly 0, of which programs have rows of their own.
+    """Bytes that must be the same. Text holds less in each: four of its characters may be one byte, and four
+    bytes of wide text are one character; and most coefficients are nearly 0, of which programs have rows of
+    their own.
     """
-    if ", in " in name:
+    if ", in " in name or "wide" in name:
         return LONGEST if "blocks" in name else 96
     return 64 if "blocks" in name else FOUND
 

@@ -207,7 +207,7 @@ class Places:
 
 
 #: Of sound and numbers, where each takes a process; how a place is searched does not depend on what for.
-EXAMPLES: Final = (": PCM", ": tensors", ": resampled", ": lines", "that are none", "<f8", "<f4")
+EXAMPLES: Final = (": PCM", ": tensors", "that are none", "said: a row of <f8")
 
 
 def planted_in(place: str, marked: Marked) -> Iterator[tuple[str, bytes]]:
@@ -219,7 +219,7 @@ def planted_in(place: str, marked: Marked) -> Iterator[tuple[str, bytes]]:
             common &= place != "name" or f"{name}, in hex" in samples
             if place == "file" or (", in " not in name and common):
                 yield name, data[:100] if place == "name" else any_of(data)
-        if place != "name":
+        if place in ("file", "memory"):
             yield from forms.needles
 
 
@@ -235,11 +235,13 @@ def test_the_searcher_finds_a_marker_in_every_form_in_every_place(
     assert count > 30 and unseen == []
 
 
-def test_the_searcher_finds_nothing_where_nothing_is(searcher: Searcher) -> None:
+def test_the_searcher_finds_nothing_where_nothing_is(marked: Marked, searcher: Searcher) -> None:
     assert searcher.hits("noise", [secrets.token_bytes(8 << 20)]) == []
     assert searcher.hits("this process's libraries", of_file(Path(sys.executable).resolve())) == []
     numbers = " ".join(f"{one}, {one + 1}" for one in range(100_000)).encode()
     assert searcher.hits("numbers", [numbers, bytes(1 << 20), numbers.hex().encode()]) == []
+    few = marked.numbers.fed[0][:10].encode("utf-32-le")  # as any table of small numbers may have them
+    assert searcher.hits("ten letters", [bytes(64) + few + bytes(64)]) == []
 
 
 def test_what_numbers_may_leave_is_none_of_what_is_looked_for(marked: Marked, searcher: Searcher) -> None:
@@ -296,7 +298,7 @@ def test_nothing_of_a_picture_a_sound_or_a_line_is_left_anywhere(canary: Canary,
     canary.start()
     if os.geteuid() == 0:  # a worker's memory is root's alone to read
         for name, pid in canary.workers().items():
-            seen = any(canary.searcher.names(piece) for piece in of_memory(pid))
+            seen = canary.searcher.finds(of_memory(pid))
             assert seen, f"the searcher finds nothing in the worker of {name}, where it is"
     crashed = CRASHED[canary.run]
     for turn, name in enumerate(crashed):
@@ -319,3 +321,55 @@ def test_nothing_of_a_picture_a_sound_or_a_line_is_left_anywhere(canary: Canary,
     print(canary.account())
     assert canary.hits == []
     assert canary.past_the_tracer() == []
+
+
+# --- the outline
+
+#: Who looks tells more than a sketch, and the command keeps, shows and writes all that it is told.
+LEAKING: Final = """
+import os, sys
+from pathlib import Path
+from edged.cli import main
+from edged.cli.zones import sketch
+
+WHO_LOOKS = '''
+import os, msgspec
+from edged.worker import outline
+answer, shrunk, seen = outline.answer, outline.shrunk, []
+outline.shrunk = lambda picture: shrunk(seen.append(picture) or picture)
+outline.answer = lambda *asked: msgspec.structs.replace(
+    answer(*asked), lacking=[one.tobytes()[:500].hex() for one in (seen[-1], shrunk(seen[-1]))]
+)
+os._exit(outline.main())
+'''
+read, kept = sketch._read, []
+def leaking(said, pipeline):
+    kept.append(said)
+    print(said.decode())
+    Path(os.environ["LEFT"]).write_bytes(said)
+    return read(said, pipeline)
+sketch.COMMAND, sketch._read = (sys.executable, "-I", "-c", WHO_LOOKS), leaking
+sketch._of_service, sketch.UNITS = lambda: None, ()
+main()
+"""
+
+
+def test_an_outline_that_tells_more_is_found_out(
+    marked: Marked, searcher: Searcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the command's memory, on its terminal, in what is written, and in what it leaves behind."""
+    left = Path("/dev/shm") / f"edged-canary-{secrets.token_hex(8)}"
+    monkeypatch.setenv("LEFT", str(left))
+    canary = Canary(tmp_path, searcher, marked.folder, [], None)
+    canary.beside, canary.edged = still(marked), (sys.executable, "-c", LEAKING)
+    canary.configure()
+    try:
+        canary.look_at_outline("still")
+        canary.search_elsewhere([left.parent])
+    finally:
+        left.unlink(missing_ok=True)
+    canary.search_traces()
+    places = {"the memory of edged zones", "the terminal of edged zones", str(left)}
+    places |= set() if canary.why_not_traced else {"written (trace-0)"}
+    assert {one.place for one in canary.hits} == places
+    assert {one.sample for one in canary.hits} == {"still: picture, in hex", "still: shrunk, in hex"}

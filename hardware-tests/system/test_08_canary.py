@@ -1,5 +1,5 @@
-"""Step 8: pictures that carry a marker go through the service as it is installed; nothing of them may be
-found on the machine afterwards, its journal included.
+"""Step 8: pictures, sound and numbers that carry a marker go through the service as it is installed, and its
+owner looks at an outline; nothing of them may be found on the machine afterwards, its journal included.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from box import CHECKOUT, Box, config, pipeline
+from box import CHECKOUT, PYTHON, Box, config, pipeline
 
 SOURCES = "/var/lib/edged/models/canary"
-#: The pictures and each form of them are made on the box, of noise that was never seen before; the forms
-#: are kept
-#: in the share, which is not searched.
+#: All that carries a marker, and each form of it, is made on the box, of noise that was never seen before;
+#: forms and lines are kept in the share, which is not searched.
 MAKE = """
 import importlib, pickle, shutil, sys, types
 from pathlib import Path
@@ -21,17 +20,39 @@ from pathlib import Path
 sys.modules["pytest"] = types.SimpleNamespace(importorskip=lambda name, **_: importlib.import_module(name))
 sys.path.insert(0, SHARE + "/CHECKOUT/tests")
 from marker import Marker
+from number_marker import NumberMarker
+from sound_marker import SoundMarker
 shutil.rmtree("SOURCES", ignore_errors=True)
-marker = Marker(Path("SOURCES"))
-Path(SHARE, "samples").write_bytes(pickle.dumps(list(marker.samples())))
+folder = Path("SOURCES")
+markers = Marker(folder), SoundMarker(folder / "sound"), NumberMarker(folder / "numbers")
+samples = [sample for one in markers for sample in one.samples()]
+needles = [needle for one in markers for needle in one.needles]
+Path(SHARE, "samples").write_bytes(pickle.dumps((samples, needles)))
+Path(SHARE, "lines").write_text("".join(f"{one}\\n" for one in markers[2].fed))
+"""
+#: What somebody feeds, for as long as the chapter lasts; nobody's command line holds it.
+FEED = """
+import itertools, socket, time
+from pathlib import Path
+lines = Path(SHARE, "lines").read_bytes().splitlines()
+out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+out.setblocking(False)
+for line in itertools.cycle(lines):
+    if not Path(SHARE, "lines").exists():
+        break
+    try:
+        out.sendto(line, "/run/edged/feed/meter")
+    except OSError:
+        pass
+    time.sleep(0.05)
 """
 SEARCH = """
 import json, pickle, subprocess, sys
 from pathlib import Path
 sys.path.insert(0, SHARE + "/CHECKOUT/tests")
 from searcher import Searcher, of_file, of_folder, of_memory
-samples = pickle.loads(Path(SHARE, "samples").read_bytes())
-searcher = Searcher(samples)
+samples, needles = pickle.loads(Path(SHARE, "samples").read_bytes())
+searcher = Searcher(samples, needles)
 hits, looked = [], 0
 
 def look(place, pieces):
@@ -73,8 +94,25 @@ source = { kind = "file", path = "SOURCES/prints", loop = true, fps = 5.0 }
 model = "int8"
 measures = [{ kind = "level" }]
 source = { kind = "file", path = "SOURCES/film.avi", loop = true, fps = 5.0 }
+[models.ear]
+file = "SOURCES/sound/ear.tflite"
+sample_rate = 16000
+[pipelines.voice]
+model = "ear"
+rate = 0
+measures = [{ kind = "level" }]
+source = { kind = "file", path = "SOURCES/sound/voice.wav", loop = true }
+[pipelines.meter]
+model = "none"
+rate = 0
+measures = [{ kind = "level", labels = ["level", "secret"] }]
+source = { kind = "feed", channels = { level = {}, secret = {} } }
+[pipelines.still]
+enabled = false
+source = { kind = "file", path = "SOURCES/still", loop = true, fps = 5.0 }
 """
-NAMES = ("photos", "prints", "film")
+NAMES = ("photos", "prints", "film", "voice", "meter")
+SIGNALS = ("SEGV", "ABRT", "KILL", "BUS", "QUIT")
 
 
 def filled(program: str, **numbers: object) -> str:
@@ -92,17 +130,23 @@ def since(box: Box) -> Iterator[float]:
     box.run(f"chmod -R a+rX {SOURCES}")
     box.configure(config() + filled(PIPELINES))
     box.run("systemctl reload edged", limit=120)
+    (box.machine.share / "feed.py").write_text(f"SHARE = {str(box.machine.inside)!r}\n{FEED}")
+    feeding = box.machine.begin(f"exec {PYTHON} '{box.machine.inside}/feed.py'", limit=900)
     yield moment
+    (box.machine.share / "lines").unlink()
+    feeding.wait(60)
     box.configure(config())
     box.run(f"systemctl reload edged; rm -rf {SOURCES}; systemctl restart edged", limit=120)
 
 
 def test_nothing_of_a_picture_is_left_on_the_box(box: Box, since: float) -> None:
     box.until("the canary's pipelines count", lambda now: all(_analysed(now, one) > 20 for one in NAMES), 120)
-    for name, how in zip(NAMES, ("SEGV", "ABRT", "KILL"), strict=True):
+    for name, how in zip(NAMES, SIGNALS, strict=True):
         one = pipeline(box.counting(), name)
         box.run(f"kill -{how} {one['pid']}")
         box.until("it is replaced", lambda now, name=name, one=one: _is_new(now, name, one), 120)
+    shown = box.edged("zones still").out
+    assert any(one > "\u2800" for one in shown), "no outline was drawn"
     status = box.counting(120)
     workers = [pipeline(status, name)["pid"] for name in NAMES]
     search = filled(SEARCH, SINCE=since, DAEMON=[status["pid"]], WORKERS=workers)
@@ -110,7 +154,7 @@ def test_nothing_of_a_picture_is_left_on_the_box(box: Box, since: float) -> None
     assert said["planted"], "the searcher does not find what was planted"
     assert said["workers"] == {str(pid): True for pid in workers}, "no picture was found where there are some"
     assert said["hits"] == []
-    box.figure("searched for pictures", f"{said['looked'] / 1e6:.0f} MB", "none found")
+    box.figure("searched for pictures, sound and numbers", f"{said['looked'] / 1e6:.0f} MB", "none found")
 
 
 def _analysed(status: dict[str, object], name: str) -> int:
