@@ -152,7 +152,7 @@ def stays_silent(stage: Stage) -> None:
     stage.until(lambda: given_up() == 1, PATIENCE)
     seen = len(stage.heard.ticks)
     stage.until(lambda: given_up() == 2, PATIENCE)
-    assert not any(tick.observed for _, tick in stage.heard.ticks[seen:])
+    assert not [tick for _, tick in stage.heard.ticks[seen:] if tick.observed]
 
 
 def test_a_thermometer_on_a_1_wire_bus(stage: Stage) -> None:
