@@ -453,6 +453,17 @@ def test_a_value_is_raw_plus_offset_times_scale_in_our_unit(tmp_path, attributes
     source.close()
 
 
+#: Of which the kernel documents thousandths, or millionths; everything else comes in the unit that we tell.
+THOUSANDTHS = {"voltage", "altvoltage", "current", "altcurrent", "power", "temp", "humidityrelative"}
+CHIPS = {"temp": 1e3, "in": 1e3, "curr": 1e3, "humidity": 1e3, "power": 1e6, "energy": 1e6}
+
+
+def test_the_kernel_s_thousandths_are_made_whole() -> None:
+    assert {name for name, (_, of) in units.IIO.items() if of != 1.0} == THOUSANDTHS
+    assert {units.IIO[name][1] for name in THOUSANDTHS} == {1e3}
+    assert {name: of for name, (_, of) in units.HWMON.items() if of != 1.0} == CHIPS
+
+
 def test_of_all_on_a_bus_only_thermometers_are_read(tmp_path: Path) -> None:
     bus = tmp_path / "bus/w1/devices"
     for name, told in (("28-01", 21500), ("10-02", -3250), ("01-03", 7), ("w1_bus_master1", 7)):
