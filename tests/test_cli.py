@@ -575,6 +575,13 @@ def test_a_report_needs_no_good_config_while_the_daemon_runs(
     assert asked[-1]["start"] == 1772348400.0
 
 
+def test_a_report_before_anything_was_counted_asks_for_no_key(home: Path) -> None:
+    done = edged("report", cwd=home)
+    assert done.returncode == 5
+    assert "nothing was counted here yet: there is no store" in done.stderr
+    assert "key" not in done.stderr and "edged run makes it" in done.stderr
+
+
 def test_a_report_without_a_daemon_tells_what_is_wrong_with_the_config(home: Path) -> None:
     (home / "edged.toml").write_text('[daemon]\nruntime_dir = "run"\n[pipelines.street]\nrat = 5\n')
     done = edged("report", "--from", "2026-03-01T08:00", cwd=home)

@@ -399,6 +399,8 @@ def test_measures_of_lines_and_zones(tmp_path: Path, text: str, expected: str) -
             "points: found points 1 and 2 are the same (0.5, 1)",
         ),
         ("points = [[0.5, 0.5], [0.501, 0.5]]", "points: found a line that is hardly one"),
+        ("points = [[0.0, 0.0], [0.004, 1.0]]", "points: found a line along the picture's edge"),
+        ("points = [[0.2, 1.0], [0.5, 0.998], [0.9, 1.0]]", "points: found a line along the picture's edge"),
         ("points = [[0, 0], [1, 1]]\nforward = 'out'", 'backward: found "out", as the other way'),
         ("points = [[0, 0], [1, 1]]\nforward = 'a:b'", "forward: found"),
     ],

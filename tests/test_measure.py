@@ -130,7 +130,7 @@ def test_who_asks_for_part_of_a_label_is_shown_the_whole() -> None:
     with pytest.raises(RefusedError) as told:
         meter(line, series_of("p", line), Classes, labels, 0.5)
     assert told.value.hint.startswith('it knows "tench, Tinca tinca", "fish 0", ')
-    assert told.value.hint.endswith('"fish 6" … (1001 in all)')
+    assert told.value.hint.endswith('"fish 6" … (1001 in all: edged models show FILE --labels)')
 
 
 @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99))

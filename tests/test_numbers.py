@@ -416,13 +416,10 @@ def test_no_window_goes_over_a_time_in_which_a_file_was_not_read(tmp_path: Path)
     file.write_text("1")
     channels = {"a": Channel(path=str(file))}
     source = sensor.opened(shape.Sysfs(channels=channels, sample_rate=50.0), WantWindow(20, 1, 0.0, 0.0))
-    while source.read(1.0) is None:
-        pass
+    following(source)
     time.sleep(0.5)  # as while a pipeline pauses
     file.write_text("2")
-    frame = source.read(2.0)
-    assert frame is not None
-    assert set(frame.data[:, 0].tolist()) == {2.0}
+    assert set(following(source)[:, 0].tolist()) == {2.0}
     source.close()
 
 
@@ -451,6 +448,17 @@ def test_a_value_is_raw_plus_offset_times_scale_in_our_unit(tmp_path, attributes
     source = iio.opened_iio(shape.Iio(device="a"), NUMBERS, tmp_path)
     assert source.read(1.0).data[0, 0] == pytest.approx(value)
     source.close()
+
+
+#: Of which the kernel documents thousandths, or millionths; everything else comes in the unit that we tell.
+THOUSANDTHS = {"voltage", "altvoltage", "current", "altcurrent", "power", "temp", "humidityrelative"}
+CHIPS = {"temp": 1e3, "in": 1e3, "curr": 1e3, "humidity": 1e3, "power": 1e6, "energy": 1e6}
+
+
+def test_the_kernel_s_thousandths_are_made_whole() -> None:
+    assert {name for name, (_, of) in units.IIO.items() if of != 1.0} == THOUSANDTHS
+    assert {units.IIO[name][1] for name in THOUSANDTHS} == {1e3}
+    assert {name: of for name, (_, of) in units.HWMON.items() if of != 1.0} == CHIPS
 
 
 def test_of_all_on_a_bus_only_thermometers_are_read(tmp_path: Path) -> None:

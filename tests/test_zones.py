@@ -119,6 +119,8 @@ def test_a_line_that_is_drawn_anew_keeps_the_names_of_its_ways() -> None:
         ("line", "gate 0,0 1,2", "the line gate cannot be drawn"),
         ("line", "door 0,0 1,1", "the line door: there is a zone of that name"),
         ("zone", "way 0,0 1,1 1,0", "the zone way: there is a line of that name"),
+        ("line", "gate 320,200 320,400", "the line gate cannot be drawn"),
+        ("line", "gate 0,0 0,1", "lies along the picture's edge"),
         ("drop", "nobody", 'nothing is called "nobody"'),
         ("erase", "x", '"erase" is no command'),
     ],

@@ -217,12 +217,16 @@ def own(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
     """The answer out of the store, opened read-only. Raises ``StoreError``."""
     from edged import report
     from edged.clock import zone
+    from edged.errors import StoreError
     from edged.store import keys, rotation
 
+    place = Path(config.store.file)
+    if not keys.exists(config) and not keys.there(place):
+        raise StoreError(f"nothing was counted here yet: there is no store {place}", "edged run makes it")
     days = zone(config.clock.timezone)
     with (
         keys.ring(config) as ring,
-        rotation.reading(Path(config.store.file), ring, keep=config.store.keep, zone=days) as store,
+        rotation.reading(place, ring, keep=config.store.keep, zone=days) as store,
     ):
         return report.answered(store, asked, days)
 

@@ -6,7 +6,7 @@ Rules of ``consistency``, kept apart.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -26,6 +26,15 @@ LINES_ONLY: Final = ("crossings", "speed")
 #: What speeds can be told in.
 SPEEDS: Final = ("km/h", "m/s", "mph")
 SHORTEST: Final = 0.01  # of the picture
+#: A line whose points are all so near to one edge of the picture lies on it, and nobody is seen beyond.
+EDGE: Final = 0.005
+SEEN_BOTH_SIDES: Final = "one that has room on both sides: nobody is seen beyond the edge"
+
+
+def on_the_edge(points: Sequence[shape.Point]) -> bool:
+    """Whether a line can never be crossed."""
+    ends = [(min(axis), max(axis)) for axis in zip(*points, strict=True)]
+    return any(most <= EDGE or least >= 1.0 - EDGE for least, most in ends)
 
 
 def drawn(pipeline: shape.Pipeline, path: Path) -> Iterator[Problem]:
@@ -40,6 +49,8 @@ def drawn(pipeline: shape.Pipeline, path: Path) -> Iterator[Problem]:
             yield Problem(
                 (*place, "points"), "a line that is hardly one", f"{SHORTEST} of the picture or more"
             )
+        if on_the_edge(line.points):
+            yield Problem((*place, "points"), "a line along the picture's edge", SEEN_BOTH_SIDES)
         if name in pipeline.zones:
             found = f"{shown(name)}, which is a zone's name, too"
             yield Problem(place, found, "another name: a report's --zone would mean both")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from edged.config.measures import SEEN_BOTH_SIDES, on_the_edge
 from edged.config.polygon import flaw
 from edged.config.shape import Line, Name, Pipeline, Point, Polygon
 from edged.errors import ConfigError
@@ -58,6 +59,8 @@ def with_line(plan: Plan, text: str) -> Plan:
     before = plan.lines.get(name)
     keys = {} if before is None else {"forward": before.forward, "backward": before.backward}
     line = _shape({"points": points, **keys}, Line, f"the line {name}", "two points or more, 16 at most")
+    if on_the_edge(line.points):
+        raise ConfigError(f"the line {name} lies along the picture's edge", SEEN_BOTH_SIDES)
     return Plan(plan.zones, {**plan.lines, name: line})
 
 

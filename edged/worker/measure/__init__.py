@@ -114,5 +114,5 @@ def _several(labels: tuple[str, ...], wanted: str) -> str:
     """
     near = [one for one in labels if wanted.lower() in one.lower()]
     first = list(dict.fromkeys((*near, *labels)))[:FEW]
-    more = f" … ({len(labels)} in all)" if len(labels) > len(first) else ""
+    more = f" … ({len(labels)} in all: edged models show FILE --labels)" if len(labels) > len(first) else ""
     return ", ".join(f'"{one}"' for one in first) + more
