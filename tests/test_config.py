@@ -465,6 +465,29 @@ def test_words_that_are_allowed_are_told(tmp_path: Path, key: str, allowed: str)
     assert f'found ""; allowed: {allowed}' in one
 
 
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("target = 20", "governor.target: found 20; allowed: "),
+        (
+            "battery_reserve = 0.6\nbattery_comfort = 0.6",
+            "battery_comfort: found 0.6 beside a reserve of 0.6",
+        ),
+        ("quiet = ['22:00-22:00']", 'quiet[0]: found "22:00-22:00", of no length'),
+        ("quiet = ['22:00-06:00', '22:00-06:00']", 'quiet[1]: found "22:00-06:00" a second time'),
+        ("board = 'simulated:no-such'", 'governor.board: found "simulated:no-such"'),
+    ],
+)
+def test_a_governor_that_cannot_be(tmp_path: Path, keys: str, expected: str) -> None:
+    assert expected in only(tmp_path, f"[governor]\n{keys}\n" + PIPELINE.format(model="activity"))
+
+
+def test_a_zone_whose_sides_cross_is_none(tmp_path: Path) -> None:
+    zone = "zones = { z = [[0, 0], [1, 1], [1, 0], [0, 1]] }"
+    text = "[pipelines.f]\nmodel = 'activity'\nsource = { kind = 'synthetic' }\n" + zone
+    assert "zones.z: found " in (one := only(tmp_path, text)) and "a polygon whose sides meet only" in one
+
+
 def test_every_decoder_of_our_own_is_named() -> None:
     choice = pytest.importorskip("edged.worker.decode.choice")
     described = next(one.description for one in shape.Decoder.__metadata__)

@@ -6,6 +6,7 @@ it goes. Everything else is real: porter, wall, lock. V4L2 itself: hardware-test
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ import pytest
 from emulation import EMULATED
 from stage import SCENE, Stage
 
-from edged import lender, process, supervise, wall
+from edged import lender, porter, process, supervise, wall
 from edged.config.shape import Camera, V4l2
 from edged.lender import Allowance, Lender, Porter
 from edged.supervise import Keeper
@@ -277,6 +278,25 @@ def test_a_porter_brings_the_device_and_nothing_else(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in ("/dev/null", str(tmp_path / "file"), str(tmp_path / "pipe"), str(tmp_path / "none")):
         assert brought(path, lender.VIDEO4LINUX) == -1
+
+
+def test_what_takes_a_device_s_place_meanwhile_is_not_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at it and its opening."""
+    (tmp_path / "file").touch()
+    looked_at = Path("/dev/null").stat()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=os.strerror(errno.ENODEV)):
+        patch.setattr(porter.os, "stat", lambda path: looked_at)
+        porter.opened(str(tmp_path / "file"), MEMORY)
+
+
+def test_what_is_no_device_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To open a pipe is a deed: whoever waits at its other end goes on."""
+    os.mkfifo(tmp_path / "pipe")
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=os.strerror(errno.ENODEV)):
+        patch.setattr(porter.os, "open", lambda *given: pytest.fail("it was opened"))
+        porter.opened(str(tmp_path / "pipe"), MEMORY)
 
 
 def test_a_porter_is_small() -> None:

@@ -22,6 +22,7 @@ from stage import Stage
 from edged import claims, supervise, wall, warden
 from edged.config.shape import Model, Pipeline, Synthetic
 from edged.errors import WallError
+from edged.process import Confinement
 from edged.supervise import Keeper
 from edged.wall import WITNESSED
 from edged.worker import sandbox
@@ -248,6 +249,26 @@ def test_what_the_kernel_says_of_its_filters_counts(
     monkeypatch.setattr(claims, "_found", [frozenset({"notification"})])
     begun(deed)
     assert rule in stage.events("wall-broken")[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "rule"),
+    [
+        (Confinement(0, 2, 99), "not locked, the kernel says"),
+        (Confinement(1, 1, 99), "not locked, the kernel says"),
+        (Confinement(1, 2, 0), "counts 0 filters"),
+        (None, "does not tell of it"),
+    ],
+)
+def test_each_word_of_the_kernel_s_counts(told: Confinement | None, rule: str) -> None:
+    class Asked:
+        def confinement(self) -> Confinement:
+            if told is None:
+                raise FileNotFoundError
+            return told
+
+    with pytest.raises(WallError, match=rule):
+        warden._check_filters(Asked())
 
 
 #: A keeper in a process around which somebody listens already, as in some containers.

@@ -13,6 +13,7 @@ from edged import syscalls
 from edged.wall import FEED, WITNESSED
 from edged.worker.sandbox import bpf, calls
 from edged.worker.sandbox.bpf import ALLOW, ERRNO, KILL, NOTIFY, Is, Rule
+from edged.worker.source import videodev
 
 MACHINES = tuple(syscalls.AUDIT)
 PURPOSES = ("synthetic", "file", "v4l2", "camera", "microphone", "edgetpu")
@@ -171,10 +172,20 @@ def test_a_sensor_is_read_and_nothing_is_said_to_it(machine: str) -> None:
         assert verdict(machine, name, FEED, purposes=SENSORS) == NOTIFY
 
 
+def _is_request(value: object) -> bool:
+    return isinstance(value, int) and value >> 30 in (1, 2, 3) and value >> 8 & 0xFF == ord("V")
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_requests_are_those_of_the_source(machine: str) -> None:
     dequeue, tiocsti, usb = 0xC0585611, 0x5412, 0x8038550A
     assert verdict(machine, "ioctl", 5, dequeue, purposes=("v4l2",)) == ALLOW
+    made = {value for name, value in vars(videodev).items() if name.isupper() and _is_request(value)}
+    assert len(made) == 13 and dequeue in made
+    assert {verdict(machine, "ioctl", 5, one, purposes=("v4l2",)) for one in made} == {ALLOW}
+    others = {*range(0xC0005600, 0xC0005700), 0xC008561C, 0xC0205648}
+    through = {one & 0xFF for one in others if verdict(machine, "ioctl", 5, one, purposes=("v4l2",)) == ALLOW}
+    assert through == {one & 0xFF for one in made}
     assert verdict(machine, "ioctl", 5, usb, purposes=("v4l2",)) == NOTIFY
     assert verdict(machine, "ioctl", 5, usb, purposes=("v4l2", "edgetpu")) == ALLOW
     read_frames, of_a_camera = 0x80184151, dequeue

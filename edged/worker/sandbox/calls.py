@@ -79,8 +79,12 @@ SMALL: Final = _always("getrandom sysinfo uname exit_group")
 
 BASE: Final = (*WAITING, *CLOCKS, *MEMORY, *THREADS, *SIGNALS, *HELD, *WORDS, *SMALL)
 
-#: linux/videodev2.h: 'V' is every request of a video node.
-V4L2: Final = (_of_type("V"),)
+#: linux/videodev2.h: 'V' is every request of a video node. These are what ``worker.source.videodev`` makes,
+#: the two that each frame takes first (VIDIOC_DQBUF, VIDIOC_QBUF). None sets a control: how bright a camera
+#: is, where it points, whether its light is on stays so, and is seen by others.
+V4L2: Final = tuple(
+    Is(1, ord("V") << 8 | number, 0xFFFF) for number in (17, 15, 0, 2, 5, 8, 9, 18, 19, 21, 22, 74, 75)
+)
 #: libcamera: video and media nodes, buffers of the DMA heaps and their synchronisation.
 LIBCAMERA: Final = (_of_type("V"), _of_type("|"), _of_type("H"), _of_type("b"))
 #: sound/asound.h: 'A' is every request of a PCM that is open.
