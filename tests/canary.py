@@ -257,7 +257,8 @@ class Canary:
         """What was played and searched."""
         frames = ", ".join(f"{name} {count}" for name, count in self.counted.items())
         searched = f"{self.searcher.looked / 1e6:.0f} MB searched, {len(self.hits)} hits"
-        return f"{self.run}: frames: {frames}; {searched}"
+        found = "".join(f"\n  {one.place}: {one.sample}" for one in sorted(set(self.hits)))
+        return f"{self.run}: frames: {frames}; {searched}{found}"
 
     def _clear(self) -> Iterator[bytes]:
         key = keys.load(self.box / "state" / "key")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import socket
+import termios
 import threading
 import tty
 from collections.abc import Callable, Sequence
@@ -44,6 +46,8 @@ class Line:
         self.name = os.ttyname(self._theirs)
 
     def say(self, line: bytes) -> None:
+        # A crashed reader's lock ends with the last descriptor of the line, and we hold one.
+        fcntl.ioctl(self._theirs, termios.TIOCNXCL)
         os.write(self._ours, line)
 
     def close(self) -> None:
