@@ -91,12 +91,12 @@ def _tells(part: bytes, name: str, data: bytes) -> bool:
 
 def telling(name: str) -> int:
     """Bytes that must be the same. Text holds less in each: four of its characters may be one byte, and four
-    bytes of wide text are one character; and most coefficients are nearly 0, of which programs have rows of
-    their own.
+    bytes of wide text are one character; so are four bytes of a colour that was made a number with a point,
+    and most coefficients are nearly 0: of small numbers programs have rows of their own.
     """
     if ", in " in name or "wide" in name:
         return LONGEST if "blocks" in name else 96
-    return 64 if "blocks" in name else FOUND
+    return 64 if "blocks" in name or "colours" in name else FOUND
 
 
 def _windows(data: bytes) -> Words:

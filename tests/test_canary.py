@@ -242,6 +242,8 @@ def test_the_searcher_finds_nothing_where_nothing_is(marked: Marked, searcher: S
     assert searcher.hits("numbers", [numbers, bytes(1 << 20), numbers.hex().encode()]) == []
     few = marked.numbers.fed[0][:10].encode("utf-32-le")  # as any table of small numbers may have them
     assert searcher.hits("ten letters", [bytes(64) + few + bytes(64)]) == []
+    six = marked.pictures.forms["still: colours"][0][:24]
+    assert searcher.hits("six numbers", [bytes(64) + six + bytes(64)]) == []
 
 
 def test_what_numbers_may_leave_is_none_of_what_is_looked_for(marked: Marked, searcher: Searcher) -> None:
