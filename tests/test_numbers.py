@@ -314,8 +314,8 @@ def test_a_power_meter_that_only_has_an_average(tmp_path):
     source.close()
 
 
-def test_85_degrees_out_of_nowhere_is_no_temperature():
-    said = Thermometer()
+def test_85_degrees_out_of_nowhere_is_no_temperature(tmp_path):
+    said = Thermometer(tmp_path)
     with pytest.raises(ValueError, match="no power"):
         said(b"85000\n")
     assert said(b"21500\n") == 21500.0
@@ -323,6 +323,43 @@ def test_85_degrees_out_of_nowhere_is_no_temperature():
         said(b"85000\n")
     assert said(b"84000\n") == 84000.0
     assert said(b"85000\n") == 85000.0
+
+
+@pytest.mark.parametrize("beyond", [b"127937\n", b"-55063\n", b"-1518000\n"])
+def test_what_no_thermometer_can_measure_is_no_temperature(beyond, tmp_path):
+    said = Thermometer(tmp_path)
+    with pytest.raises(ValueError, match="no thermometer can measure"):
+        said(beyond)
+    assert (said(b"-55000\n"), said(b"125000\n")) == (-55000.0, 125000.0)
+
+
+NOTHING = b"00 00 00 00 00 00 00 00 00 : crc=00 YES\n00 00 00 00 00 00 00 00 00 t=0\n"
+ZERO = b"00 00 4b 46 7f ff 10 10 ad : crc=ad YES\n00 00 4b 46 7f ff 10 10 ad t=0\n"
+WARMER = b"01 00 4b 46 7f ff 0f 10 65 : crc=65 YES\n01 00 4b 46 7f ff 0f 10 65 t=62\n"
+DAMAGED = b"00 00 4b 46 7f ff 10 10 00 : crc=ad NO\n00 00 4b 46 7f ff 10 10 00 t=0\n"
+
+
+@pytest.mark.parametrize(
+    ("report", "degrees"), [(NOTHING, None), (DAMAGED, None), (ZERO, 0.0), (WARMER, 62.0)]
+)
+def test_0_degrees_out_of_nowhere_must_have_been_said_by_the_thermometer(report, degrees, tmp_path):
+    """A bus that is held down says nothing but zeros, and their check sum is right."""
+    planted(tmp_path, w1_slave=report.decode())
+    said = Thermometer(tmp_path)
+    if degrees is None:
+        with pytest.raises(ValueError, match="its bytes on the bus do not"):
+            said(b"0\n")
+    else:
+        assert said(b"0\n") == degrees
+    said.close()
+
+
+def test_0_degrees_in_winter_are_not_asked_about(tmp_path):
+    planted(tmp_path, w1_slave=NOTHING.decode())
+    said = Thermometer(tmp_path)
+    assert [said(one) for one in (b"62\n", b"0\n", b"-62\n")] == [62.0, 0.0, -62.0]
+    said.close()
+    said.close()
 
 
 def test_a_bus_without_a_thermometer(tmp_path):

@@ -4,6 +4,7 @@
         thermometer.celsius = 21.5
         thermometer.damaged = True    # a bit is lost on the wire
         thermometer.powered = False   # it cannot measure, and says what it says after a reset
+        thermometer.held = True       # the wire is held down while it speaks
 
 It is a device of the kernel's own virtual USB host (USB/IP, vhci-hcd), so Debian's drivers do with it what
 they do with a real one: they search the bus, have it measure, and check its check sums. What the chips say to
@@ -68,7 +69,7 @@ class Thermometer:
     """A DS18B20 with power of its own."""
 
     def __init__(self, number: int = 0xAB) -> None:
-        self.celsius, self.damaged, self.powered = 20.0, False, True
+        self.celsius, self.damaged, self.powered, self.held = 20.0, False, True, False
         self.name = f"28-{number:012x}"
         code = bytes([0x28]) + number.to_bytes(6, "little")
         self.code = code + bytes([checksum(code)])
@@ -94,6 +95,8 @@ class Thermometer:
         return given
 
     def _pad(self) -> bytes:
+        if self.held:
+            return bytes(9)
         degrees = self.celsius if self.powered else AFTER_RESET
         pad = struct.pack("<hBBBBBB", round(degrees * 16), 75, 70, TWELVE_BITS, 0xFF, 0x0C, 0x10)
         return pad + bytes([checksum(pad) ^ self.damaged])

@@ -181,6 +181,19 @@ def test_a_thermometer_without_power_says_85_and_that_is_not_told(stage: Stage) 
         never_caught(stage)
 
 
+def test_a_bus_that_is_held_down_says_0_and_that_is_not_told(stage: Stage) -> None:
+    with plugged() as thermometer:
+        kept(stage, OneWire(sample_rate=0.5, timeout=10.0), thermometer.name)
+        told(stage, about(20.0, 0.01))
+        thermometer.held = True
+        stays_silent(stage)
+        thermometer.held = False
+        thermometer.celsius = 0.0  # as it may be in winter, also for who has just begun to look
+        told(stage, about(0.0, 0.01))
+        assert not any("hangs" in one for one in stage.events("replaced"))
+        never_caught(stage)
+
+
 def test_a_1_wire_adapter_that_is_unplugged_is_looked_for_until_it_is_back(stage: Stage) -> None:
     with plugged() as thermometer:
         kept(stage, OneWire(sample_rate=0.5, timeout=10.0), thermometer.name)
