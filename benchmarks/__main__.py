@@ -45,7 +45,7 @@ def main() -> int:
         except FileNotFoundError as error:
             skipped[name] = str(error)
         print(f" {time.monotonic() - began:.0f} s", file=sys.stderr)
-    _write(figures, skipped)
+        _write(figures, skipped)  # after each: whoever stops here keeps what was measured
     print(table(figures, skipped))
     return int(any(not REQUIREMENTS[key].met(value) for key, value in figures.items() if key in REQUIREMENTS))
 

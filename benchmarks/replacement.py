@@ -29,7 +29,7 @@ MODEL = Model(file="builtin:activity")
 #: The real worker; a drive that stops answering stands for a camera's driver, and is judged like one.
 LIKE_A_CAMERA = (
     "import sys; from edged.worker import loop; "
-    "loop.HUNG_RECORDING = loop.HUNG; sys.exit(loop.main(sys.argv[1]))"
+    "assert loop.HUNG_SLOW; loop.HUNG_SLOW = loop.HUNG; sys.exit(loop.main(sys.argv[1]))"
 )
 PATIENCE = 60.0  # seconds
 
