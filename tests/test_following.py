@@ -14,9 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edged.amounts import DOUBTFUL, MISSED, bin_of, middle, quantile
-from edged.config.shape import Line, Measure, Synthetic
+from edged.config.shape import Line, Measure, Pipeline, Synthetic
+from edged.series import series_of
+from edged.worker.measure.following import Following
 from edged.worker.measure.geometry import Rope, Yard
 from edged.worker.source.scene import Scene
+from edged.worker.track import Tracker
 
 GATE = {"gate": Line(points=((0.5, 1.0), (0.5, 0.0)))}
 DOOR, TILL = (
@@ -565,3 +568,18 @@ def test_who_is_lost_before_the_line_and_found_far_beyond_it_has_crossed() -> No
 
     watched = Watched(CROSSINGS, lines=GATE).run(seen, every(0.2, 0, 10))
     assert ways(watched) == (1, 0)
+
+
+@pytest.mark.parametrize(("kind", "looks"), [("occupancy", 30), ("visits", 90)])
+def test_where_nobody_is_counted_tracks_are_looked_at_ten_times_a_second(kind, looks, monkeypatch):
+    """They only tell what frames miss; who is counted is followed through every frame."""
+    seen = []
+    monkeypatch.setattr(Tracker, "update", lambda _, at, *__: seen.append(at) or [])
+    measures = (Measure(kind=kind, labels=("person",)),)
+    pipeline = Pipeline(source=Synthetic(), measures=measures)
+    following = Following(pipeline, series := series_of("p", pipeline))
+    least = dict.fromkeys(range(len(series)), 0.5)
+    for number in range(90):
+        nothing = np.zeros((0, 4), np.float32), [], np.zeros(0, np.float32)
+        following.look(number / 30, *nothing, least, np.zeros(len(series)))
+    assert len(seen) == looks

@@ -39,6 +39,9 @@ FOLLOWED: Final = frozenset(
 )
 #: No frame stands for longer.
 LONGEST: Final = 2.0  # seconds
+#: Where nobody is counted, and tracks only tell what frames miss, they are looked at ten times a second: a
+#: detector's errors last for half a second (docs/accuracy.md), so that more looks tell nothing more.
+APART: Final = 0.09  # seconds
 WHOLE: Final = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
@@ -83,6 +86,8 @@ class Following:
         """What happened up to ``at``, by what a frame shows (see ``Tracker.update``); ``values`` of queues
         are filled in. ``least`` is the least score of each series.
         """
+        if not self._counters and self._at is not None and 0.0 <= at - self._at < APART:
+            return []
         self._since_then(at, least)
         if self._labels:
             chosen = [place for place, kind in enumerate(kinds) if kind in self._labels]
