@@ -8,7 +8,19 @@ import pytest
 from box import UNITS, Box
 
 #: All that the story has had by now.
-PIPELINES = ("busy", "camera", "clip", "film", "photos", "prints", "street", "yard")
+PIPELINES = (
+    "busy",
+    "camera",
+    "clip",
+    "film",
+    "meter",
+    "photos",
+    "prints",
+    "still",
+    "street",
+    "voice",
+    "yard",
+)
 
 
 def test_no_traceback_ever(box: Box) -> None:
