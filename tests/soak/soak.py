@@ -38,7 +38,7 @@ HOUR = 3600
 DEATHS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGKILL, signal.SIGSTOP)
 SETTLED = 0.25  # of the time: until then caches fill
 SAMPLED = 0.2  # seconds between two looks: an hour may be over in ten
-#: A frame may be late once on a machine that has much to do, and what it showed has ended; a lost tick is a second.
+#: A frame may be late on a busy machine, when what the last one showed has ended; a lost tick is a second.
 LATE = 0.1  # seconds
 
 #: The whole service, but somebody wants another model of ``day`` as soon as it has one: what a worker takes
