@@ -38,8 +38,6 @@ HOUR = 3600
 DEATHS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGKILL, signal.SIGSTOP)
 SETTLED = 0.25  # of the time: until then caches fill
 SAMPLED = 0.2  # seconds between two looks: an hour may be over in ten
-#: A frame may be late on a busy machine, when what the last one showed has ended; a lost tick is a second.
-LATE = 0.1  # seconds
 
 #: The whole service, but somebody wants another model of ``day`` as soon as it has one: what a worker takes
 #: for its first few switches, and keeps for the next, is to be taken early in a single hour too.
@@ -304,7 +302,7 @@ def _wrong_rows(soak: Soak) -> list[str]:
         wrong.append("day: its model was never switched")
     # Its start is blind, and may lie in two minutes.
     begun = next((index for index, row in enumerate(rows["yard"]) if row["analysed"]), 0)
-    if (blind := sum(row["blind_s"] for row in rows["yard"][begun + 1 :])) > LATE:
+    if blind := sum(row["blind_s"] for row in rows["yard"][begun + 1 :]):
         wrong.append(f"yard: {blind:g} s blind")
     return wrong
 
