@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final, Literal, NamedTuple, Protocol
 
-from edged import wall
+from edged import rounding, wall
 from edged.aggregate import Aggregator, next_commit
 from edged.clock import Clock, Reading
 from edged.config.shape import File, Keep, Source, Synthetic, recorded
@@ -252,8 +252,11 @@ class Tally:
         self._plan()
 
     def stop(self) -> None:
-        """The end has begun. Of whoever tells nothing any more, the time until now was blind."""
-        now = time.monotonic()
+        """The end has begun. Of whoever tells nothing any more, the time until now was blind.
+
+        Until the grain before now: whoever tells their last at once tells no later one.
+        """
+        now = rounding.earlier(time.monotonic())
         self._stopped = {one.name: now for one in self._keepers if not one.recorded and one.state != "ended"}
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edged import rounding
 from edged import tally as tallying
 from edged.clock import Clock, Reading
 from edged.config.shape import File, Keep, Measure, Model, Pipeline, Source, Synthetic, V4l2
@@ -184,6 +185,21 @@ def test_a_pipeline_that_is_changed_is_blind_until_its_next_worker_looks() -> No
         one.tally.close()
         (coverage,) = one.store.coverage(0.0, 4e9)
         assert coverage.coverage.blind == pytest.approx(10.0 + 2.5, abs=0.2)
+
+
+@pytest.mark.parametrize("silent", [0.0, 0.1])
+def test_who_tells_their_last_at_once_was_not_blind_at_the_end(silent: float) -> None:
+    """Ticks end at whole 64ths of a second; whoever was silent before the end was blind all the same."""
+    for _ in range(10):  # wherever in its 64th the end begins
+        with books() as one:
+            one.come(one.keeper("gate", MEASURES[0]))
+            time.sleep(max(silent, 2 * rounding.GRAIN))
+            one.tally.stop()
+            at = rounding.earlier(time.monotonic()) - silent
+            one.tick("gate", 3, at - 1.0)
+            one.tally.close()
+            blind = sum(row.coverage.blind for row in one.store.coverage(0.0, 4e9))
+        assert blind == pytest.approx(silent, abs=2 * rounding.GRAIN if silent else 0.0)
 
 
 LADDER = tuple(Model(file=name, threads=2) for name in "abc")
