@@ -44,13 +44,13 @@ class Sums:
         self.hold = hold
         self.until = self._started = rounding.earlier(start)
         self._seen: float | None = None
-        self._values = np.zeros(len(units))
+        self._values, self._given = np.zeros(len(units)), b""
         self._left, self._left_squares = np.zeros(len(units)), np.zeros(len(units))
         self._clear()
 
     def _clear(self) -> None:
         count = len(self._units)
-        self.observed, self._paused = 0.0, False
+        self.observed, self._weighed, self._paused = 0.0, 0.0, False
         self._sum, self._sumsq = np.zeros(count), np.zeros(count)
         self._min, self._max = np.full(count, np.inf), np.full(count, -np.inf)
 
@@ -58,14 +58,18 @@ class Sums:
         """From ``time`` on (seconds) these values hold. A time that has been told of already counts from
         now. Raises ``RefusedError`` for what is no number.
         """
-        if not np.isfinite(values).all():
+        given = values.tobytes()
+        if given != self._given and not np.isfinite(values).all():
             raise RefusedError(
                 "the model gave a number that is none (NaN or infinite)",
                 "it is broken, or was given what it is not made for: `edged models show` tells what it takes",
             )
         self.advance(time)
         self._seen = max(rounding.earlier(time), self.until)
-        np.clip(values, -self._largest, self._largest, out=self._values)
+        if given != self._given:
+            self._weigh()
+            self._given = given
+            np.clip(values, -self._largest, self._largest, out=self._values)
 
     def advance(self, time: float, paused: bool = False) -> None:
         """Count the values that hold up to ``time``. While paused, time that no frame speaks for is not
@@ -77,8 +81,6 @@ class Sums:
             return
         left = 0.0 if self._seen is None else self._seen + self.hold - self.until
         observed = min(span, max(0.0, rounding.earlier(left)))
-        if observed:
-            self._weigh(observed)
         self.observed += observed
         self._paused = self._paused or paused
         self.until = time
@@ -92,7 +94,13 @@ class Sums:
         """Since when there are sums that were not taken."""
         return self._started
 
-    def _weigh(self, seconds: float) -> None:
+    def _weigh(self) -> None:
+        """Add up the values that have held since this was done last. Most frames show what the one before
+        did, so it is not done for each.
+        """
+        seconds, self._weighed = self.observed - self._weighed, self.observed
+        if not seconds:
+            return
         weighted = self._values * seconds
         self._sum += weighted
         self._sumsq += weighted * self._values
@@ -104,6 +112,7 @@ class Sums:
 
         Where there was a pause nothing is called blind: the daemon knows when it asked for one.
         """
+        self._weigh()
         entries = self._entries() if self.observed else (Entry(),) * len(self._units)
         blind = 0.0 if self._paused else self.until - self._started - self.observed
         result = (self._started, self.until, self.observed, blind, entries)
