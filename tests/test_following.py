@@ -570,8 +570,8 @@ def test_who_is_lost_before_the_line_and_found_far_beyond_it_has_crossed() -> No
     assert ways(watched) == (1, 0)
 
 
-@pytest.mark.parametrize(("kind", "looks"), [("occupancy", 30), ("visits", 90)])
-def test_where_nobody_is_counted_tracks_are_looked_at_ten_times_a_second(kind, looks, monkeypatch):
+@pytest.mark.parametrize(("kind", "looks"), [("occupancy", 10), ("visits", 90)])
+def test_where_nobody_is_counted_tracks_are_looked_at_three_times_a_second(kind, looks, monkeypatch):
     """They only tell what frames miss; who is counted is followed through every frame."""
     seen = []
     monkeypatch.setattr(Tracker, "update", lambda _, at, *__: seen.append(at) or [])

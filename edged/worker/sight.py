@@ -28,6 +28,7 @@ from edged.wall import Sight
 ROWS, COLUMNS = 24, 32
 TILES: Final = 4  # by four: each judged by itself, so that what stands in front of some of them moves nothing
 FAR: Final = 8  # pixels
+SAMPLED: Final = 75  # rows: more of a large picture tell the same
 FAINT: Final = 12.0  # grey levels; of edges that are all weaker nothing can be said
 EVERY: Final = 1.0  # seconds
 #: 95 % of the blocks are below this grey level at night without light; a street lamp lifts it far above.
@@ -148,7 +149,9 @@ def looked(picture: NDArray[np.uint8]) -> Look | None:
         return None
     grey = picture[..., picture.shape[2] // 2]  # green carries most of the luminance
     whole = grey[: ROWS * down, : COLUMNS * across].reshape(ROWS, down, COLUMNS, across)
-    blocks = whole.sum(axis=(1, 3), dtype=np.uint32).astype(np.float32) / np.float32(down * across)
+    # Rows first: they are added up as they lie in memory, in a third of the time; 257 of them fit 16 bits.
+    columns = whole.sum(axis=1, dtype=np.uint16 if down <= 257 else np.uint32)
+    blocks = columns.sum(axis=2, dtype=np.uint32).astype(np.float32) / np.float32(down * across)
     light = float(np.partition(blocks.ravel(), int(0.95 * blocks.size))[int(0.95 * blocks.size)])
     return Look(light, blocks - _surroundings(blocks), _detail(grey))
 
@@ -163,9 +166,9 @@ def _surroundings(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _detail(grey: NDArray[np.uint8]) -> float:
     """How steep the steepest edges are: the difference of neighbours over that of pixels ``FAR`` apart, of
-    every fourth row, each exceeded by one in fifty. Noise is in both, and small beside either.
+    some ``SAMPLED`` rows, each exceeded by one in fifty. Noise is in both, and small beside either.
     """
-    rows = grey[::4].astype(np.int16)
+    rows = grey[:: max(4, len(grey) // SAMPLED)].astype(np.int16)
     if rows.shape[1] <= FAR:
         return math.nan
     far = _steepest(rows[:, FAR:] - rows[:, :-FAR])

@@ -39,9 +39,11 @@ FOLLOWED: Final = frozenset(
 )
 #: No frame stands for longer.
 LONGEST: Final = 2.0  # seconds
-#: Where nobody is counted, and tracks only tell what frames miss, they are looked at ten times a second: a
-#: detector's errors last for half a second (docs/accuracy.md), so that more looks tell nothing more.
-APART: Final = 0.09  # seconds
+#: Where nobody is counted, and tracks only tell what frames miss, they are looked at three times a second at
+#: most: a detector's errors last for half a second (docs/accuracy.md), so that more looks tell nothing more.
+#: Held against the scripted street, intervals of occupancy and presence are as wide as with every frame's,
+#: within a tenth, and hold the truth as often.
+APART: Final = 0.29  # seconds
 WHOLE: Final = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
