@@ -20,7 +20,9 @@ from edged.worker.measure.person import Person
 #: So likely is what was found, and is not sure to be there yet, nobody: ``benchmarks.accuracy.certainty``.
 UNSURE: Final = 0.3
 #: Of a queue so much is of those who have just gone: whoever trembles on a zone's side is not yet out of it.
-GONE: Final = 0.08
+#: And so much is not yet counted: boxes tremble, and so whoever has come to stand seems to for a little later.
+GONE: Final = 0.12
+COME: Final = 0.04
 
 
 class Unseen:
@@ -56,8 +58,9 @@ class Unseen:
             self._compare(one, float(values[one.index]), sure, len(there) - sure)
         for one in self._queues:
             unseen = sum(one.index in each.waits and not each.track.seen for each in people)
-            self._note(one, MISSED, sum(one.index in person.waits for person in lost))
-            self._note(one, DOUBTFUL, GONE * float(values[one.index]) + unseen)
+            waiting = float(values[one.index])
+            self._note(one, MISSED, COME * waiting + sum(one.index in person.waits for person in lost))
+            self._note(one, DOUBTFUL, GONE * waiting + unseen)
 
     def add(self, seconds: float, ledger: Ledger) -> None:
         """For so long it was like that."""
