@@ -20,7 +20,7 @@ from edged.worker.measure.person import Person
 #: So likely is what was found, and is not sure to be there yet, nobody: ``benchmarks.accuracy.certainty``.
 UNSURE: Final = 0.3
 #: Of a queue so much is of those who have just gone: whoever trembles on a zone's side is not yet out of it.
-#: And so much is not yet counted: boxes tremble, and so whoever has come to stand seems to for a little later.
+#: And so much is not counted yet: boxes tremble, and whoever has come to stand seems to do so a little later.
 GONE: Final = 0.12
 COME: Final = 0.04
 
