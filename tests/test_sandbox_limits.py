@@ -1,5 +1,6 @@
-"""What a sandbox counts and how it is put together, in processes of their own, where it cannot be undone. That
-a real worker is locked is seen in test_sandbox: here is what a locked worker looks no different without.
+"""What a sandbox counts and how it is put together, in processes of their own: here it cannot be undone.
+
+That a real worker is locked is seen in test_sandbox; without this one would look no different.
 """
 
 from __future__ import annotations
@@ -154,6 +155,26 @@ def test_where_nothing_is_told_of_a_process_its_command_line_stays(monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(process.Path, "read_text", fails)
         assert not process.hide_arguments()
+
+
+@native("an emulator makes processes its own way")
+def test_a_fork_that_was_let_through_is_found_and_its_child_ends_at_once() -> None:
+    said = alone(
+        """
+        import os
+        from edged.errors import RefusedError
+        from edged.worker.sandbox import proof
+        proof._TRIED = {"clone": proof._TRIED["clone"]}
+        try:
+            proof.prove()
+        except RefusedError as error:
+            os.write(1, error.message.encode())
+        _, status = os.wait()
+        os.write(1, b", the child with %d" % os.waitstatus_to_exitcode(status))
+        os._exit(0)
+        """
+    )
+    assert said == "the worker's sandbox does not hold: `clone` was let through, the child with 1"
 
 
 # --- what can be seen

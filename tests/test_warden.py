@@ -163,6 +163,20 @@ class Locked:
         return Confinement(1, warden.FILTERED, ours.filters + warden.OWN_FILTERS)
 
 
+@pytest.mark.parametrize("missing", ["openat", "socket", "execve", "kill", ""])
+def test_each_call_must_have_been_asked_about(bench: Bench, missing: str) -> None:
+    """That nothing can be opened, connected to, run or ended; what of it was not, is named."""
+    bench.begin()
+    bench.warden.seen = [one for one in WITNESSED if one != missing]
+    ready = Ready(10.0, 96, 96, "litert", "cpu")
+    if not missing:
+        bench.warden.admit(ready, Locked())
+        assert bench.warden._proven
+        return
+    with pytest.raises(WallError, match=f"did not prove that it is locked: {missing}"):
+        bench.warden.admit(ready, Locked())
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_kernel_that_has_filters_is_not_said_to_have_none(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, there: bool
