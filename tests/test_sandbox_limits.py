@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import msgspec
 import pytest
 from emulation import native
 
-from edged import wall
+from edged import claims, wall, warden
 from edged.config.shape import Model, Pipeline, Synthetic
 from edged.worker.sandbox import landlock, limits, outlook, process
 
@@ -113,6 +114,11 @@ def test_a_limit_that_is_lower_already_stays() -> None:
     assert said == "50 50"
 
 
+def test_what_the_daemon_waits_for_itself_is_over_before_its_watchdog_bites(root: Path) -> None:
+    (seconds,) = re.findall(r"^WatchdogSec=(\d+)s$", (root / "systemd/edged.service").read_text(), re.M)
+    assert claims.PATIENCE + warden.TAKEN < int(seconds) / 2
+
+
 # --- calls that fail
 
 
@@ -175,6 +181,40 @@ def test_a_fork_that_was_let_through_is_found_and_its_child_ends_at_once() -> No
         """
     )
     assert said == "the worker's sandbox does not hold: `clone` was let through, the child with 1"
+
+
+@native("an emulator makes some of these calls itself")
+def test_each_hole_is_found() -> None:
+    """Nothing is locked here: whatever is tried is let through, and each alone is enough to be told."""
+    said = alone(
+        """
+        import os
+        from edged.errors import RefusedError
+        from edged.worker.sandbox import proof
+        for name, arguments in list(proof._TRIED.items()):
+            if not os.fork():
+                proof._TRIED.clear()
+                proof._TRIED[name] = arguments
+                try:
+                    proof.prove()
+                except RefusedError as error:
+                    os.write(1, error.message.rpartition("hold: ")[2].encode() + b"\\n")
+                os._exit(0)
+            os.wait()
+        """
+    )
+    found = [one.strip("`").partition("`")[0] for one in said.splitlines()]
+    assert found == [
+        "openat",
+        "socket",
+        "execve",
+        "clone",
+        "kill",
+        "ptrace",
+        "memfd_create",
+        "unshare",
+        "mmap",
+    ]
 
 
 # --- what can be seen

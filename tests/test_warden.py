@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,6 +178,20 @@ def test_each_call_must_have_been_asked_about(bench: Bench, missing: str) -> Non
         bench.warden.admit(ready, Locked())
 
 
+@pytest.mark.parametrize(("its", "locked"), [(3, False), (4, False), (5, True)])
+def test_the_daemon_s_own_filters_are_none_of_the_worker_s(
+    monkeypatch: pytest.MonkeyPatch, its: int, locked: bool
+) -> None:
+    """As below systemd: what a worker inherits it has not put on."""
+    monkeypatch.setattr(Confinement, "ours", lambda: Confinement(1, 2, 3))
+    process = SimpleNamespace(confinement=lambda: Confinement(1, 2, its))
+    if locked:
+        warden._check_filters(process)
+        return
+    with pytest.raises(WallError, match=f"the kernel counts {its} filters, and 3 are ours"):
+        warden._check_filters(process)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_kernel_that_has_filters_is_not_said_to_have_none(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, there: bool
@@ -223,6 +238,20 @@ def test_an_alarm_rings_until_it_is_heard_and_leaves_all_as_it_was() -> None:
         assert signal.getsignal(signal.SIGALRM) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+def test_where_no_alarm_can_be_set_it_goes_on_without() -> None:
+    """A signal's handler is set in the main thread or not at all."""
+    before, went = signal.getsignal(signal.SIGALRM), []
+
+    def elsewhere() -> None:
+        with warden._alarmed(0.01):
+            went.append(signal.getsignal(signal.SIGALRM))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert went == [before] and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def test_an_interruption_by_others_is_no_theft(monkeypatch: pytest.MonkeyPatch) -> None:
