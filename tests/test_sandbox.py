@@ -4,7 +4,9 @@ one that breaks out, does not prove itself, or pretends.
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -55,9 +57,15 @@ def at_work(stage: Stage) -> Keeper:
 def test_every_thread_is_locked_and_the_daemon_was_asked(at_work: Keeper) -> None:
     threads = [one.name for one in Path(f"/proc/{at_work.pid}/task").iterdir()]
     assert len(threads) > 1
+    its, ours = (status(pid, pid) for pid in (at_work.pid, os.getpid()))
+    if "Seccomp_filters" in its:  # Linux 5.9 and later
+        assert int(its["Seccomp_filters"]) == int(ours["Seccomp_filters"]) + warden.OWN_FILTERS
     for thread in threads:
         found = status(at_work.pid, thread)
         assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+        assert found.get("Seccomp_filters") == its.get("Seccomp_filters"), (
+            "begun before the lock, and not in it"
+        )
     assert set(WITNESSED) <= set(at_work._hearing.warden.seen)
     assert at_work.ready is not None and not {"seccomp", "notification"} & set(at_work.ready.lacking)
 
@@ -312,15 +320,20 @@ def test_what_cannot_be_found_out_is_not_believed(monkeypatch: pytest.MonkeyPatc
             claims.check(("notification",))
     monkeypatch.setattr(claims, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
     monkeypatch.setattr(claims, "PATIENCE", 0.2)
+    ends: list[int] = []
+    really = os.waitpid
+    monkeypatch.setattr(claims.os, "waitpid", lambda *given: ends.append(really(*given)[1]))
     with pytest.raises(WallError, match="could not be found out"):
         claims.found()
-    assert claims._found == []
+    assert claims._found == [] and ends == [signal.SIGKILL]
 
 
 @filters
 def test_what_is_lacking_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "_found", [])
     assert claims.found() == (frozenset() if landlock.abi() else {"landlock"})
+    monkeypatch.setattr(claims, "COMMAND", ("/bin/false",))
+    assert claims.found() == (frozenset() if landlock.abi() else {"landlock"}), "once is enough"
 
 
 @filters

@@ -5,6 +5,7 @@ That a real worker is locked is seen in test_sandbox; without this one would loo
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import re
@@ -14,6 +15,7 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -21,7 +23,7 @@ from emulation import native
 
 from edged import claims, wall, warden
 from edged.config.shape import Model, Pipeline, Synthetic
-from edged.worker.sandbox import landlock, limits, outlook, process
+from edged.worker.sandbox import landlock, limits, outlook, process, seccomp
 
 MB = 1 << 20
 
@@ -127,6 +129,30 @@ def test_what_the_daemon_waits_for_itself_is_over_before_its_watchdog_bites(root
 def test_a_call_that_failed_is_an_error(called: object) -> None:
     with pytest.raises(OSError):
         called(-1)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("number", "found"),
+    [
+        (errno.ENOSYS, None),
+        (errno.EINVAL, None),
+        (errno.EBUSY, BlockingIOError),
+        (errno.EACCES, PermissionError),
+    ],
+)
+def test_only_a_kernel_that_has_no_filters_is_one_that_has_none(
+    monkeypatch: pytest.MonkeyPatch, number: int, found: type[OSError] | None
+) -> None:
+    def syscall(*_: object) -> int:
+        ctypes.set_errno(number)
+        return -1
+
+    monkeypatch.setattr(seccomp, "libc", SimpleNamespace(syscall=syscall))
+    if found is None:
+        assert seccomp._set([(6, 0, 0, 0)], 0) is None
+        return
+    with pytest.raises(found):
+        seccomp._set([(6, 0, 0, 0)], 0)
 
 
 def test_a_failure_of_another_kind_is_no_proof_of_landlock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,7 @@ def test_what_no_parser_likes_is_said_in_our_words(ends: Ends, packet: bytes) ->
 
 
 def test_the_daemon_never_waits_for_a_worker(ends: Ends) -> None:
+    assert not ends.ours._end.getblocking()
     with pytest.raises(BlockingIOError):
         ends.ours.receive()
     with pytest.raises(BlockingIOError):

@@ -1,0 +1,128 @@
+"""How often a lender looks, tries and lends, by a clock that stands still but for its own appointments.
+
+That it lends is seen in test_lender.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from edged import lender, supervise
+from edged.lender import Allowance, Lender
+from edged.reactor import Timer
+
+HOUR = 3600.0
+
+
+class Loop:
+    """A reactor that does only what was appointed, at once, and says for when it was."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[Timer] = []
+        self.watched: list[object] = []
+        self.waits: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def after(self, seconds: float, action: Callable[[], None]) -> Timer:
+        self.waits.append(seconds)
+        self.timers.append(Timer(self.now + seconds, action))
+        return self.timers[-1]
+
+    def on_readable(self, thing: object, action: Callable[[], None]) -> None:
+        self.watched.append(thing)
+
+    def forget(self, thing: object) -> None:
+        self.watched.remove(thing)
+
+    def until(self, moment: float) -> None:
+        while due := sorted(one for one in self.timers if not one.cancelled and one.at <= moment):
+            due[0].cancelled, self.now = True, due[0].at
+            due[0].action()
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
+    made = Loop()
+    monkeypatch.setattr(lender, "time", made)
+    return made
+
+
+@pytest.fixture
+def one(loop: Loop, tmp_path: Path) -> Iterator[Lender]:
+    made = Lender(loop, str(tmp_path / "device"), os.close, lambda text: None)  # type: ignore[arg-type]
+    yield made
+    made.stop()
+
+
+def test_what_is_away_for_long_is_looked_for_less_often(loop: Loop, one: Lender) -> None:
+    """After a tenth of the time that it has been away, 20 times a second at most and once at least."""
+    one.seek()
+    loop.until(HOUR)
+    moment, looks = 0.0, 0
+    for wait in loop.waits:
+        assert wait == pytest.approx(min(1.0, max(0.05, moment / 10)))
+        moment, looks = moment + wait, looks + 1
+    assert loop.waits[0] == 0.05 and loop.waits[-1] == 1.0 and 3600 < looks < 3700
+
+
+def test_what_cannot_be_opened_is_tried_less_and_less_often(
+    loop: Loop, one: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: Any) -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(lender, "_is_there", lambda path: True)
+    monkeypatch.setattr(lender, "spawned", no_room)
+    for _ in range(2):  # the next time that it is lost it begins anew
+        loop.waits.clear()
+        one.seek()
+        loop.until(loop.now + HOUR)
+        assert loop.waits[:9] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0]
+        assert set(loop.waits[8:]) == {60.0}
+        one.stop()
+
+
+def test_a_porter_that_says_nothing_is_ended_before_its_worker_counts_as_stuck(
+    loop: Loop, one: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    ended: list[float] = []
+
+    def porter(*_: object) -> Any:
+        sent.append(SimpleNamespace(kill=lambda: ended.append(loop.now)))
+        return sent[-1]
+
+    monkeypatch.setattr(lender, "_is_there", lambda path: True)
+    monkeypatch.setattr(lender, "Porter", porter)
+    one.seek()
+    one.seek()
+    assert len(sent) == 1 and loop.watched == sent, "another would hang like it"
+    loop.until(HOUR)
+    assert ended == [lender.SILENCE] and lender.SILENCE < supervise.STUCK
+
+
+def test_four_times_at_once_and_then_once_in_five_minutes() -> None:
+    one = Allowance()
+    assert [one.takes(1.0) for _ in range(5)] == [True] * 4 + [False]
+    assert [one.takes(now) for now in (299.0, 302.0, 303.0, 601.0, 603.0)] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert [one.takes(1e6) for _ in range(5)] == [True] * 4 + [False], "what was not used is not saved up"
+
+
+def test_what_has_no_device_is_lent_nothing(loop: Loop) -> None:
+    nothing = Lender(loop, "", os.close, lambda text: None)  # type: ignore[arg-type]
+    assert not nothing.may(0.0)
