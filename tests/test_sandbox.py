@@ -328,6 +328,19 @@ def test_what_cannot_be_found_out_is_not_believed(monkeypatch: pytest.MonkeyPatc
     assert claims._found == [] and ends == [signal.SIGKILL]
 
 
+def test_looking_into_a_claim_leaves_nothing_open_and_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for one that says something again and again."""
+    says = "import os, sys, time\nfor _ in range(60): os.write(int(sys.argv[1]), b'x '); time.sleep(0.05)\n"
+    ends = "os.write(int(sys.argv[1]), b'\\n')"
+    monkeypatch.setattr(claims, "PATIENCE", 0.5)
+    for command in (("/bin/false",), ("/no/such/program",), (sys.executable, "-S", "-c", says + ends)):
+        monkeypatch.setattr(claims, "COMMAND", command)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        with pytest.raises(WallError):
+            claims._assayed()
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 @filters
 def test_what_is_lacking_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "_found", [])

@@ -155,6 +155,15 @@ def test_only_a_kernel_that_has_no_filters_is_one_that_has_none(
         seccomp._set([(6, 0, 0, 0)], 0)
 
 
+def test_an_architecture_that_is_not_known_has_no_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that is told, instead of filters by another's numbers."""
+    machine = SimpleNamespace(machine="riscv64")
+    monkeypatch.setattr(seccomp, "os", SimpleNamespace(uname=lambda: machine, getpid=os.getpid))
+    monkeypatch.setattr(seccomp, "_set", lambda *_: pytest.fail("a filter was put on"))
+    assert seccomp.enforce(frozenset()) is None and not seccomp.refuse(frozenset())
+    seccomp.forbid()
+
+
 def test_a_failure_of_another_kind_is_no_proof_of_landlock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it, and out of descriptors: that the folder cannot be opened says nothing."""
 
