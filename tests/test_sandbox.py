@@ -79,7 +79,10 @@ def test_its_limits_are_hard(at_work: Keeper) -> None:
     for name in ("Max open files", "Max data size", "Max processes"):
         soft, hard = limits[name]
         assert soft == hard != "unlimited"
-    assert int(limits["Max open files"][0]) <= sandbox.DESCRIPTORS
+    assert int(limits["Max open files"][0]) <= 256
+    its = status(at_work.pid, at_work.pid)
+    held = sum(int(its[name].split()[0]) for name in ("VmData", "VmStk")) << 10
+    assert int(limits["Max data size"][0]) <= held + (640 << 20), "and some of it was given back meanwhile"
     ours = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     most = limiting.threads_here() + limiting.THREADS + 1000  # others come and go meanwhile
     assert int(limits["Max processes"][0]) <= (most if ours == resource.RLIM_INFINITY else min(ours, most))
@@ -687,7 +690,9 @@ print(os.read(reading, 65536).count(b"<heap "))
 """
 
 
-@pytest.mark.parametrize(("before", "heaps"), [("", "2"), ("stillness.share_one_heap()", "1")])
+@pytest.mark.parametrize(
+    ("before", "heaps"), [("", "2"), ("stillness.share_one_heap()", "1"), ("stillness.settle()", "1")]
+)
 def test_threads_share_one_heap(before: str, heaps: str) -> None:
     """For others glibc opens files when the lock is on, now and then: a worker would end for it."""
     done = subprocess.run(
@@ -697,8 +702,6 @@ def test_threads_share_one_heap(before: str, heaps: str) -> None:
 
 
 def test_a_worker_has_one_heap_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edged.worker import sandbox
-
     class Reached(Exception): ...
 
     def reached() -> None:

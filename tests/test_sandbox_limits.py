@@ -307,3 +307,21 @@ def test_what_is_settled_imports_nothing_and_has_its_encodings() -> None:
         """
     )
     assert said.splitlines() == ["[] [] True", "[]"]
+
+
+def test_a_worker_begins_with_one_thread_of_blas_and_ends_without_ado() -> None:
+    """One for each core would idle; and what is done at an interpreter's end a locked worker may not."""
+    program = """
+    import atexit, os, sys, types
+    def main(descriptor):
+        atexit.register(os.write, 1, b" and more")
+        os.write(1, f"{descriptor} {os.environ['OPENBLAS_NUM_THREADS']} {'numpy' in sys.modules}".encode())
+        return 7
+    sys.modules["edged.worker.loop"] = types.SimpleNamespace(main=main)
+    sys.argv[1:] = ["3"]
+    import runpy
+    runpy.run_module("edged.worker", run_name="__main__")
+    """
+    words = [sys.executable, "-I", "-c", textwrap.dedent(program)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env={})
+    assert (done.returncode, done.stdout, done.stderr) == (7, "3 1 False", "")
