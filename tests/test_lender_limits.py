@@ -6,6 +6,8 @@ That it lends is seen in test_lender.
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -49,6 +51,10 @@ class Loop:
             due[0].action()
 
 
+def no_room(*_: Any) -> int:
+    raise BlockingIOError
+
+
 @pytest.fixture
 def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
     made = Loop()
@@ -77,9 +83,6 @@ def test_what_is_away_for_long_is_looked_for_less_often(loop: Loop, one: Lender)
 def test_what_cannot_be_opened_is_tried_less_and_less_often(
     loop: Loop, one: Lender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_room(*_: Any) -> int:
-        raise BlockingIOError
-
     monkeypatch.setattr(lender, "_is_there", lambda path: True)
     monkeypatch.setattr(lender, "spawned", no_room)
     for _ in range(2):  # the next time that it is lost it begins anew
@@ -126,3 +129,58 @@ def test_four_times_at_once_and_then_once_in_five_minutes() -> None:
 def test_what_has_no_device_is_lent_nothing(loop: Loop) -> None:
     nothing = Lender(loop, "", os.close, lambda text: None)  # type: ignore[arg-type]
     assert not nothing.may(0.0)
+
+
+#: A program in a porter's place.
+def porter(deed: str) -> tuple[str, ...]:
+    program = (
+        f"import os, socket, sys, time\nend = socket.socket(fileno=int(sys.argv[-1]))\n{deed}\nos._exit(0)"
+    )
+    return (sys.executable, "-S", "-c", program)
+
+
+def held() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def ended(sent: lender.Porter) -> tuple[int, int]:
+    os.waitid(os.P_PIDFD, sent.fileno(), os.WEXITED | os.WNOWAIT)
+    return sent.brought()
+
+
+def test_of_more_than_one_descriptor_the_others_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = held()
+    for many in (0, 1, 2, 3):
+        deed = f"socket.send_fds(end, [bytes(4)], [0, 1, 2][:{many}])"
+        monkeypatch.setattr(lender, "PORTER", porter(deed))
+        descriptor, error = ended(lender.Porter("/dev/null", 1))
+        assert (descriptor >= 0, error) == (many > 0, 0)
+        if many:
+            assert not os.get_inheritable(descriptor)
+            os.close(descriptor)
+        assert held() == before
+
+
+def test_what_it_left_behind_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has ended without a word, and somebody else holds its end: no word will come."""
+    place = tmp_path / "pid"
+    deed = f"""
+child = os.fork()
+if not child:
+    time.sleep(60)
+    os._exit(0)
+open({str(place)!r}, "w").write(str(child))
+"""
+    monkeypatch.setattr(lender, "PORTER", porter(deed))
+    assert ended(lender.Porter("/dev/null", 1)) == (-1, 0)
+    os.kill(int(place.read_text()), signal.SIGKILL)  # it is still there
+
+
+def test_no_room_for_a_porter_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = held()
+    for name in ("spawned", "watched"):
+        with monkeypatch.context() as patch, pytest.raises(BlockingIOError):
+            patch.setattr(lender, "PORTER", ("/bin/true",))
+            patch.setattr(lender, name, no_room)
+            lender.Porter("/dev/null", 1)
+        assert held() == before
