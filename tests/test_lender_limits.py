@@ -5,8 +5,10 @@ That it lends is seen in test_lender.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -129,6 +131,41 @@ def test_four_times_at_once_and_then_once_in_five_minutes() -> None:
 def test_what_has_no_device_is_lent_nothing(loop: Loop) -> None:
     nothing = Lender(loop, "", os.close, lambda text: None)  # type: ignore[arg-type]
     assert not nothing.may(0.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "major", "there"),
+    [
+        (stat.S_IFCHR, 81, True),
+        (stat.S_IFBLK, 81, False),
+        (stat.S_IFREG, 81, False),
+        (stat.S_IFCHR, 82, False),
+    ],
+)
+def test_only_a_video_node_is_sent_for(
+    monkeypatch: pytest.MonkeyPatch, kind: int, major: int, there: bool
+) -> None:
+    """devices.txt of the kernel: 81 char is video4linux."""
+    found = SimpleNamespace(st_mode=kind | 0o660, st_rdev=os.makedev(major, 0))
+    monkeypatch.setattr(lender, "Path", lambda path: SimpleNamespace(stat=lambda: found))
+    assert lender._is_there("/dev/video0") == there
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(0, False), (errno.ENOENT, False), (errno.ENODEV, False), (errno.EBUSY, True)]
+)
+def test_one_that_has_gone_once_more_is_not_explained(
+    loop: Loop, one: Lender, monkeypatch: pytest.MonkeyPatch, error: int, told: bool
+) -> None:
+    said: list[str] = []
+    sent = SimpleNamespace(kill=lambda: None, brought=lambda: (-1, error))
+    monkeypatch.setattr(lender, "_is_there", lambda path: True)
+    monkeypatch.setattr(lender, "Porter", lambda *_: sent)
+    monkeypatch.setattr(one, "_explain", said.append)
+    one.seek()
+    one._ended()
+    assert [os.strerror(error) in text for text in said] == [True] * told
+    assert loop.waits[-1] == 0.25, "either way it is tried again"
 
 
 #: A program in a porter's place.

@@ -164,6 +164,12 @@ def test_an_architecture_that_is_not_known_has_no_filters(monkeypatch: pytest.Mo
     seccomp.forbid()
 
 
+def test_a_kernel_without_landlock_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers -1; then no ruleset is made, and that is told."""
+    monkeypatch.setattr(landlock, "libc", SimpleNamespace(syscall=lambda *_: -1))
+    assert landlock.abi() == 0 and not landlock.enforce()
+
+
 def test_a_failure_of_another_kind_is_no_proof_of_landlock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it, and out of descriptors: that the folder cannot be opened says nothing."""
 
