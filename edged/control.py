@@ -166,7 +166,8 @@ class Control:
         for client in list(self._clients):
             self._drop(client)
         if self._listener.fileno() >= 0:
-            self._reactor.forget(self._listener)
+            with suppress(KeyError):  # out of descriptors just now, it takes its breath
+                self._reactor.forget(self._listener)
         self._listener.close()
         self.path.unlink(missing_ok=True)
 

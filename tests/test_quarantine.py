@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edged.quarantine import (
@@ -32,6 +34,14 @@ def test_six_crashes_within_the_window_are_enough() -> None:
     assert judged(*range(0, 60, 10)) == [None] * (MOST - 1) + [FIRST]
 
 
+def test_it_is_as_often_and_as_long_as_is_promised(root: Path) -> None:
+    text = (root / "docs/service.md").read_text()
+    for words in ("six times within ten minutes (a broken rule counts three times)", "aside for ten minutes"):
+        assert words in text
+    assert "twice as long each time, up to six hours" in text
+    assert (MOST, WINDOW, GRAVE, FIRST, LONGEST) == (6 * PLAIN, 600.0, 3 * PLAIN, 600.0, 6 * 3600.0)
+
+
 def test_crashes_that_lie_apart_are_not() -> None:
     assert judged(*(number * (WINDOW / (MOST - 1) + 1) for number in range(100))) == [None] * 100
 
@@ -55,6 +65,13 @@ def test_on_probation_one_failure_is_enough_and_the_time_doubles_up_to_the_longe
         times.append(sentence.seconds)
         now += sentence.seconds + WINDOW - 1.0
     assert times[:4] == [FIRST, 2 * FIRST, 4 * FIRST, 8 * FIRST] and times[-1] == LONGEST
+
+
+def test_on_probation_a_camera_may_be_unplugged() -> None:
+    one = Quarantine()
+    sentences = [one.judge(0.0, GRAVE) for _ in range(2)]
+    assert sentences[-1] is not None and one.judge(FIRST + 1.0, 0) is None
+    assert one.judge(FIRST + 2.0, PLAIN) == Sentence(2 * FIRST, 1, 0.0), "what led to the first is over"
 
 
 def test_a_probation_that_is_passed_makes_all_forgotten() -> None:

@@ -4,7 +4,9 @@ one that breaks out, does not prove itself, or pretends.
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -55,9 +57,15 @@ def at_work(stage: Stage) -> Keeper:
 def test_every_thread_is_locked_and_the_daemon_was_asked(at_work: Keeper) -> None:
     threads = [one.name for one in Path(f"/proc/{at_work.pid}/task").iterdir()]
     assert len(threads) > 1
+    its, ours = (status(pid, pid) for pid in (at_work.pid, os.getpid()))
+    if "Seccomp_filters" in its:  # Linux 5.9 and later
+        assert int(its["Seccomp_filters"]) == int(ours["Seccomp_filters"]) + warden.OWN_FILTERS
     for thread in threads:
         found = status(at_work.pid, thread)
         assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+        assert found.get("Seccomp_filters") == its.get("Seccomp_filters"), (
+            "begun before the lock, and not in it"
+        )
     assert set(WITNESSED) <= set(at_work._hearing.warden.seen)
     assert at_work.ready is not None and not {"seccomp", "notification"} & set(at_work.ready.lacking)
 
@@ -71,7 +79,10 @@ def test_its_limits_are_hard(at_work: Keeper) -> None:
     for name in ("Max open files", "Max data size", "Max processes"):
         soft, hard = limits[name]
         assert soft == hard != "unlimited"
-    assert int(limits["Max open files"][0]) <= sandbox.DESCRIPTORS
+    assert int(limits["Max open files"][0]) <= 256
+    its = status(at_work.pid, at_work.pid)
+    held = sum(int(its[name].split()[0]) for name in ("VmData", "VmStk")) << 10
+    assert int(limits["Max data size"][0]) <= held + (640 << 20), "and some of it was given back meanwhile"
     ours = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     most = limiting.threads_here() + limiting.THREADS + 1000  # others come and go meanwhile
     assert int(limits["Max processes"][0]) <= (most if ours == resource.RLIM_INFINITY else min(ours, most))
@@ -312,15 +323,33 @@ def test_what_cannot_be_found_out_is_not_believed(monkeypatch: pytest.MonkeyPatc
             claims.check(("notification",))
     monkeypatch.setattr(claims, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
     monkeypatch.setattr(claims, "PATIENCE", 0.2)
+    ends: list[int] = []
+    really = os.waitpid
+    monkeypatch.setattr(claims.os, "waitpid", lambda *given: ends.append(really(*given)[1]))
     with pytest.raises(WallError, match="could not be found out"):
         claims.found()
-    assert claims._found == []
+    assert claims._found == [] and ends == [signal.SIGKILL]
+
+
+def test_looking_into_a_claim_leaves_nothing_open_and_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for one that says something again and again."""
+    says = "import os, sys, time\nfor _ in range(60): os.write(int(sys.argv[1]), b'x '); time.sleep(0.05)\n"
+    ends = "os.write(int(sys.argv[1]), b'\\n')"
+    monkeypatch.setattr(claims, "PATIENCE", 0.5)
+    for command in (("/bin/false",), ("/no/such/program",), (sys.executable, "-S", "-c", says + ends)):
+        monkeypatch.setattr(claims, "COMMAND", command)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        with pytest.raises(WallError):
+            claims._assayed()
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @filters
 def test_what_is_lacking_is_found_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "_found", [])
     assert claims.found() == (frozenset() if landlock.abi() else {"landlock"})
+    monkeypatch.setattr(claims, "COMMAND", ("/bin/false",))
+    assert claims.found() == (frozenset() if landlock.abi() else {"landlock"}), "once is enough"
 
 
 @filters
@@ -661,7 +690,9 @@ print(os.read(reading, 65536).count(b"<heap "))
 """
 
 
-@pytest.mark.parametrize(("before", "heaps"), [("", "2"), ("stillness.share_one_heap()", "1")])
+@pytest.mark.parametrize(
+    ("before", "heaps"), [("", "2"), ("stillness.share_one_heap()", "1"), ("stillness.settle()", "1")]
+)
 def test_threads_share_one_heap(before: str, heaps: str) -> None:
     """For others glibc opens files when the lock is on, now and then: a worker would end for it."""
     done = subprocess.run(
@@ -671,8 +702,6 @@ def test_threads_share_one_heap(before: str, heaps: str) -> None:
 
 
 def test_a_worker_has_one_heap_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edged.worker import sandbox
-
     class Reached(Exception): ...
 
     def reached() -> None:

@@ -91,6 +91,7 @@ def test_what_reaches_outside_is_asked_about(machine: str, purpose: str) -> None
         ("prctl", (4, 1), NOTIFY),  # PR_SET_DUMPABLE
         ("prlimit64", (0, 3, 0, 0x7FFF0000), ALLOW),
         ("prlimit64", (0, 7, 0x7FFF0000, 0), NOTIFY),
+        ("prlimit64", (PROCESS + 1, 3, 0, 0x7FFF0000), NOTIFY),  # of another process
         ("ioctl", (5, 0x5401), NOTIFY),  # TCGETS
     ],
 )
@@ -116,19 +117,31 @@ def test_before_the_lock_no_socket_leads_anywhere(machine: str, devices: bool) -
     made = {
         (family, kind, protocol)
         for family in (*range(64), 1 << 8, 1 << 31)
-        for kind in (*range(7), 10)
+        for kind in range(16)
         for protocol in (0, 1, 9, 14, 15, 16, 31, 255)
         if early(machine, "socket", family, kind | FLAGS, protocol, devices=devices) != NO
     }
     streams = {(1, 1, protocol) for protocol in (0, 1, 9, 14, 15, 16, 31, 255)}
-    hears = {(16, kind, 15) for kind in (*range(7), 10)} if devices else set()
+    hears = {(16, kind, 15) for kind in range(16)} if devices else set()
     assert made == streams | hears
     for name in ("connect", "listen", "socketpair"):
         assert early(machine, name, 1, 2, 3, devices=devices) == NO
     assert early(machine, "prctl", 35, 14) == NO, "PR_SET_MM_MAP: what everybody is shown as arguments"
-    assert {size for size in range(256) if early(machine, "bind", 5, 0, size, devices=devices) != NO} == (
+    sizes = (*range(256), *(1 << one | 12 for one in range(8, 32)))
+    assert {size for size in sizes if early(machine, "bind", 5, 0, size, devices=devices) != NO} == (
         {12} if devices else set()
     )
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("devices", [False, True])
+def test_before_the_lock_nothing_is_begun_but_threads(machine: str, devices: bool) -> None:
+    """A process that was forked then would not be locked."""
+    for flags in (17, 0, calls.THREAD & ~0x10000, 0x4000 | 0x100 | 17, 1 << 20):  # vfork's, CLONE_SETTLS
+        assert early(machine, "clone", flags, devices=devices) == NO, hex(flags)
+    for flags in (calls.THREAD, calls.THREAD | 0x400000):
+        assert early(machine, "clone", flags, devices=devices) == ALLOW
+    assert early(machine, "clone3", 0x7FFF0000, 88, devices=devices) == ERRNO | errno.ENOSYS
 
 
 #: What makes something that would still be there, or be somebody's to look at, when the lock is on.
@@ -198,6 +211,22 @@ def test_requests_are_those_of_the_source(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
+def test_what_is_lent_comes_over_the_wall_and_by_nothing_else(machine: str) -> None:
+    for purpose in PURPOSES:
+        takes = {one for one in range(10) if verdict(machine, "recvmsg", one, purposes=(purpose,)) == ALLOW}
+        assert takes == ({3} if purpose == "v4l2" else set())
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_of_a_descriptor_nothing_is_set_that_others_feel(machine: str) -> None:
+    """Not F_SETOWN, F_SETSIG, F_SETLEASE or F_NOTIFY, by which the kernel would send signals."""
+    for purpose in PURPOSES:
+        asked = (*range(64), *range(1024, 1088))
+        sets = {one for one in asked if verdict(machine, "fcntl", 5, one, purposes=(purpose,)) == ALLOW}
+        assert sets == ({1, 2, 3, 4, 1030} if purpose == "camera" else set())
+
+
+@pytest.mark.parametrize("machine", MACHINES)
 def test_another_architectures_calls_end_it_and_unknown_ones_are_asked_about(machine: str) -> None:
     (other,) = set(MACHINES) - {machine}
     numbers = syscalls.numbers(machine)
@@ -234,6 +263,21 @@ def test_a_body_that_is_too_long_to_jump_over_is_refused() -> None:
     rule = Rule("read", tuple((Is(0, one),) for one in range(100)))
     with pytest.raises(ValueError, match="one jump"):
         bpf.program([rule], {"read": 7}, 1, NOTIFY)
+
+
+@pytest.mark.parametrize(("whole", "halves", "length"), [(49, 3, 255), (50, 1, 254), (51, 0, 256)])
+def test_the_longest_body_that_can_be_jumped_over_is(whole: int, halves: int, length: int) -> None:
+    """A whole argument takes five instructions, half of one three, and the end one: 255 are the most."""
+    cases = (*((Is(0, one),) for one in range(whole)), *((Is(0, one, 0xFFFFFFFF),) for one in range(halves)))
+    assert 5 * whole + 3 * halves + 1 == length
+    rules = [Rule("read", cases), Rule("write")]
+    if length > 255:
+        with pytest.raises(ValueError, match="one jump"):
+            bpf.program(rules, {"read": 7, "write": 8}, 1, NOTIFY)
+        return
+    program = bpf.packed(bpf.program(rules, {"read": 7, "write": 8}, 1, NOTIFY))
+    assert simulated.run(program, 8, 1) == ALLOW
+    assert simulated.run(program, 7, 1, (whole - 1,)) == ALLOW
 
 
 #: The table that 64-bit Arm shares with others is on every Debian; what of it is theirs.

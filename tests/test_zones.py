@@ -556,11 +556,19 @@ def test_only_a_camera_has_to_be_let_go_of() -> None:
         assert granted(seconds=20) == {"wait": waits} == granted(seconds=0)
         assert held.seconds == ([20.0, 0.0] if waits else [])
         assert [(one[0], one[2]) for one in noted] == [("outlined", "hall")]
+        assert granted() == {"wait": waits} and held.seconds[2:] == ([120.0] if waits else []), "the longest"
 
 
 @pytest.mark.parametrize(
     "asked",
-    [{}, {"pipeline": 5}, {"pipeline": "a b"}, {"pipeline": "a", "seconds": 1e9}, {"pipeline": "a", "x": 1}],
+    [
+        {},
+        {"pipeline": 5},
+        {"pipeline": "a b"},
+        {"pipeline": "a", "seconds": 1e9},
+        {"pipeline": "a", "seconds": -1},
+        {"pipeline": "a", "x": 1},
+    ],
 )
 def test_a_wish_that_is_none_is_refused(asked: dict[str, Any]) -> None:
     from edged import recess
