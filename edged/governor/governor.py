@@ -203,6 +203,10 @@ class Governor:
         shares = ladder.shared(wants, self._spendable(limits.floor))
         for name, share in shares.items():
             self._wards[name].steer(share, vitals.time, reason)
+        if self._quiet:
+            # A second of a worker that has just begun is a second too much.
+            for ward in self._wards.values():
+                ward.hold()
 
     def _spendable(self, floor: float) -> float:
         """Cores for frames: what is allowed less what we take besides. Where nothing binds, no limit: the

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from edged import wall
 from edged.governor import ladder, steering, wants
 from edged.governor.costs import Book, Cost, Way, measured
@@ -88,10 +90,16 @@ class Ward:
         model = self._names[self._way.place]
         self._narrator.hear(time, Deed(share, self._rate, model, self.keeper.recorded), self.reason)
 
+    def hold(self) -> None:
+        """Its worker is not at work yet, and is to look at nothing when it is."""
+        directed = self.keeper.directed
+        if not self.at_work and not directed.paused:
+            self.keeper.direct(msgspec.structs.replace(directed, paused=True))
+
     def release(self) -> None:
         """Nobody governs: as its owner asked."""
         self._course, self.reason = None, ""
-        if self.at_work:
+        if self.at_work or self.keeper.directed.paused:
             self._direct(wall.Directive(self.keeper.pipeline.rate))
 
     @property
