@@ -113,7 +113,7 @@ def _told(store: Store, question: Question, zone: datetime.tzinfo, now: float) -
         "from": moment(start, zone),
         "to": moment(end, zone),
         # Old times are kept in wider buckets only: the step that there is.
-        "every_s": max(every, narrowest),
+        "every_s": _whole(max(every, narrowest)),
         "timezone": str(zone),
         "holds": [moment(span[0], zone), moment(span[1] + 1, zone)] if span else None,
         # Counted while the time was not known: they get their dates once it is.
@@ -258,6 +258,11 @@ def _distribution(counts: Mapping[int, int]) -> dict[str, Any]:
 def _number(value: float) -> float | None:
     """JSON has no NaN: what was not observed is null."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def _whole(seconds: float) -> float:
+    """As one kind of number, whoever said it: 60, not 60.0 now and then."""
+    return int(seconds) if seconds == int(seconds) else seconds
 
 
 def _by_pipeline(covered: Iterable[Covered], zone: datetime.tzinfo) -> list[dict[str, Any]]:
