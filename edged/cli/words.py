@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from edged.enquiry import printable
+
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
@@ -42,9 +44,12 @@ def between(low: float | None, high: float | None, unit: str) -> str:
 
 
 def series_name(one: Mapping[str, Any]) -> str:
-    """``presence person in door``, ``crossings person gate:north``; without label and zone the measure."""
+    """``presence person in door``, ``crossings person gate:north``; without label and zone the measure.
+
+    A label comes from a file of somebody's: nothing in it commands a terminal.
+    """
     zone = one["zone"] and (one["zone"] if set(one["zone"]) & set(":>") else f"in {one['zone']}")
-    return " ".join(filter(None, (one["measure"], one["label"], zone)))
+    return printable(" ".join(filter(None, (one["measure"], one["label"], zone))))
 
 
 def models(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
