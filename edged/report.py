@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from edged import amounts, interval
-from edged.errors import ControlError
+from edged.errors import QuestionError
 from edged.exchange import Part, Telling, understood, whole
 from edged.nouns import Series
 from edged.series import DISTRIBUTED
@@ -81,13 +81,13 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def told(store: Store, request: dict[str, Any], zone: datetime.tzinfo) -> Telling:
     """The answer to a request, whose keys are ``Question``'s, in parts: none takes long to make.
 
-    Raises ``ControlError``, ``StoreError``, also when some parts have been told.
+    Raises ``QuestionError``, ``StoreError``, also when some parts have been told.
     """
     return _told(store, understood(request, Question), zone, time.time())
 
 
 def answered(store: Store, request: dict[str, Any], zone: datetime.tzinfo) -> dict[str, Any]:
-    """The whole answer to a request. Raises ``ControlError``, ``StoreError``."""
+    """The whole answer to a request. Raises ``QuestionError``, ``StoreError``."""
     return answer(store, understood(request, Question), zone, time.time())
 
 
@@ -134,7 +134,7 @@ def _rows(
     for rows in _some(store.report_pieces(*slots, only)) if slots[1] > slots[0] else ():
         number += len(rows)
         if number > MOST_ROWS:
-            raise ControlError(
+            raise QuestionError(
                 f"there is more than can be told at once ({MOST_ROWS} rows)",
                 "ask for a coarser --every, a shorter time, or fewer series (--pipeline, --measure)",
             )
@@ -165,7 +165,7 @@ def _some(pieces: Iterator[list[T]]) -> Iterator[list[T]]:
 def _step(question: Question, start: float, end: float) -> float:
     every = question.every or comfortable(end - start)
     if (end - start) / every > MOST_SLOTS:
-        raise ControlError(
+        raise QuestionError(
             f"{(end - start) / every:.0f} slots are more than can be told at once ({MOST_SLOTS})",
             "ask for a coarser --every or a shorter time",
         )
@@ -201,7 +201,7 @@ def _range(question: Question, span: tuple[int, int] | None, now: float) -> tupl
     end = now if question.to is None else question.to
     start = max(0.0, end - question.last) if question.start is None else question.start
     if not start < end:
-        raise ControlError("the time asked for ends before it starts", "--from must be before --to")
+        raise QuestionError("the time asked for ends before it starts", "--from must be before --to")
     return start, end
 
 

@@ -445,6 +445,33 @@ def test_the_command_prints_what_the_store_holds(home: Path) -> None:
     assert re.search(r"2026-03-01 08:15  \S+  \S+ to \S+ +33.3 %", table)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("--from", "2026-03-02", "--to", "2026-03-01"), ("--last", "1y", "--every", "1s")],
+    ids=["backwards", "too many slots"],
+)
+def test_a_time_that_makes_no_sense_is_a_wrong_command_line(home: Path, words: tuple[str, ...]) -> None:
+    done = edged(home, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_label_is_no_markup_and_commands_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = ("bird [song]", "[/red]", ":bird:", "\x1b[31mred")
+    series = tuple(Series("yard", "presence", label, "", "share") for label in labels)
+    with Store.open(tmp_path / "edged.db", bytes(32), keep=Keep(minute=math.inf), zone=BERLIN) as store:
+        entries = (Entry(60.0, 30.0, 0.0, 1.0, 30.0),) * len(labels)
+        one = Bucket("yard", MORNING, 60, entries, Coverage(60.0, 60, 60.0))
+        store.write([one], {"yard": series}, reading(MORNING + 60))
+        answer = ask(store, everything=True)
+    slots.print_table(answer)
+    table, plot = capsys.readouterr().out, "\n".join(drawn(answer))
+    for said in (table, plot):
+        assert all(label in said for label in labels[:3]) and "?[31mred" in said
+        assert "\x1b[31m" not in said
+
+
 def test_csv_has_a_line_for_each_slot_and_series(home: Path) -> None:
     done = edged(home, "--all", "--csv", "--every", "30m")
     rows = list(csv.DictReader(done.stdout.splitlines()))

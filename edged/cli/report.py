@@ -103,11 +103,13 @@ FILTERS = ("pipelines", "measures", "labels", "zones")
 
 def _tell(held: list[dict[str, Any]]) -> None:
     """Nothing was counted of what was asked for: what there is."""
+    from edged.enquiry import printable
+
     click.echo("nothing was counted of that series in that time")
     click.echo("  " + ("the store holds:" if held else "the store is empty"))
     for one in held:
         names = (f"--{key} {one[key]}" for key in ("pipeline", "measure", "label", "zone") if one[key])
-        click.echo(f"    {' '.join(names)}")
+        click.echo(f"    {printable(' '.join(names))}")
 
 
 def _unmatched(series: list[dict[str, Any]], asked: dict[str, Any]) -> Iterator[tuple[str, str]]:
