@@ -447,10 +447,14 @@ def test_the_command_prints_what_the_store_holds(home: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("--from", "2026-03-02", "--to", "2026-03-01"), ("--last", "1y", "--every", "1s")],
-    ids=["backwards", "too many slots"],
+    [
+        ("--from", "2026-03-02", "--to", "2026-03-01"),
+        ("--last", "1y", "--every", "1s"),
+        ("--all", "--json", "--csv"),
+    ],
+    ids=["backwards", "too many slots", "told in two ways"],
 )
-def test_a_time_that_makes_no_sense_is_a_wrong_command_line(home: Path, words: tuple[str, ...]) -> None:
+def test_what_makes_no_sense_is_a_wrong_command_line(home: Path, words: tuple[str, ...]) -> None:
     done = edged(home, *words)
     assert (done.returncode, done.stdout) == (2, "")
 

@@ -75,6 +75,8 @@ def command(
 
     Each number says over how much of the time it was seen: what was not observed is a gap, not a zero.
     """
+    if sum((table, as_json, as_csv, png is not None)) > 1:
+        raise click.UsageError("--table, --json, --csv and --png each say how it is told: give one of them")
     answer = fetched(config_path, question(config_path, **asked))
     lacking = any(_unmatched(answer["series"], asked))
     held = fetched(config_path, {"everything": True})["series"] if lacking else []

@@ -204,7 +204,7 @@ def engine(one: dict[str, Any]) -> str:
 def paces(one: dict[str, Any]) -> Iterator[str]:
     """Rates and times, as far as they are known."""
     if one["fps"] is not None:
-        wanted = f" of {one['expected_fps']:g}" if one["expected_fps"] else ""
+        wanted = f" of {round(one['expected_fps'], 2):g}" if one["expected_fps"] else ""
         yield f"{one['fps']:g}{wanted} fps"
     if one["infer_ms"]:
         yield f"{one['prepare_ms']:.2g} + {one['infer_ms']:.2g} ms a frame"
