@@ -33,6 +33,8 @@ class Ward:
         self._names = (keeper.pipeline.model, *keeper.pipeline.ladder)
         self._narrator = Narrator(keeper.name, self._names[0], keeper.pipeline.rate, note)
         self._ticks, self._credit = 0, 0.0
+        #: A worker begins held where there may be quiet hours: nobody knew yet whether these are.
+        self._held = keeper.directed.paused
         self._course: Course | None = None
         self._lacking: frozenset[int] = frozenset()
         self.reason = ""
@@ -90,11 +92,12 @@ class Ward:
         model = self._names[self._way.place]
         self._narrator.hear(time, Deed(share, self._rate, model, self.keeper.recorded), self.reason)
 
-    def hold(self) -> None:
-        """Its worker is not at work yet, and is to look at nothing when it is."""
+    def hold(self, quiet: bool) -> None:
+        """While its worker is not at work yet: whether it is to look at nothing when it is."""
         directed = self.keeper.directed
-        if not self.at_work and not directed.paused:
-            self.keeper.direct(msgspec.structs.replace(directed, paused=True))
+        if not self.at_work and directed.paused != quiet and (quiet or self._held):
+            self.keeper.direct(msgspec.structs.replace(directed, paused=quiet))
+        self._held = quiet and (self._held or not self.at_work)
 
     def release(self) -> None:
         """Nobody governs: as its owner asked."""

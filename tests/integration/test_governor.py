@@ -7,6 +7,7 @@ make its heat matter within seconds. Nothing here asserts how long anything take
 
 from __future__ import annotations
 
+import datetime
 import re
 import sys
 from collections.abc import Iterator
@@ -147,6 +148,7 @@ def test_whoever_begins_in_quiet_hours_looks_at_nothing(service: Managed) -> Non
     service.start(quiet, STREET)
     service.ready()
     service.until(lambda: service.states() == {"street": "paused"})
+    assert service.counted("street") == 0
     yard = pipeline("yard", "rate = 5.0", SCENE)
     assert service.reload(quiet, STREET.replace("rate = 10.0", "rate = 8.0"), yard).returncode == 0
     service.until(lambda: service.states() == {"street": "paused", "yard": "paused"})
@@ -156,6 +158,16 @@ def test_whoever_begins_in_quiet_hours_looks_at_nothing(service: Managed) -> Non
     assert service.reload(governor(enabled=False), STREET, yard).returncode == 0
     service.until(lambda: service.counted("yard") > 0)
     assert service.pids()["yard"] == pids["yard"]
+
+
+def test_where_there_are_quiet_hours_others_are_worked_from_the_start(service: Managed) -> None:
+    """Workers wait to be told which it is, and are told at once."""
+    later = [datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours) for hours in (6, 7)]
+    service.start(governor(quiet=["-".join(f"{one:%H:%M}" for one in later)], target=AMPLE), STREET)
+    service.ready()
+    service.until(lambda: service.counted("street") > 5)
+    assert made(service, "street")["paused_s"] == 0.0
+    assert "paused" not in service.stop()
 
 
 def test_a_sensor_that_fails_counts_as_hot_until_it_speaks(service: Managed) -> None:
