@@ -342,6 +342,13 @@ def test_an_hour_that_comes_twice_is_told_apart(tmp_path: Path, capsys: pytest.C
     assert drawn(answer)[-1].split() == ["02:00", "02:00", "03:00"]
 
 
+def test_a_busy_road_s_rate_is_no_power_of_ten() -> None:
+    row = {"start": "", "seconds": 60.0, "count": 20, "per_hour": 1200.0, "missed": 0.0, "doubtful": 0.0}
+    one = {"measure": "crossings", "label": "car", "zone": "gate:in", "unit": "crossings", "rows": [row]}
+    told = plots.summary(one, [{"start": "", "analysed": 600}])
+    assert told.endswith("  1200 an hour")
+
+
 def test_a_step_is_one_kind_of_number(store: Store) -> None:
     told = (ask(store, last=3600, every=60.0), ask(store, last=3600))
     assert [json.dumps(one["every_s"]) for one in told] == ["60", "60"]

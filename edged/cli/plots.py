@@ -18,6 +18,7 @@ from edged import amounts, interval
 from edged.cli import chart
 from edged.cli.words import made, series_name, value
 from edged.config import duration
+from edged.numerals import short
 
 HEIGHT: Final = 4  # lines of a plot
 LABEL: Final = 8  # columns of its axis, at least
@@ -185,7 +186,7 @@ def _counted(one: dict[str, Any], covered: Rows) -> str:
     seconds, count = sum(row["seconds"] for row in rows), sum(row["count"] for row in rows)
     text = total(one, covered)
     if seconds:
-        text += f"  {count * 3600 / seconds:.3g} an hour"
+        text += f"  {short(count * 3600 / seconds, 3)} an hour"
     bins = Counter[int]()
     for row in rows:
         bins.update({int(bin): number for bin, number in row.get("bins", {}).items()})

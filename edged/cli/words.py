@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from edged.enquiry import printable
+from edged.numerals import short
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -98,7 +99,7 @@ def _rounded(seconds: float, unit: int) -> int:
 def size(count: float) -> str:
     """``12 kB``, ``3.4 MB``: powers of 1000."""
     for unit in ("B", "kB", "MB"):
-        if count < 1000:
+        if count < 999.5:
             return f"{count:.3g} {unit}"
         count /= 1000
-    return f"{count:.3g} GB"
+    return f"{short(count, 3)} GB"
