@@ -361,7 +361,8 @@ def _line(answer: dict[str, object]) -> bytes:
 
 
 def _refusal(error: EdgedError) -> bytes:
-    return _line({"ok": False, "error": error.message[:LONGEST_REQUEST], "hint": error.hint})
+    said = {"error": error.message[:LONGEST_REQUEST], "hint": error.hint}
+    return _line({"ok": False, **said, "code": error.exit_code})
 
 
 def _listening(folder: Path, path: Path) -> socket.socket:

@@ -55,7 +55,7 @@ class Client:
         except (OSError, ValueError) as error:
             raise ControlError(f"the daemon hung up ({error})", "look into its log") from None
         if not answer.get("ok"):
-            raise ControlError(str(answer.get("error", "the daemon refused")), str(answer.get("hint", "")))
+            raise _refused(answer)
         result = answer["result"]
         assert isinstance(result, dict)
         return joined(parts, result) if parts else result
@@ -94,6 +94,14 @@ def ask(runtime_dir: Path | str, verb: str, **arguments: object) -> dict[str, An
     """One question, one answer. Raises ``ControlError``; ``NotRunning`` when no daemon listens."""
     with Client(runtime_dir) as client:
         return client.ask(verb, **arguments)
+
+
+def _refused(answer: dict[str, Any]) -> ControlError:
+    """In the daemon's words, and with its exit code: a question may be wrong, or the store damaged."""
+    error = ControlError(str(answer.get("error", "the daemon refused")), str(answer.get("hint", "")))
+    code = answer.get("code")
+    error.exit_code = code if isinstance(code, int) and 0 < code < 256 else ControlError.exit_code
+    return error
 
 
 class NotRunning(ControlError):

@@ -116,10 +116,13 @@ class Daemon:
 
     def start_workers(self, stack: ExitStack) -> None:
         """Exec one worker per pipeline. They are busy with their devices and models while the store is
-        opened.
+        opened. Where there are quiet hours, they wait for the governor to tell whether it is such an hour.
         """
         stack.callback(self._roster.finish)
         self._roster.assign(tasks(self._config), ())
+        if self._config.governor.quiet:
+            for keeper in self._roster:
+                keeper.direct(wall.Directive(keeper.pipeline.rate, paused=True))
         self._herald.opening(f"{len(self._roster)} workers start; the store is opened")
 
     def open_store(self, stack: ExitStack) -> None:

@@ -85,6 +85,14 @@ class ControlError(EdgedError, ConnectionError):
     exit_code = 6
 
 
+class QuestionError(ControlError):
+    """What the daemon is asked makes no sense: it is the command line, or a program's request, that is
+    wrong.
+    """
+
+    exit_code = 2
+
+
 def fault(error: Exception, where: str) -> EdgedError:
     """What a bug looks like to the owner: its kind and place, but never what it says.
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from edged.errors import ControlError
+from edged.errors import QuestionError
 
 Part = dict[str, list[dict[str, Any]]]
 #: Yields parts, or None where there is nothing to tell yet but others may have a turn; returns the rest.
@@ -26,7 +26,7 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 def understood(request: dict[str, Any], shape: type[Arguments]) -> Arguments:
-    """The request as ``shape``. Raises ``ControlError`` that names the argument, what it was, what it may be.
+    """The request as ``shape``. Raises ``QuestionError``: it names the argument, what it was, what may be.
 
     A field of ``shape`` says in words what it may be: ``Annotated[float, Meta(description="a number")]``.
     """
@@ -34,11 +34,11 @@ def understood(request: dict[str, Any], shape: type[Arguments]) -> Arguments:
     for name, value in request.items():
         if name not in fields:
             allowed = f"there are {', '.join(fields)}" if fields else "this verb takes none"
-            raise ControlError(f"there is no argument {shown(name)}", allowed)
+            raise QuestionError(f"there is no argument {shown(name)}", allowed)
         try:
             msgspec.convert(value, fields[name].type)
         except (msgspec.ValidationError, OverflowError):
-            raise ControlError(f"{name} is {shown(value)}; allowed is {_words(shape, name)}") from None
+            raise QuestionError(f"{name} is {shown(value)}; allowed is {_words(shape, name)}") from None
     return msgspec.convert(request, shape)
 
 

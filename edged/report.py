@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from edged import amounts, interval
-from edged.errors import ControlError
+from edged.errors import QuestionError
 from edged.exchange import Part, Telling, understood, whole
 from edged.nouns import Series
 from edged.series import DISTRIBUTED
@@ -81,13 +81,13 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def told(store: Store, request: dict[str, Any], zone: datetime.tzinfo) -> Telling:
     """The answer to a request, whose keys are ``Question``'s, in parts: none takes long to make.
 
-    Raises ``ControlError``, ``StoreError``, also when some parts have been told.
+    Raises ``QuestionError``, ``StoreError``, also when some parts have been told.
     """
     return _told(store, understood(request, Question), zone, time.time())
 
 
 def answered(store: Store, request: dict[str, Any], zone: datetime.tzinfo) -> dict[str, Any]:
-    """The whole answer to a request. Raises ``ControlError``, ``StoreError``."""
+    """The whole answer to a request. Raises ``QuestionError``, ``StoreError``."""
     return answer(store, understood(request, Question), zone, time.time())
 
 
@@ -113,7 +113,7 @@ def _told(store: Store, question: Question, zone: datetime.tzinfo, now: float) -
         "from": moment(start, zone),
         "to": moment(end, zone),
         # Old times are kept in wider buckets only: the step that there is.
-        "every_s": max(every, narrowest),
+        "every_s": _whole(max(every, narrowest)),
         "timezone": str(zone),
         "holds": [moment(span[0], zone), moment(span[1] + 1, zone)] if span else None,
         # Counted while the time was not known: they get their dates once it is.
@@ -134,7 +134,7 @@ def _rows(
     for rows in _some(store.report_pieces(*slots, only)) if slots[1] > slots[0] else ():
         number += len(rows)
         if number > MOST_ROWS:
-            raise ControlError(
+            raise QuestionError(
                 f"there is more than can be told at once ({MOST_ROWS} rows)",
                 "ask for a coarser --every, a shorter time, or fewer series (--pipeline, --measure)",
             )
@@ -165,7 +165,7 @@ def _some(pieces: Iterator[list[T]]) -> Iterator[list[T]]:
 def _step(question: Question, start: float, end: float) -> float:
     every = question.every or comfortable(end - start)
     if (end - start) / every > MOST_SLOTS:
-        raise ControlError(
+        raise QuestionError(
             f"{(end - start) / every:.0f} slots are more than can be told at once ({MOST_SLOTS})",
             "ask for a coarser --every or a shorter time",
         )
@@ -201,7 +201,7 @@ def _range(question: Question, span: tuple[int, int] | None, now: float) -> tupl
     end = now if question.to is None else question.to
     start = max(0.0, end - question.last) if question.start is None else question.start
     if not start < end:
-        raise ControlError("the time asked for ends before it starts", "--from must be before --to")
+        raise QuestionError("the time asked for ends before it starts", "--from must be before --to")
     return start, end
 
 
@@ -258,6 +258,11 @@ def _distribution(counts: Mapping[int, int]) -> dict[str, Any]:
 def _number(value: float) -> float | None:
     """JSON has no NaN: what was not observed is null."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def _whole(seconds: float) -> float:
+    """As one kind of number, whoever said it: 60, not 60.0 now and then."""
+    return int(seconds) if seconds == int(seconds) else seconds
 
 
 def _by_pipeline(covered: Iterable[Covered], zone: datetime.tzinfo) -> list[dict[str, Any]]:

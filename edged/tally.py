@@ -83,7 +83,7 @@ class Tally:
         self._keepers: Iterable[Keeper]
         self._store: Store
         self._clock: Clock
-        self._clock_good = False
+        self._clock_good = self._day_begun = False
         self.reading: Reading
 
     # --- whom it counts for
@@ -193,12 +193,16 @@ class Tally:
         self._store, self._clock, self._keepers, self._zone = store, clock, keepers, zone
         self.reading = clock.read()
         self._clock_good = self.reading.good
-        if self.reading.good:
-            self._begin_day(self.reading.now)
+        self._begin_day()
         self._plan()
 
-    def _begin_day(self, now: float) -> None:
-        """What was counted today before this start."""
+    def _begin_day(self) -> None:
+        """What was counted today before this start, once it is known which day it is: before what waits for
+        its date is told by the store, too.
+        """
+        if self._day_begun or not self.reading.good:
+            return
+        self._day_begun, now = True, self.reading.now
         at = datetime.datetime.fromtimestamp(now, self._zone)
         midnight = at.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
         counts = dict[Series, int]()
@@ -247,6 +251,7 @@ class Tally:
     def _commit_and_plan(self) -> None:
         self.look_at_clock()
         self._tell_clock()
+        self._begin_day()
         self._count_blind()
         self._commit(self._aggregator.due(self.reading))
         self._plan()

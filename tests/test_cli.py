@@ -166,6 +166,14 @@ def test_status_says_what_a_pipeline_may_do(changes: dict[str, Any], said: str) 
     assert status_lines.course({**COURSE, **changes}) == said
 
 
+def test_numbers_of_status_are_no_powers_of_ten() -> None:
+    """A detector takes 168 ms on a Raspberry Pi 4, and YAMNet's windows are 2.05128 a second."""
+    one = pipeline(prepare_ms=6.84, infer_ms=168.4, fps=2.03, expected_fps=2.05128)
+    assert list(status_lines.paces(one))[:2] == ["2.03 of 2.05 fps", "6.8 + 168 ms a frame"]
+    assert "budget 100 %" in list(status_lines.board(board(budget=0.996)))
+    assert words.size(999.6) == "1 kB" and words.size(1.2e12) == "1200 GB"
+
+
 def test_status_says_of_a_board_what_is_known() -> None:
     hot = board(
         target=70.0, budget=0.42, clock=0.667, under_voltage=True, watts=3.21, battery=0.31, draining=True

@@ -475,6 +475,10 @@ def test_words_that_are_allowed_are_told(tmp_path: Path, key: str, allowed: str)
         ),
         ("quiet = ['22:00-22:00']", 'quiet[0]: found "22:00-22:00", of no length'),
         ("quiet = ['22:00-06:00', '22:00-06:00']", 'quiet[1]: found "22:00-06:00" a second time'),
+        (
+            "enabled = false\nquiet = ['22:00-06:00']",
+            "governor.quiet: found hours beside enabled = false; allowed: ",
+        ),
         ("board = 'simulated:no-such'", 'governor.board: found "simulated:no-such"'),
     ],
 )

@@ -229,7 +229,7 @@ def test_an_answer_that_breaks_off_ends_with_the_reason(house: House) -> None:
         one.sendall(asked(verb="parts", parts=9, fails=1))
         found = [answer for _, answer in zip(range(3), lines(one), strict=False)]
         assert "part" in found[0] and "part" in found[1]
-        assert found[2] == {"ok": False, "error": "it broke off", "hint": "ask again"}
+        assert found[2] == {"ok": False, "error": "it broke off", "hint": "ask again", "code": 6}
         assert ask(one, STATUS)["ok"]
 
 

@@ -56,6 +56,17 @@ def test_parts_are_one_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "status"), [(b"2", 2), (b"5", 5), (b"0", 6), (b"4096", 6), (b'"2"', 6), (b"null", 6)]
+)
+def test_a_refusal_ends_with_the_daemon_s_code(tmp_path: Path, code: bytes, status: int) -> None:
+    """Of a wrong question or a damaged store; what is no status counts as one that cannot answer."""
+    refusal = b'{"ok": false, "error": "no", "hint": "", "code": ' + code + b"}\n"
+    with saying(tmp_path, refusal), pytest.raises(ControlError) as refused:
+        ask(tmp_path, "report")
+    assert refused.value.exit_code == status
+
+
+@pytest.mark.parametrize(
     ("said", "heard"),
     [
         (b"", "hung up"),

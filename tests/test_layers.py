@@ -44,6 +44,7 @@ SIDES = {
         "hearing",
         "recess",
         "enquiry",
+        "numerals",
         "quarantine",
         "standing",
         "process",

@@ -25,7 +25,7 @@ from edged.cli.export import csv_lines, save_png
 from edged.clock import Reading
 from edged.config.shape import Keep
 from edged.errors import ConfigError, ControlError
-from edged.nouns import Bucket, Coverage, Entry, Series
+from edged.nouns import Amount, Bucket, Coverage, Entry, Series
 from edged.store import Store, keys
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
@@ -282,6 +282,78 @@ def test_what_differs_by_less_than_is_told_is_drawn_as_the_same(tmp_path: Path) 
     assert len({*axis[2].partition("▏")[2].strip()}) == 1
 
 
+def around(tmp_path: Path, first: str, days: int, **question: Any) -> dict[str, Any]:
+    """What is told of a minute at noon of so many days of Berlin's, from ``first`` on."""
+    begin = datetime.datetime.fromisoformat(first).replace(hour=12, tzinfo=BERLIN)
+    series = (Series("street", "crossings", "bicycle", "gate:in", "crossings"),)
+    with Store.open(tmp_path / "edged.db", bytes(32), keep=Keep(minute=math.inf), zone=BERLIN) as store:
+        for day in range(days):
+            noon = int((begin + datetime.timedelta(days=day)).timestamp())
+            amounts = (Amount(0, day + 1),)
+            one = Bucket("street", noon, 60, (), Coverage(60.0, 60, 60.0), amounts=amounts)
+            store.write([one], {"street": series}, reading(noon + 60.0))
+        return ask(store, now=noon + 86400.0, **question)
+
+
+def drawn(answer: dict[str, Any]) -> list[str]:
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in plots.lines(answer, 60)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("2026-10-24", "2026-10-27"), ("2026-03-28", "2026-03-31")], ids=["25 h", "23 h"]
+)
+def test_a_day_is_a_column_though_the_clocks_are_changed(tmp_path: Path, first: str, last: str) -> None:
+    """None is blank, none is told to be missing, and the axis ends where the time does."""
+    ends = (datetime.datetime.fromisoformat(one).replace(tzinfo=BERLIN).timestamp() for one in (first, last))
+    asked = dict(zip(("start", "to"), ends, strict=True))
+    lines = drawn(around(tmp_path, first, 3, **asked, every=86400.0))
+    assert not [line for line in lines if "no record" in line]
+    assert lines[0].startswith(f"from {first} 00:00:00+0") and f" to {last} 00:00:00+0" in lines[0]
+    assert len(lines[-2].partition("▏")[2]) == 48, "three columns of 16"
+    weekday = datetime.date.fromisoformat(last).strftime("%a")
+    assert lines[-1].endswith(f"{weekday} 00:00")
+
+
+def test_slots_of_two_hours_lose_none_behind_a_change_of_clocks(tmp_path: Path) -> None:
+    """There one slot is an hour long, and all behind it begin an odd number of hours after the first."""
+    series = SERIES[:1]
+    begin = int(datetime.datetime(2026, 10, 25, tzinfo=BERLIN).timestamp())
+    with Store.open(tmp_path / "edged.db", bytes(32), keep=Keep(minute=math.inf), zone=BERLIN) as store:
+        for hour in range(25):
+            entries = (Entry(60.0, 60.0, 1.0, 1.0, 60.0),)
+            one = Bucket("street", begin + 3600 * hour, 60, entries, Coverage(60.0, 60, 60.0))
+            store.write([one], {"street": series}, reading(begin + 90_000.0))
+        answer = ask(store, now=begin + 90_000.0, start=begin, to=begin + 90_000.0, every=7200.0)
+    grid, rows = plots.Grid(answer), answer["series"][0]["rows"]
+    assert grid.slots == len(rows) == 13
+    assert grid.spread(rows, "mean") == [1.0] * 13
+
+
+def test_an_hour_that_comes_twice_is_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begin = int(datetime.datetime(2026, 10, 25, 2, tzinfo=BERLIN).timestamp())
+    with Store.open(tmp_path / "edged.db", bytes(32), keep=Keep(minute=math.inf), zone=BERLIN) as store:
+        for hour in range(2):
+            one = Bucket("street", begin + 3600 * hour, 60, (), Coverage(60.0, 60, 60.0))
+            store.write([one], {"street": ()}, reading(begin + 7200.0))
+        answer = ask(store, now=begin + 7200.0, everything=True, every=3600.0)
+    slots.print_table(answer)
+    said = capsys.readouterr().out
+    assert "2026-10-25 02:00+02:00" in said and "2026-10-25 02:00+01:00" in said
+    assert drawn(answer)[-1].split() == ["02:00", "02:00", "03:00"]
+
+
+def test_a_busy_road_s_rate_is_no_power_of_ten() -> None:
+    row = {"start": "", "seconds": 60.0, "count": 20, "per_hour": 1200.0, "missed": 0.0, "doubtful": 0.0}
+    one = {"measure": "crossings", "label": "car", "zone": "gate:in", "unit": "crossings", "rows": [row]}
+    told = plots.summary(one, [{"start": "", "analysed": 600}])
+    assert told.endswith("  1200 an hour")
+
+
+def test_a_step_is_one_kind_of_number(store: Store) -> None:
+    told = (ask(store, last=3600, every=60.0), ask(store, last=3600))
+    assert [json.dumps(one["every_s"]) for one in told] == ["60", "60"]
+
+
 UNITS_OUTDOORS = (("air", "°C"), ("pressure", "kPa"), ("wind", "m/s²"))
 BLIND_MINUTE = Coverage(60.0, 0, blind=60.0)
 
@@ -378,6 +450,37 @@ def test_the_command_prints_what_the_store_holds(home: Path) -> None:
     assert "street  98.0 % of 50m observed, 1 min blind;" in text.stdout
     table = edged(home, *asked, "--table", "--every", "15m").stdout
     assert re.search(r"2026-03-01 08:15  \S+  \S+ to \S+ +33.3 %", table)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--from", "2026-03-02", "--to", "2026-03-01"),
+        ("--last", "1y", "--every", "1s"),
+        ("--all", "--json", "--csv"),
+    ],
+    ids=["backwards", "too many slots", "told in two ways"],
+)
+def test_what_makes_no_sense_is_a_wrong_command_line(home: Path, words: tuple[str, ...]) -> None:
+    done = edged(home, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_label_is_no_markup_and_commands_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = ("bird [song]", "[/red]", ":bird:", "\x1b[31mred")
+    series = tuple(Series("yard", "presence", label, "", "share") for label in labels)
+    with Store.open(tmp_path / "edged.db", bytes(32), keep=Keep(minute=math.inf), zone=BERLIN) as store:
+        entries = (Entry(60.0, 30.0, 0.0, 1.0, 30.0),) * len(labels)
+        one = Bucket("yard", MORNING, 60, entries, Coverage(60.0, 60, 60.0))
+        store.write([one], {"yard": series}, reading(MORNING + 60))
+        answer = ask(store, everything=True)
+    slots.print_table(answer)
+    table, plot = capsys.readouterr().out, "\n".join(drawn(answer))
+    for said in (table, plot):
+        assert all(label in said for label in labels[:3]) and "?[31mred" in said
+        assert "\x1b[31m" not in said
 
 
 def test_csv_has_a_line_for_each_slot_and_series(home: Path) -> None:

@@ -515,6 +515,32 @@ def test_a_daemon_that_begins_again_knows_what_was_counted_today() -> None:
         assert yesterday.today.of(visits) == 0
 
 
+def test_one_that_learns_the_time_later_knows_it_then() -> None:
+    """A board without a battery-backed clock begins after a power cut without knowing that there was a today:
+    what it counts until then is not counted twice, nor what it commits undated.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    noon = datetime.timezone(datetime.timedelta(hours=12 - now.hour))
+    vouched: list[bool] = [False]
+    clock = Clock("synchronised", vouches=lambda: vouched[0], mark=lambda: 0)
+    with books() as one:
+        one.come(one.keeper("gate", MEASURES[3]))
+        visits = one.keepers["gate"].series[0]
+        one.tick("gate", 3)
+        one.tally.close()
+        again = one.tally = Tally(one.reactor, lambda *_, **__: None, FOREVER, 60.0)
+        again.open(one.store, clock, one.keepers.values(), noon)
+        one.tally.came(one.keepers["gate"])
+        one.tick("gate", 4)
+        again._commit(again._aggregator.flush())
+        assert again.today.of(visits) == 4
+        vouched[0] = True
+        one.tick("gate", 5)
+        for _ in range(2):
+            again._commit_and_plan()
+            assert again.today.of(visits) == 12
+
+
 class AWeekLater(Clock):
     """As it will be in a week."""
 

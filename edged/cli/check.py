@@ -137,6 +137,8 @@ def keeps(wanted: Governor) -> Iterator[str]:
         yield f"on the board {wanted.board}, which is not there"
     if not wanted.enabled:
         yield "switched off: heat and weak power are only watched"
+        if wanted.watt_hours:
+            yield f"{wanted.watt_hours:g} Wh a day are not kept to"
         return
     yield (
         f"stays under {wanted.target:g} °C" if wanted.target else "stays 2 °C below where the board throttles"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from edged.cli.plots import Rows, shown, total
+from edged.cli.plots import Rows, shown, total, zone
 from edged.cli.words import series_name
 from edged.errors import ConfigError, UnavailableError
 
@@ -67,6 +67,7 @@ def save_png(answer: dict[str, Any], path: Path) -> None:
         figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0], series, strict=True
     ):
         _draw(axes, one, covered[one["pipeline"]])
+        axes.xaxis_date(tz=zone(answer))
     try:
         figure.savefig(path, format="png", dpi=120)
     except OSError as error:
@@ -97,7 +98,6 @@ def _draw(axes: Any, one: dict[str, Any], covered: Rows) -> None:
     axes.set_ylabel(f"{one['unit']} /h" if shown(one)[0] == "per_hour" else one["unit"], fontsize=8)
     axes.grid(alpha=0.3)
     axes.tick_params(labelsize=8)
-    axes.xaxis_date(tz=times[0].tzinfo)
 
 
 def _about(one: dict[str, Any], covered: Rows) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime
+import itertools
 import math
 import shutil
+import zoneinfo
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -15,10 +18,13 @@ from edged import amounts, interval
 from edged.cli import chart
 from edged.cli.words import made, series_name, value
 from edged.config import duration
+from edged.numerals import short
 
 HEIGHT: Final = 4  # lines of a plot
 LABEL: Final = 8  # columns of its axis, at least
 MOST_WIDE: Final = 160  # columns; longer lines are not read better
+#: The part of a slot by which it may be longer because clocks were put back: an hour of a day.
+HOUR_OF_DAY: Final = 1 / 23
 #: What is said of a column in one letter, the gravest first.
 MARKS: Final = (("blind_s", "b"), ("paused_s", "p"), ("throttled_s", "t"))
 Answer = dict[str, Any]
@@ -46,20 +52,43 @@ def lines(answer: Answer, width: int) -> Iterator[str]:
 
 
 class Grid:
-    """The slots from one end of the time to the other, also those without data. ``slots`` of ``every``
-    seconds from ``start``.
+    """The slots from one end of the time to the other, also those without data: each between two of
+    ``edges``, epoch seconds. They are the rows' own, since a day may have 23 or 25 hours; where there is no
+    row, or a wider one, they are about ``every`` seconds long.
     """
 
     def __init__(self, answer: Answer) -> None:
         self.every = float(answer["every_s"])
-        begin, end = epoch(answer["from"]), epoch(answer["to"])
-        first = min((epoch(one["rows"][0]["start"]) for one in answer["coverage"]), default=begin)
-        self.start = first - math.ceil(max(first - begin, 0.0) / self.every) * self.every
-        self.slots = max(1, math.ceil((end - self.start) / self.every))
-        self.zone = datetime.datetime.fromisoformat(answer["from"]).tzinfo
+        self.begin, self.end = epoch(answer["from"]), epoch(answer["to"])
+        self.edges = list(self._edges(answer["coverage"]))
+        self.slots = len(self.edges) - 1
+        self.zone = zone(answer)
         marks = (mark for one in answer["series"] for mark in self.marks(one))
         #: In front of the plots, which lie below each other: as wide as the widest mark of any axis.
         self.margin = max([LABEL, *(len(one) for one in marks)])
+
+    def _edges(self, coverage: Sequence[dict[str, Any]]) -> Iterator[float]:
+        spans = {(epoch(row["start"]), epoch(row["end"])) for one in coverage for row in one["rows"]}
+        first = min((start for start, _ in spans), default=self.begin)
+        before = max(0, math.ceil((first - self.begin) / self.every - HOUR_OF_DAY))
+        yield (at := first - before * self.every)
+        for start, end in sorted(spans):
+            for until in (start, end):
+                yield from self._parts(at, until, round((until - at) / self.every))
+                at = max(at, until)
+        yield from self._parts(at, self.end, math.ceil((self.end - at) / self.every - HOUR_OF_DAY))
+
+    def _parts(self, start: float, end: float, number: int) -> Iterator[float]:
+        """The edges behind ``start`` of so many slots: one at least, if there is any time."""
+        number = max(number, 1) if end > start else 0
+        yield from (start + (end - start) * part / number for part in range(1, number + 1))
+
+    def at(self, share: float) -> datetime.datetime:
+        """The time so far from the left to the right of the plot, 0 to 1."""
+        place = share * self.slots
+        slot = min(int(place), max(self.slots - 1, 0))
+        start, end = self.edges[slot], self.edges[min(slot + 1, self.slots)]
+        return datetime.datetime.fromtimestamp(start + (end - start) * (place - slot), self.zone)
 
     def ends(self, one: dict[str, Any]) -> tuple[float, float]:
         """The lower and the upper end of a series' axis. What differs by less than is told is the same."""
@@ -80,9 +109,8 @@ class Grid:
         """A value for each slot; a row that is wider (old times are kept coarser) fills all of its slots."""
         values: list[float | None] = [None] * self.slots
         for row in rows:
-            first = round((epoch(row["start"]) - self.start) / self.every)
-            last = round((epoch(row["end"]) - self.start) / self.every)
-            for at in range(max(first, 0), min(max(last, first + 1), self.slots)):
+            first, last = (bisect.bisect_left(self.edges, epoch(row[end]) - 0.5) for end in ("start", "end"))
+            for at in range(first, min(max(last, first + 1), self.slots)):
                 values[at] = row[key]
         return values
 
@@ -158,7 +186,7 @@ def _counted(one: dict[str, Any], covered: Rows) -> str:
     seconds, count = sum(row["seconds"] for row in rows), sum(row["count"] for row in rows)
     text = total(one, covered)
     if seconds:
-        text += f"  {count * 3600 / seconds:.3g} an hour"
+        text += f"  {short(count * 3600 / seconds, 3)} an hour"
     bins = Counter[int]()
     for row in rows:
         bins.update({int(bin): number for bin, number in row.get("bins", {}).items()})
@@ -192,9 +220,10 @@ def seen(rows: Sequence[dict[str, Any]]) -> str:
 
 def _unrecorded(rows: Sequence[dict[str, Any]], grid: Grid) -> Iterator[str]:
     """Blank columns are times of which there is nothing, not even that nobody looked."""
-    filled = sum(one is not None for one in grid.spread(rows, "observed_s"))
-    if missing := (grid.slots - filled) * grid.every:
-        yield f"  blank: no record of {duration.text(missing)} (edged was not running then)"
+    found, slots = grid.spread(rows, "observed_s"), itertools.pairwise(grid.edges)
+    missing = sum(end - start for one, (start, end) in zip(found, slots, strict=True) if one is None)
+    if missing:
+        yield f"  blank: no record of {duration.text(round(missing))} (edged was not running then)"
 
 
 def _marks(rows: Sequence[dict[str, Any]], grid: Grid, width: int) -> Iterator[str]:
@@ -221,13 +250,9 @@ def share(part: float, whole: float) -> str:
 def _axis(grid: Grid, width: int) -> Iterator[str]:
     """The times below the plots: left, middle, right."""
     columns = grid.columns(grid.room(width))
-    end = grid.start + grid.slots * grid.every
     forms = ((600, "%H:%M:%S"), (90_000, "%H:%M"), (700_000, "%a %H:%M"), (math.inf, "%Y-%m-%d"))
-    form = next(form for most, form in forms if end - grid.start <= most)
-    left, middle, right = (
-        datetime.datetime.fromtimestamp(one, grid.zone).strftime(form)
-        for one in (grid.start, (grid.start + end) / 2, end)
-    )
+    form = next(form for most, form in forms if grid.edges[-1] - grid.edges[0] <= most)
+    left, middle, right = (grid.at(share).strftime(form) for share in (0.0, 0.5, 1.0))
     gap = columns - len(left) - len(middle) - len(right)
     between = (middle, right) if gap >= 4 else ("", right)
     half = (columns - len(left) - len(right) - len(between[0])) // 2
@@ -241,9 +266,23 @@ def period(answer: Answer) -> str:
 
 
 def words(ends: Sequence[str]) -> str:
-    """Two RFC 3339 times, the second without the date if that is the same."""
+    """Two RFC 3339 times, the second without the date if that is the same; with their offsets where the
+    clocks were changed between them.
+    """
     start, end = (one[:19].replace("T", " ") for one in ends)
-    return f"from {start} to {end[11:] if start[:10] == end[:10] else end}"
+    end = end[11:] if start[:10] == end[:10] else end
+    offsets = [one[19:] for one in ends]
+    if offsets[0] != offsets[1]:
+        start, end = start + offsets[0], end + offsets[1]
+    return f"from {start} to {end}"
+
+
+def zone(answer: Answer) -> datetime.tzinfo | None:
+    """Whose days are meant; where this system does not know it by name, the offset at the beginning."""
+    try:
+        return zoneinfo.ZoneInfo(answer["timezone"])
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return datetime.datetime.fromisoformat(answer["from"]).tzinfo
 
 
 def epoch(text: str) -> float:

@@ -75,6 +75,8 @@ def command(
 
     Each number says over how much of the time it was seen: what was not observed is a gap, not a zero.
     """
+    if sum((table, as_json, as_csv, png is not None)) > 1:
+        raise click.UsageError("--table, --json, --csv and --png each say how it is told: give one of them")
     answer = fetched(config_path, question(config_path, **asked))
     lacking = any(_unmatched(answer["series"], asked))
     held = fetched(config_path, {"everything": True})["series"] if lacking else []
@@ -103,11 +105,13 @@ FILTERS = ("pipelines", "measures", "labels", "zones")
 
 def _tell(held: list[dict[str, Any]]) -> None:
     """Nothing was counted of what was asked for: what there is."""
+    from edged.enquiry import printable
+
     click.echo("nothing was counted of that series in that time")
     click.echo("  " + ("the store holds:" if held else "the store is empty"))
     for one in held:
         names = (f"--{key} {one[key]}" for key in ("pipeline", "measure", "label", "zone") if one[key])
-        click.echo(f"    {' '.join(names)}")
+        click.echo(f"    {printable(' '.join(names))}")
 
 
 def _unmatched(series: list[dict[str, Any]], asked: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -42,8 +42,9 @@ STYLES: Final = {
 
 
 def console() -> Console:
-    """rich honours NO_COLOR and a dumb terminal by itself."""
-    return Console(highlight=False, no_color=bool(os.environ.get("NO_COLOR")) or None)
+    """rich honours NO_COLOR and a dumb terminal by itself. A label such as ``bird [song]`` is no markup."""
+    no_color = bool(os.environ.get("NO_COLOR")) or None
+    return Console(highlight=False, markup=False, emoji=False, no_color=no_color)
 
 
 class Screen:

@@ -64,14 +64,22 @@ def _table(title: str, rows: Rows, series: Sequence[Told], alone: bool = False) 
     if told:
         table.add_column("how", style="yellow")
     by_start = [{row["start"]: row for row in one["rows"]} for one in series]
-    length = _length(rows)
-    for row in rows:
+    for row, when in zip(rows, _times(rows), strict=True):
         found = [each.get(row["start"]) for each in by_start]
         cells = [text for one, each in zip(found, series, strict=True) for text in cells_of(one, each)]
         long = epoch(row["end"]) - epoch(row["start"])
         cells += [share(min(row["observed_s"], long), long), *([made([row])] if told else [])]
-        table.add_row(row["start"][:length].replace("T", " "), *cells)
+        table.add_row(when, *cells)
     return table
+
+
+def _times(rows: Rows) -> list[str]:
+    """When each begins; with their offsets where an hour came twice."""
+    length = _length(rows)
+    times = [row["start"][:length].replace("T", " ") for row in rows]
+    if len(set(times)) == len(times):
+        return times
+    return [time + row["start"][19:] for time, row in zip(times, rows, strict=True)]
 
 
 def heads(one: Told) -> list[str]:

@@ -11,6 +11,7 @@ import click
 from edged.cli.options import command as make
 from edged.cli.options import config_option, json_option, print_json
 from edged.cli.words import age, made, series_name, size, value
+from edged.numerals import short
 from edged.view import WORDS
 
 WAITS = 0.01  # of the time, from which on it is told that something waits
@@ -98,7 +99,7 @@ def board(facts: dict[str, Any]) -> Iterator[str]:
     if facts["case"] is not None:
         yield f"case {facts['case']:.1f} °C"
     if facts["budget"] is not None and facts["budget"] < 1.0:
-        yield f"budget {facts['budget'] * 100:.2g} %"
+        yield f"budget {short(facts['budget'] * 100, 2)} %"
     elif not facts["governed"]:
         yield "not governed"
     if facts["clock"] is not None and facts["clock"] < 1.0:
@@ -138,7 +139,8 @@ def course(one: dict[str, Any] | None) -> str:
         return ""
     rung = f"rung {one['rung'] + 1} of {one['of']} ({one['model']}), " if one["of"] > 1 else ""
     why = f": {one['because']}" if one["because"] else ""
-    pace = f"{one['share'] * 100:.2g} % of its speed" if one["recorded"] else f"{one['rate']:.3g} fps allowed"
+    share, rate = short(one["share"] * 100, 2), short(one["rate"], 3)
+    pace = f"{share} % of its speed" if one["recorded"] else f"{rate} fps allowed"
     return f"{rung}{pace}{why}"
 
 
@@ -204,10 +206,10 @@ def engine(one: dict[str, Any]) -> str:
 def paces(one: dict[str, Any]) -> Iterator[str]:
     """Rates and times, as far as they are known."""
     if one["fps"] is not None:
-        wanted = f" of {one['expected_fps']:g}" if one["expected_fps"] else ""
+        wanted = f" of {round(one['expected_fps'], 2):g}" if one["expected_fps"] else ""
         yield f"{one['fps']:g}{wanted} fps"
     if one["infer_ms"]:
-        yield f"{one['prepare_ms']:.2g} + {one['infer_ms']:.2g} ms a frame"
+        yield f"{short(one['prepare_ms'], 2)} + {short(one['infer_ms'], 2)} ms a frame"
     if one["cpu"] is not None:
         yield f"CPU {one['cpu'] * 100:.0f} %"
     if one["memory"]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from edged.enquiry import printable
+from edged.numerals import short
+
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
@@ -42,9 +45,12 @@ def between(low: float | None, high: float | None, unit: str) -> str:
 
 
 def series_name(one: Mapping[str, Any]) -> str:
-    """``presence person in door``, ``crossings person gate:north``; without label and zone the measure."""
+    """``presence person in door``, ``crossings person gate:north``; without label and zone the measure.
+
+    A label comes from a file of somebody's: nothing in it commands a terminal.
+    """
     zone = one["zone"] and (one["zone"] if set(one["zone"]) & set(":>") else f"in {one['zone']}")
-    return " ".join(filter(None, (one["measure"], one["label"], zone)))
+    return printable(" ".join(filter(None, (one["measure"], one["label"], zone))))
 
 
 def models(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -93,7 +99,7 @@ def _rounded(seconds: float, unit: int) -> int:
 def size(count: float) -> str:
     """``12 kB``, ``3.4 MB``: powers of 1000."""
     for unit in ("B", "kB", "MB"):
-        if count < 1000:
+        if count < 999.5:
             return f"{count:.3g} {unit}"
         count /= 1000
-    return f"{count:.3g} GB"
+    return f"{short(count, 3)} GB"

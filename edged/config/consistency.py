@@ -154,6 +154,13 @@ def _governor(governor: shape.Governor) -> Iterator[Problem]:
         if begin == end:
             yield Problem(("governor", "quiet", at), f"{shown(hours)}, of no length", "two different times")
     yield from _doubles(governor.quiet, ("governor", "quiet"))
+    if governor.quiet and not governor.enabled:
+        yield Problem(
+            ("governor", "quiet"),
+            "hours beside enabled = false",
+            "enabled = true, or no quiet hours",
+            "a governor that only watches would look through them",
+        )
     if governor.board != "auto":
         yield from _board(governor.board)
 

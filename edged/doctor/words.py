@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edged.numerals import short
+
 
 def size(count: float) -> str:
     """``12 kB``, ``3.4 MB``: powers of 1000."""
@@ -9,7 +11,7 @@ def size(count: float) -> str:
         if count < 999.5:
             return f"{count:.3g} {unit}"
         count /= 1000
-    return f"{count:.3g} TB"
+    return f"{short(count, 3)} TB"
 
 
 def span(seconds: float) -> str:

@@ -203,6 +203,9 @@ class Governor:
         shares = ladder.shared(wants, self._spendable(limits.floor))
         for name, share in shares.items():
             self._wards[name].steer(share, vitals.time, reason)
+        for ward in self._wards.values():
+            # A second of a worker that has just begun is a second too much.
+            ward.hold(bool(self._quiet))
 
     def _spendable(self, floor: float) -> float:
         """Cores for frames: what is allowed less what we take besides. Where nothing binds, no limit: the

@@ -11,6 +11,7 @@ import msgspec
 
 from edged.board.vitals import Vitals
 from edged.governor.policy import Budget, State
+from edged.numerals import short
 
 BIG: Final = 1.25  # times as much or as little as was told: that is news
 AGAIN: Final = 60.0  # seconds between two words on one and the same recovery
@@ -70,9 +71,10 @@ class Narrator:
         elif turn == "resumed":
             self._note("resumed", _pace(deed), self._name)
         elif turn == "throttled":
-            self._note("throttled", f"{reason}: {change}", self._name, reason=reason, rate=f"{deed.rate:.3g}")
+            rate = short(deed.rate, 3)
+            self._note("throttled", f"{reason}: {change}", self._name, reason=reason, rate=rate)
         else:
-            self._note("eased", change, self._name, rate=f"{deed.rate:.3g}")
+            self._note("eased", change, self._name, rate=short(deed.rate, 3))
 
 
 def turned(told: Deed, now: Deed, seconds: float) -> Literal["", "paused", "resumed", "throttled", "eased"]:
@@ -100,7 +102,7 @@ def _compared(told: Deed, now: Deed) -> tuple[float, float]:
 
 
 def _pace(deed: Deed) -> str:
-    return f"{deed.share * 100:.2g} % of its speed" if deed.recorded else f"{deed.rate:.3g} fps"
+    return f"{short(deed.share * 100, 2)} % of its speed" if deed.recorded else f"{short(deed.rate, 3)} fps"
 
 
 def because(state: State, vitals: Vitals, budget: Budget, target: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from edged import wall
 from edged.governor import ladder, steering, wants
 from edged.governor.costs import Book, Cost, Way, measured
@@ -31,6 +33,8 @@ class Ward:
         self._names = (keeper.pipeline.model, *keeper.pipeline.ladder)
         self._narrator = Narrator(keeper.name, self._names[0], keeper.pipeline.rate, note)
         self._ticks, self._credit = 0, 0.0
+        #: A worker begins held where there may be quiet hours: nobody knew yet whether these are.
+        self._held = keeper.directed.paused
         self._course: Course | None = None
         self._lacking: frozenset[int] = frozenset()
         self.reason = ""
@@ -88,10 +92,17 @@ class Ward:
         model = self._names[self._way.place]
         self._narrator.hear(time, Deed(share, self._rate, model, self.keeper.recorded), self.reason)
 
+    def hold(self, quiet: bool) -> None:
+        """While its worker is not at work yet: whether it is to look at nothing when it is."""
+        directed = self.keeper.directed
+        if not self.at_work and directed.paused != quiet and (quiet or self._held):
+            self.keeper.direct(msgspec.structs.replace(directed, paused=quiet))
+        self._held = quiet and (self._held or not self.at_work)
+
     def release(self) -> None:
         """Nobody governs: as its owner asked."""
         self._course, self.reason = None, ""
-        if self.at_work:
+        if self.at_work or self.keeper.directed.paused:
             self._direct(wall.Directive(self.keeper.pipeline.rate))
 
     @property

@@ -161,12 +161,12 @@ class Looker:
         the lock. Raises what source and model raise. ``lacking`` are the rungs that cannot be had.
         """
         locked = lock(Wanted(self._purposes), self._hand_over)
-        self._reader.begin()
-        first = self._first()
-        start = time.monotonic() if first is None else self._stamp(first)
-        self._sums = Sums(self._units, start, self._hold())
+        first = self._begun()
+        if first is not None:
+            self._sums = Sums(self._units, self._stamp(first), self._hold())
         self._told = time.monotonic()
-        self._next = math.floor(start) + wall.TICK if self._recorded else self._told + wall.TICK
+        began = math.floor(self._sums.started) if self._recorded else self._told
+        self._next = began + wall.TICK
         if first is not None:
             self._look(first)
         self._account.begin()
@@ -185,6 +185,16 @@ class Looker:
     def _hand_over(self, listener: int) -> None:
         """From here on the kernel asks the daemon."""
         self._channel.send_with(wall.Watched(), listener)
+
+    def _begun(self) -> Prepared | None:
+        """The first frame. In quiet hours not even that one is read: what the daemon said meanwhile is heeded
+        before. A recording is no look at anything of now.
+        """
+        self._sums = Sums(self._units, time.monotonic(), self._hold())
+        if not self._recorded:
+            self._obey()
+        self._reader.begin()
+        return None if self._paused else self._first()
 
     def _first(self) -> Prepared | None:
         """The first frame; None for a sensor that takes its time: a feed may be silent for hours."""

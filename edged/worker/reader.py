@@ -93,10 +93,13 @@ class Reader:
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
 
     def begin(self) -> None:
-        """Read. The thread that does so is one of whoever begins: locked, if they are."""
+        """Read; while held, nothing before ``resume``. The thread that does so is one of whoever begins:
+        locked, if they are.
+        """
         self._thread.start()
-        for _ in range(self._tokens):
-            self._wanted.put(0.0)
+        self._kept = self._tokens
+        if not self._held:
+            self._give_out()
 
     @property
     def fps(self) -> float:
@@ -170,6 +173,9 @@ class Reader:
             self.discard()
             self._at_pause, self._since = self._source.dropped, time.monotonic()
         self._held = False
+        self._give_out()
+
+    def _give_out(self) -> None:
         for _ in range(self._kept):
             self._wanted.put(0.0)
         self._kept = 0

@@ -7,6 +7,7 @@ make its heat matter within seconds. Nothing here asserts how long anything take
 
 from __future__ import annotations
 
+import datetime
 import re
 import sys
 from collections.abc import Iterator
@@ -81,6 +82,10 @@ def free(service: Managed, name: str = "street") -> bool:
     return bool(course(service, name)["share"] == 1.0)
 
 
+def made(service: Managed, name: str) -> dict[str, float]:
+    return next(dict(one["made"]) for one in service.status()["pipelines"] if one["name"] == name)
+
+
 def covered(service: Managed, key: str, name: str = "street") -> float:
     found = next(one for one in service.rows()["coverage"] if one["pipeline"] == name)
     return float(sum(row[key] for row in found["rows"]))
@@ -133,6 +138,36 @@ def test_quiet_hours_pause_everything_and_their_end_resumes_it(service: Managed)
     for name in ("street", "yard"):
         assert f"{name}: paused: quiet hours" in said and f"{name}: resumed: " in said
     assert covered(service, "paused_s") > 0.0
+
+
+def test_whoever_begins_in_quiet_hours_looks_at_nothing(service: Managed) -> None:
+    """Not for a frame, though the daemon looks at the board once in 10 s at night, and a worker that has just
+    begun looks at once: a reload replaces one worker and brings another.
+    """
+    quiet = governor(quiet=["00:00-12:00", "12:00-00:00"], target=AMPLE)
+    service.start(quiet, STREET)
+    service.ready()
+    service.until(lambda: service.states() == {"street": "paused"})
+    assert service.counted("street") == 0
+    yard = pipeline("yard", "rate = 5.0", SCENE)
+    assert service.reload(quiet, STREET.replace("rate = 10.0", "rate = 8.0"), yard).returncode == 0
+    service.until(lambda: service.states() == {"street": "paused", "yard": "paused"})
+    service.until(lambda: min(made(service, name)["paused_s"] for name in ("street", "yard")) > 2.0)
+    assert service.counted("yard") == 0 and made(service, "yard")["observed_s"] == 0.0
+    pids = service.pids()
+    assert service.reload(governor(enabled=False), STREET, yard).returncode == 0
+    service.until(lambda: service.counted("yard") > 0)
+    assert service.pids()["yard"] == pids["yard"]
+
+
+def test_where_there_are_quiet_hours_others_are_worked_from_the_start(service: Managed) -> None:
+    """Workers wait to be told which it is, and are told at once."""
+    later = [datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours) for hours in (6, 7)]
+    service.start(governor(quiet=["-".join(f"{one:%H:%M}" for one in later)], target=AMPLE), STREET)
+    service.ready()
+    service.until(lambda: service.counted("street") > 5)
+    assert made(service, "street")["paused_s"] == 0.0
+    assert "paused" not in service.stop()
 
 
 def test_a_sensor_that_fails_counts_as_hot_until_it_speaks(service: Managed) -> None:

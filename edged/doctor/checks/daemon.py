@@ -190,7 +190,7 @@ def _at_work(case: Case, one: dict[str, Any], facts: dict[str, Any]) -> Finding 
     if one["state"] == "running" and one["fps"] is not None and one["fps"] < 0.8 * one["expected_fps"]:
         return Finding(
             "warning",
-            f"{one['fps']:g} of {one['expected_fps']:g} frames a second",
+            f"{one['fps']:g} of {round(one['expected_fps'], 2):g} frames a second",
             one["name"],
             facts=facts,
             fix="a lower rate, a smaller model, or a cooler board: edged doctor temperature model",

@@ -16,6 +16,7 @@ from edged.doctor.trial import ask, whose
 from edged.doctor.unconfigured import unconfigured
 from edged.doctor.visibility import MOVE, hidden
 from edged.doctor.words import size
+from edged.numerals import short
 from edged.units import NO_MODEL
 
 PATIENCE: Final = 60.0  # seconds for one model; the catalogue's largest needs six on a Pi 3
@@ -47,9 +48,10 @@ def _ordered(name: str, names: tuple[str, ...], times: dict[str, float]) -> Iter
     """A rung that is slower than the one above it brings nothing and costs quality."""
     known = [one for one in names if one in times]
     wrong = [
-        f"{below} is slower than {above}: {times[below] * 1e3:.3g} and {times[above] * 1e3:.3g} ms a frame"
+        f"{below} is slower than {above}: {slower} and {faster} ms a frame"
         for above, below in itertools.pairwise(known)
         if times[below] > DEARER * times[above]
+        for slower, faster in [[short(times[one] * 1e3, 3) for one in (below, above)]]
     ]
     facts = {"ladder": {one: times.get(one) for one in names}}
     if wrong:
@@ -91,7 +93,7 @@ def _loaded(case: Case, name: str, model: Model, facts: dict[str, Any]) -> Findi
     milliseconds = facts["seconds"] * 1000
     threads = f", {model.threads} threads" if model.threads > 1 else ""
     labels = f", {facts['labels']} labels" if facts["labels"] else ""
-    pace = f"{milliseconds:.3g} ms a frame on the CPU ({facts['runtime']}{threads})"
+    pace = f"{short(milliseconds, 3)} ms a frame on the CPU ({facts['runtime']}{threads})"
     found = f"{pace}, {decoder}{labels}, {size(facts['memory'])} of memory"
     if lacks := facts.get("lacking"):
         found += f"; tried less locked up: this kernel has no {' and '.join(lacks)}"
