@@ -145,7 +145,7 @@ def said(rig: SerialRig | FeedRig, source: Source, number: float, count: int, ap
 def test_no_window_goes_over_a_time_without_lines(rig: SerialRig | FeedRig) -> None:
     """50 a second; a machine may be so busy that more is late, and then less is made of it, never more."""
     source = rig.opened(WantWindow(20, 2, 0.0, 0.0))
-    said(rig, source, 1.0, 45, 0.02)
+    said(rig, source, 1.0, 48, 0.02)
     time.sleep(1.0)
     found = said(rig, source, 3.0, 100, 0.02)
     assert found == {3.0}
@@ -155,7 +155,7 @@ def test_no_window_goes_over_a_time_without_lines(rig: SerialRig | FeedRig) -> N
 
 def test_windows_go_on_over_a_burst_that_brings_what_was_late(rig: SerialRig | FeedRig) -> None:
     source = rig.opened(WantWindow(20, 2, 0.0, 0.0))
-    said(rig, source, 1.0, 45, 0.02)
+    said(rig, source, 1.0, 48, 0.02)
     pause = time.monotonic()
     time.sleep(0.5)
     lines = b"1 0\n" * int((time.monotonic() - pause) * 50.0)

@@ -28,10 +28,13 @@ class Cadence:
         self._period = 1.0 / rate
         self._allowed = max(STALL, tolerable(length) * self._period)  # seconds late
         self._settling = max(STALL, SETTLED * self._period)
-        self._step = max(
-            self._period, HASTE * self._settling
-        )  # by which lateness falls while it is made up for
+        # By so much lateness falls within that time while it is made up for.
+        self._step = max(self._period, HASTE * self._settling)
         self._timeout = timeout
+        # The least lateness since a doubt arose, and what that was before the last silence; where it last
+        # fell far enough, and when that was (None: nothing is in doubt).
+        self._least = self._before = self._mark = math.inf
+        self._since: float | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -39,10 +42,7 @@ class Cadence:
         self._count = 0
         self._last = -math.inf
         self._earliest = math.inf  # when sample 0 would have come, by the one that was earliest
-        self._least = self._mark = (
-            math.inf
-        )  # lateness since the doubt arose, and when it last fell far enough
-        self._since: float | None = None  # when that was; None: nothing is in doubt
+        self._since = None
 
     @property
     def doubtful(self) -> bool:
