@@ -51,6 +51,7 @@ SIDES = {
         "herald",
         "notify",
         "reload",
+        "fitting",
         "roster",
         "tally",
         "warden",
