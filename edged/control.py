@@ -30,7 +30,8 @@ from edged.errors import ControlError, EdgedError, fault
 from edged.exchange import Telling, shown, understood
 from edged.reactor import Reactor
 
-#: Gets the request's arguments. A generator tells its answer in parts, see ``exchange``.
+#: Gets the request's arguments. A generator tells its answer in parts, see ``exchange``; of a ``Later`` the
+#: answer is told when it is there.
 Handler = Callable[[dict[str, Any]], object]
 #: Takes an event: kind, text and its fields.
 Tell = Callable[..., object]
@@ -49,6 +50,28 @@ BREATHER: Final = 1.0  # seconds without letting in when the machine is out of d
 #: Seconds of work on answers that may be done without a pause, and how many come back in a second.
 CREDIT: Final = 2.0
 REFUND: Final = 0.5
+
+
+class Later:
+    """An answer that is not there yet. Whoever asked is told nothing before, and nobody else waits for it."""
+
+    def __init__(self) -> None:
+        self._answers = list[object]()
+        self._told: Callable[[object], None] | None = None
+
+    def be(self, answer: object) -> None:
+        """Here it is: once."""
+        if self._told is not None:
+            self._told(answer)
+        else:
+            self._answers.append(answer)
+
+    def then(self, told: Callable[[object], None]) -> None:
+        """Who is to hear it."""
+        if self._answers:
+            told(self._answers.pop())
+        else:
+            self._told = told
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -71,6 +94,7 @@ class Client:
         self.privileged = self.uid in (0, os.geteuid())
         self.said, self.answers = bytearray(), bytearray()
         self.telling: Telling | None = None
+        self.awaits = False  #: an answer that is to come by itself
         self.active = time.monotonic()
 
     def fileno(self) -> int:
@@ -80,7 +104,7 @@ class Client:
     @property
     def wants(self) -> bool:
         """Whether there is something to do for it."""
-        return self.telling is not None or b"\n" in self.said
+        return self.telling is not None or (not self.awaits and b"\n" in self.said)
 
     def line(self) -> bytes:
         """The next request."""
@@ -322,6 +346,10 @@ class Control:
     def _answered(self, client: Client) -> bytes:
         if client.telling is None:
             result = self._result(client)
+            if isinstance(result, Later):
+                client.awaits = True
+                result.then(lambda value: self._answer_at_last(client, value))
+                return b""
             if not isinstance(result, GeneratorType):
                 return _line({"ok": True, "result": result})
             client.telling = result
@@ -332,6 +360,13 @@ class Control:
             client.telling = None
             return _line({"ok": True, "result": end.value})
         return b"" if part is None else _line({"part": part})
+
+    def _answer_at_last(self, client: Client, value: object) -> None:
+        client.awaits = False
+        if client in self._clients:
+            client.answers += _line({"ok": True, "result": value})
+            client.active = time.monotonic()
+            self._reactor.on_ready(client, True, lambda: self._serve(client))
 
     def _result(self, client: Client) -> object:
         try:

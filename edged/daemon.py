@@ -23,7 +23,7 @@ from edged.changes import tasks
 from edged.clock import Clock, boot_id, zone
 from edged.config.loading import load
 from edged.config.shape import Config
-from edged.control import Control, Verb
+from edged.control import Control, Later, Verb
 from edged.errors import ControlError, RefusedError
 from edged.exchange import Nothing
 from edged.governor.governor import Governor
@@ -112,13 +112,14 @@ class Daemon:
         self._tally = Tally(self._reactor, self._note, config.store.keep, config.store.commit_every)
         self._governor = Governor(self._reactor, self._roster, self._note, config)
         parts = (self._roster, self._tally, self._herald, self._journal, self._governor)
-        self._reloader = Reloader(self._path, config, parts, self._note)
+        self._reloader = Reloader(self._reactor, self._path, config, parts, self._note)
 
     def start_workers(self, stack: ExitStack) -> None:
         """Exec one worker per pipeline. They are busy with their devices and models while the store is
         opened. Where there are quiet hours, they wait for the governor to tell whether it is such an hour.
         """
         stack.callback(self._roster.finish)
+        stack.callback(self._reloader.close)
         self._roster.assign(tasks(self._config), ())
         if self._config.governor.quiet:
             for keeper in self._roster:
@@ -208,16 +209,22 @@ class Daemon:
         else:
             self._reload_wanted = True
 
-    def _reload(self) -> dict[str, Any]:
+    def _reload(self) -> Later:
         if self._ending:
             raise ControlError("the daemon is stopping", "start it again: it reads its config then")
-        answer = self._reloader.reload()
-        self._judge()
-        return answer
+        later = Later()
+
+        def told(answer: dict[str, Any]) -> None:
+            self._judge()
+            later.be(answer)
+
+        self._reloader.reload(told)
+        return later
 
     def stop(self) -> None:
         """Say that the end has begun; ``ExitStack`` makes it."""
         self._ending = True
+        self._reloader.close()
         self._tally.stop()
         self._herald.stopping("stopping: workers tell their last second")
 

@@ -26,7 +26,16 @@ import msgspec
 import pytest
 
 from edged import control
-from edged.control import LARGEST_LINE, LONGEST_REQUEST, MOST_OF_A_USER, MOST_OF_OTHERS, Control, Pace, Verb
+from edged.control import (
+    LARGEST_LINE,
+    LONGEST_REQUEST,
+    MOST_OF_A_USER,
+    MOST_OF_OTHERS,
+    Control,
+    Later,
+    Pace,
+    Verb,
+)
 from edged.errors import ControlError
 from edged.events import KINDS
 from edged.exchange import Nothing, Telling
@@ -57,6 +66,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.told: list[tuple[str, dict[str, object]]] = []
         self.turns = set[str]()
+        self.late = list[Later]()
         self.reactor = Reactor()
         self.control = Control(self.reactor, folder, self._verbs(), self._tell)
         self.path = self.control.path
@@ -69,9 +79,27 @@ class House:
             "large": Verb(lambda request: {"text": "x" * request["size"]}),
             "parts": Verb(parts),
             "turns": Verb(self._turns),
+            "later": Verb(lambda request: self._later()),
+            "now": Verb(lambda request: self._now()),
+            "at once": Verb(lambda request: self._at_once()),
             "change": Verb(lambda request: {"changed": True}, changes=True),
             "strange": Verb(lambda request: {"it": object()}),
         }
+
+    def _later(self) -> Later:
+        self.late.append(Later())
+        return self.late[-1]
+
+    def _now(self) -> dict[str, Any]:
+        """The others' answers are there."""
+        for number, one in enumerate(self.late):
+            one.be({"late": number})
+        return {"late": len(self.late)}
+
+    def _at_once(self) -> Later:
+        one = Later()
+        one.be({"late": 0})
+        return one
 
     def _turns(self, request: dict[str, Any]) -> Telling:
         """Comes to its end only when another one has had a turn meanwhile."""
@@ -155,6 +183,23 @@ def test_requests_that_come_together_are_answered_in_order(house: House) -> None
         one.sendall(b"".join(asked(verb="status", n=number) for number in range(100)))
         found = lines(one)
         assert [next(found)["result"]["asked"]["n"] for _ in range(100)] == list(range(100))
+
+
+def test_an_answer_that_is_not_there_yet_keeps_nobody_else_waiting(house: House) -> None:
+    """Who asks on gets one answer after the other, and who has hung up is missed by nobody."""
+    with client(house) as one, client(house) as other:
+        one.sendall(asked(verb="later") + asked(verb="status", n=1))
+        with client(house) as hasty:
+            hasty.sendall(asked(verb="later"))
+            wait_for(lambda: len(house.late) == 2)
+        assert ask(other, STATUS)["ok"]
+        assert ask(other, b'{"verb": "now"}') == {"ok": True, "result": {"late": 2}}
+        found = lines(one)
+        assert next(found)["result"] == {"late": 0}
+        assert next(found)["result"] == {"asked": {"n": 1}}
+        assert ask(one, b'{"verb": "at once"}')["result"] == {"late": 0}
+        one.sendall(asked(verb="at once") + asked(verb="status", n=2))
+        assert [next(found)["result"] for _ in range(2)] == [{"late": 0}, {"asked": {"n": 2}}]
 
 
 @pytest.mark.parametrize(

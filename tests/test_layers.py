@@ -52,6 +52,7 @@ SIDES = {
         "herald",
         "notify",
         "reload",
+        "fitting",
         "roster",
         "tally",
         "warden",

@@ -1048,6 +1048,29 @@ def test_an_anomaly_s_score_of_windows(stage, feed, out, tmp_path):
     assert [event for _, event, _ in stage.heard.events] == ["started"]
 
 
+def test_no_window_of_a_worker_s_goes_over_a_gap(stage, feed, out, tmp_path):
+    """Either side of it is as it was said, and nothing lies between."""
+    source = shape.Feed(channels={"x": Channel(), "y": Channel()}, sample_rate=40.0)
+    model = shaken(tmp_path / "score.tflite", classes=False)
+    kept(stage, source, feed, model, Measure(kind="level", labels=("energy",)))
+    stage.until(lambda: stage.heard.count("tank") >= 1)
+    turns = 0
+
+    def speak() -> None:
+        """40 lines a second; for a second of each three nothing, and then it is another number."""
+        nonlocal turns
+        turns += 1
+        if turns % 30 < 20 and turns <= 130:
+            out.send(f"{1.0 + turns // 30 % 2} 0\n".encode() * 4)
+
+    stage.reactor.every(0.1, speak)
+    stage.until(lambda: turns > 130)
+    seen = [tick.entries[0] for _, tick in stage.heard.ticks if tick.analysed]
+    assert {round(one, 2) for entry in seen for one in (entry.min, entry.max)} == {0.5, 2.0}
+    assert sum(tick.dropped for _, tick in stage.heard.ticks) >= 40
+    assert [event for _, event, _ in stage.heard.events] == ["started"]
+
+
 def test_classes_of_windows(stage, feed, out, tmp_path):
     source = shape.Feed(channels={"x": Channel(), "y": Channel()})
     model = shaken(tmp_path / "classes.tflite", classes=True)

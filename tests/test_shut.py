@@ -152,17 +152,21 @@ def test_who_looks_through_a_lock_with_a_hole_refuses(tmp_path: Path, name: str)
 
 
 def opened(folder: Path, process: str, before: str = "", edgetpu: bool = False) -> Came:
-    asked = msgspec.json.encode({"type": "model", "model": {"file": "builtin:activity"}, "edgetpu": edgetpu})
+    question: dict[str, object] = {"type": "model", "model": {"file": "builtin:activity"}, "edgetpu": edgetpu}
+    if process == "reload":
+        pipelines = {"hall": {"measures": [], "models": [{"file": "builtin:activity"}]}}
+        process, question = "examine", {"type": "pipelines", "pipelines": pipelines}
+    asked = msgspec.json.encode(question)
     return played(folder, before + OF_A_MODEL, asked, "builtin:activity", process=process)
 
 
-@pytest.mark.parametrize("process", ["show", "examine"])
+@pytest.mark.parametrize("process", ["show", "examine", "reload"])
 def test_who_opens_one_model_unlocked_could_write(tmp_path: Path, process: str) -> None:
     came = opened(tmp_path, process, UNLOCKED)
     assert (came.status, came.done) == (0, True) and "lacking" not in came.said
 
 
-@pytest.mark.parametrize("process", ["show", "examine"])
+@pytest.mark.parametrize("process", ["show", "examine", "reload"])
 @pytest.mark.parametrize("before", ["", NO_LANDLOCK])
 def test_who_opens_one_model_is_ended_by_its_first_forbidden_call(
     tmp_path: Path, process: str, before: str
@@ -178,7 +182,7 @@ def test_who_tries_an_accelerator_writes_nothing(tmp_path: Path) -> None:
     assert not came.done and came.said["refused"]
 
 
-@pytest.mark.parametrize("process", ["show", "examine"])
+@pytest.mark.parametrize("process", ["show", "examine", "reload"])
 def test_who_opens_one_model_says_what_the_kernel_lacks(tmp_path: Path, process: str) -> None:
     came = opened(tmp_path, process, NO_LANDLOCK + NO_FILTERS)
     assert came.done and came.said["lacking"] == ["landlock", "seccomp"]
@@ -197,7 +201,7 @@ def test_what_the_kernel_lacks_is_printed(
     assert "tried less locked up: this kernel has no landlock and seccomp" in found.found
 
 
-@pytest.mark.parametrize("process", ["show", "examine"])
+@pytest.mark.parametrize("process", ["show", "examine", "reload"])
 def test_who_opens_one_model_through_a_lock_with_a_hole_refuses(tmp_path: Path, process: str) -> None:
     came = opened(tmp_path, process, HOLE.replace("{name}", "unshare"))
     assert "does not hold: `unshare`" in came.said["refused"] and not came.done

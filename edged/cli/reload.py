@@ -32,7 +32,7 @@ JUST_NOW: Final = 10.0  # seconds: a manager that signals and asks has meant one
 @json_option
 def command(config_path: Path | None, as_json: bool) -> int:
     """Have the running daemon read its config again. Only pipelines that are different are touched; a
-    config that is wrong changes nothing.
+    config that is wrong, or asks of a model what that does not give, changes nothing.
 
     Waits until the new workers count, or say why they cannot.
     """

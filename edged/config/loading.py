@@ -68,6 +68,14 @@ def refusal(path: Path, problems: tuple[Problem, ...]) -> ConfigError:
     return ConfigError(f"{path} has {several}:{lines}", f"edged check {path} tells more", problems)
 
 
+def misfit(path: Path, problems: list[Problem]) -> ConfigError:
+    """What the models named in ``path`` do not give, told as any other problem of its. Raises ``ConfigError``
+    where the file has gone meanwhile.
+    """
+    told = refusal(path, _placed(problems, _read(path), str(path)))
+    return ConfigError(told.message, "edged doctor model tries each model", told.problems)
+
+
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:

@@ -150,9 +150,10 @@ BOX: Final = (
         "error",
         "the box does not do what its config says, and only the owner can mend that",
         "The new config is wrong; the old one stays in force",
-        "The config was read again and has mistakes: @EDGED_REASON@. Nothing was changed; but the next "
-        "start would fail.",
-        "`edged check` names every mistake with its line. Mend them and `sudo systemctl reload edged` again.",
+        "The config was read again and has mistakes: @EDGED_REASON@. Nothing was changed; but after the next "
+        "start something would not count.",
+        "`edged check` names every mistake with its line, `edged doctor model` what a model does not give. "
+        "Mend them and `sudo systemctl reload edged` again.",
         ("reason",),
     ),
     Kind(

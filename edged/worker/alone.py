@@ -1,7 +1,8 @@
-"""A process that looks into one foreign model for a command (``edged models show``, ``edged doctor``) and
-says what it found on its output: locked before the first byte of it is read.
+"""A process that looks into foreign models for whoever asks (``edged models show``, ``edged doctor``, a
+reload) and says what it found: locked before the first byte of them is read.
 
-There is no daemon to be asked here: a forbidden call ends the process, and the command tells that it did.
+No daemon is asked by the kernel here: a forbidden call ends the process, and whoever asked can tell that it
+did.
 """
 
 from __future__ import annotations
@@ -29,22 +30,23 @@ def narrow(model: Model) -> tuple[str, ...]:
     return sandbox.narrow(wall.Assignment(wall.PROTOCOL, "", pipeline, (model,), ()))
 
 
-def lock(model: Model, answers: int = 1) -> tuple[str, ...]:
-    """From now on this process can read that model's files and say something on the descriptor ``answers``;
+def lock(model: Model, answers: int = 1, *others: Model) -> tuple[str, ...]:
+    """From now on this process can read the models' files and say something on the descriptor ``answers``;
     nothing else, but for what the kernel lacks, which is returned: see ``sandbox.Locked``. The runtime
     has had its first look at the machine on a model of ours.
 
     Raises ``RefusedError`` when the sandbox does not hold, ``OSError`` when the kernel has what it takes
     and refuses it.
     """
-    with suppress(EdgedError):
-        engine = interpreter.engine(kind_of(model), str(resolved(OURS)))
-        engine.allocate_tensors()
-        engine.invoke()
-    with suppress(EdgedError):
-        shelf.hold(resolved(model.file))
-    with suppress(EdgedError):
-        held(model)
-    if model.labels_file:
-        shelf.hold(Path(model.labels_file))
+    for one in (model, *others):
+        with suppress(EdgedError):
+            engine = interpreter.engine(kind_of(one), str(resolved(OURS)))
+            engine.allocate_tensors()
+            engine.invoke()
+        with suppress(EdgedError):
+            shelf.hold(resolved(one.file))
+        with suppress(EdgedError):
+            held(one)
+        if one.labels_file:
+            shelf.hold(Path(one.labels_file))
     return sandbox.shut(answers).lacking

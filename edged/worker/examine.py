@@ -1,5 +1,6 @@
 """Tries one thing as a worker would, for `edged doctor`: ``python -m edged.worker.examine``, a question in
-JSON on its input, the answer in JSON on its output.
+JSON on its input, the answer in JSON on its output. For a reload of the daemon's (``edged.fitting``) both are
+on a socket, whose descriptor is its argument.
 
 In a process of its own and as the service's user: a library may end the process, and what root may open the
 service may not. A device is opened for what it says of itself; nothing streams.
@@ -67,7 +68,20 @@ class OfLibrary(msgspec.Struct, tag="library"):
     name: str
 
 
-Question = OfModel | OfDevice | OfFile | OfFit | OfCameras | OfMicrophone | OfLibrary
+class Asked(msgspec.Struct):
+    """What a pipeline asks for, and its ladder."""
+
+    measures: tuple[Measure, ...]
+    models: tuple[Model, ...]
+
+
+class OfPipelines(msgspec.Struct, tag="pipelines"):
+    """Do the models of these pipelines give what is asked for? For a reload: nothing is measured."""
+
+    pipelines: dict[str, Asked]
+
+
+Question = OfPipelines | OfModel | OfDevice | OfFile | OfFit | OfCameras | OfMicrophone | OfLibrary
 Answer = dict[str, Any]
 
 
@@ -84,8 +98,8 @@ def answer(question: Question) -> Answer:
 
 def _found(question: Question) -> Answer:
     match question:
-        case OfModel():
-            return _model(question)
+        case OfPipelines() | OfModel():
+            return _model(question) if isinstance(question, OfModel) else _pipelines(question.pipelines)
         case OfDevice() | OfFile():
             return (_device if isinstance(question, OfDevice) else _file)(question.path)
         case OfFit():
@@ -123,6 +137,46 @@ def _model(question: OfModel) -> Answer:
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "unsuited": dict(_unsuited(question.measures, network.gives, network.labels)),
     }
+
+
+def _pipelines(asked: Mapping[str, Asked]) -> Answer:
+    """``misfits`` by pipeline: the first of each, with its rung. One model is open at a time."""
+    found = dict[str, dict[str, object]]()
+    for model in _models(asked):
+        for name, rung, misfit in _misfits(model, asked):
+            found.setdefault(name, {"rung": rung} | misfit)
+    return {"misfits": found}
+
+
+def _models(asked: Mapping[str, Asked]) -> list[Model]:
+    """Each of them once, the first rungs first."""
+    ladders = [(rung, one) for each in asked.values() for rung, one in enumerate(each.models)]
+    found = list[Model]()
+    for _, model in sorted(ladders, key=lambda one: one[0]):
+        if model not in found:
+            found.append(model)
+    return found
+
+
+def _misfits(model: Model, asked: Mapping[str, Asked]) -> Iterator[tuple[str, int, dict[str, object]]]:
+    """What is wrong with it for each pipeline that has it on its ladder. One below the first that cannot be
+    opened is done without.
+    """
+    from edged.worker.measure import MisfitError, suited
+    from edged.worker.runtime import open_network
+
+    having = [(name, one, one.models.index(model)) for name, one in asked.items() if model in one.models]
+    try:
+        network = open_network(model, "it was only looked at")
+    except EdgedError as error:
+        said = {"number": 0, "key": "", "found": error.message, "allowed": error.hint}
+        yield from ((name, rung, said) for name, _, rung in having if not rung)
+        return
+    for name, one, rung in having:
+        try:
+            suited(one.measures, network.gives, network.labels)
+        except MisfitError as error:
+            yield name, rung, {key: getattr(error, key) for key in ("number", "key", "found", "allowed")}
 
 
 def _unsuited(
@@ -224,7 +278,7 @@ def _library(name: str) -> Answer:
     }
 
 
-def _held(question: OfModel, answers: int) -> Answer:
+def _held(question: OfModel | OfPipelines, answers: int) -> Answer:
     """The answer, locked before the first byte of a model is read, and as a worker before its lock where an
     accelerator's library opens devices. ``lacking``: what this kernel lacks of it.
     """
@@ -235,24 +289,35 @@ def _held(question: OfModel, answers: int) -> Answer:
     from edged.worker import alone
 
     try:
-        lacking = alone.narrow(question.model) if question.edgetpu else alone.lock(question.model, answers)
+        if isinstance(question, OfPipelines):
+            one, *others = _models(question.pipelines)
+            lacking = alone.lock(one, answers, *others)
+        elif question.edgetpu:
+            lacking = alone.narrow(question.model)
+        else:
+            lacking = alone.lock(question.model, answers)
     except EdgedError as error:
         return {"errno": 0, "refused": error.message, "hint": error.hint}
     return answer(question) | ({"lacking": lacking} if lacking else {})
 
 
-def main() -> int:
-    """Answer the question on stdin. What libraries print goes to stderr, so that stdout is the answer's
-    alone.
+def main(descriptor: str = "") -> int:
+    """Answer the question on stdin, or on the socket ``descriptor``. What libraries print goes to stderr, so
+    that stdout is the answer's alone.
     """
-    question: Question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-    out = os.dup(1)
-    os.dup2(2, 1)
-    os.write(
-        out, msgspec.json.encode(_held(question, out) if isinstance(question, OfModel) else answer(question))
-    )
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: its idle threads cost memory
+    if descriptor:
+        out = int(descriptor)
+        said = b"".join(iter(lambda: os.read(out, 1 << 16), b""))
+    else:
+        said = sys.stdin.buffer.read()
+        out = os.dup(1)
+        os.dup2(2, 1)
+    question: Question = msgspec.json.decode(said, type=Question)
+    told = _held(question, out) if isinstance(question, OfModel | OfPipelines) else answer(question)
+    os.write(out, msgspec.json.encode(told))
     return 0
 
 
 if __name__ == "__main__":
-    os._exit(main())
+    os._exit(main(*sys.argv[1:]))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,10 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import drafts
 import pytest
 from command import edged
 
-from edged.control_client import ask
+from edged.control_client import Client, ask
 from edged.errors import ControlError
 
 HEAD = """
@@ -406,6 +408,95 @@ def test_reloads_that_contradict_each_other_leave_the_last_in_force(service: Man
     assert service.status()["pipelines"][0]["rate"] == 4.0
     service.until(lambda: service.status()["ready"])
     service.stop()
+
+
+#: A classifier of four classes, and a pipeline that asks for one of them.
+NAMED = pipeline("gate", 'model = "four"\nmeasures = [{ kind = "presence", labels = ["bird"] }]') + (
+    '[models.four]\nfile = "four.tflite"\nlabels_file = "four.txt"\nmean = [0]\nstd = [1]\n'
+)
+UNKNOWN = NAMED.replace('labels = ["bird"]', 'labels = ["brid"]')
+
+
+def four(service: Managed) -> None:
+    """Its labels are in a file of their own, which no check reads."""
+    (service.folder / "four.tflite").write_bytes(drafts.scoring())
+    (service.folder / "four.txt").write_text("cat\ndog\nbird\nfish\n")
+
+
+def test_a_label_that_the_model_does_not_know_is_refused_and_the_worker_that_works_goes_on(
+    service: Managed,
+) -> None:
+    four(service)
+    service.start(NAMED, STREET)
+    service.ready()
+    before = service.pids()
+    done = service.reload(UNKNOWN, pipeline("street", "rate = 2.0"))
+    assert done.returncode == 2, done.stdout
+    place = "pipelines.gate.measures[0].labels[0]"
+    assert re.search(
+        rf'edged.toml:\d+: {re.escape(place)}: found "brid", .*allowed: "bird", "cat"', done.stderr
+    )
+    assert service.pids() == before, "of the other changes none is in force either"
+    assert place in service.edged("status").stdout and set(service.states().values()) == {"running"}
+    assert service.edged("reload").returncode == 2, "whoever asks is told each time"
+    done = service.reload(NAMED.replace("bird", "fish", 1), pipeline("street", "rate = 2.0"))
+    assert done.returncode == 0 and "changed  gate, street" in done.stdout
+    assert service.status()["config"]["refused"] == "" and not set(before.values()) & set(
+        service.pids().values()
+    )
+    said = service.stop()
+    assert said.count("reload-refused: ") == 1 and said.count("gate: refused") == 0
+
+
+def test_a_model_s_file_that_is_exchanged_for_another_is_looked_at_too(service: Managed) -> None:
+    four(service)
+    service.start(NAMED)
+    service.ready()
+    before = service.pids()
+    (service.folder / "four.tflite").write_bytes(b"half of it")
+    done = service.edged("reload")
+    assert done.returncode == 2 and "pipelines.gate.model: found" in done.stderr
+    assert service.pids() == before and service.states() == {"gate": "running"}
+    service.stop()
+
+
+def test_signals_and_questions_while_models_are_looked_at_are_one_refusal(service: Managed) -> None:
+    """Each begins it anew or joins it, and who asks gets the answer to what the file says last."""
+    four(service)
+    service.start(NAMED)
+    service.ready()
+    before = service.pids()
+    service.write(UNKNOWN)
+    with Client(service.folder / "run", 30.0) as one, Client(service.folder / "run", 30.0) as other:
+        for client in (one, other):
+            client._say('{"verb": "reload"}')
+            service.process.send_signal(signal.SIGHUP)
+        answers = [client._hear()[1]["result"] for client in (one, other)]
+        assert [answer["accepted"] for answer in answers] == [False, False]
+        one._say('{"verb": "reload"}')
+        time.sleep(0.05)
+        service.write(NAMED.replace("bird", "fish", 1))
+        other._say('{"verb": "reload"}')
+        assert [client._hear()[1]["result"]["accepted"] for client in (one, other)] == [True, True]
+    service.until(lambda: service.pids() != before and service.states() == {"gate": "running"})
+    service.until(lambda: service.status()["ready"])
+    said = service.stop()
+    assert said.count("reload-refused: ") == 1 and said.count("reloaded: ") == 1
+
+
+def test_the_end_while_models_are_looked_at_leaves_nobody_behind(service: Managed) -> None:
+    four(service)
+    service.start(NAMED)
+    service.ready()
+    service.write(UNKNOWN)
+    with Client(service.folder / "run", 30.0) as client:
+        client._say('{"verb": "reload"}')
+        own = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+        service.until(lambda: len(own.read_text().split()) == 2)
+        said = service.stop()
+        with pytest.raises((OSError, ValueError)):
+            client._hear()
+    assert "reload" not in said and "Traceback" not in said
 
 
 # --- the end

@@ -8,6 +8,7 @@ is.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 
 from edged.config.shape import Measure, Pipeline
@@ -76,43 +77,48 @@ _PLAIN = {
 }
 
 
+class MisfitError(RefusedError):
+    """What a measure asks for and its model does not give: where in the config, and what may stand there."""
+
+    def __init__(self, number: int, key: str, found: str, allowed: str, message: str, hint: str) -> None:
+        super().__init__(f"measure {number} {message}", hint)
+        self.number, self.key, self.found, self.allowed = number, key, found, allowed
+
+
 def suited(measures: Iterable[Measure], gives: type, labels: tuple[str, ...]) -> None:
-    """Raise ``RefusedError`` for a measure that a model cannot give whose observations are of the type
+    """Raise ``MisfitError`` for a measure that a model cannot give whose observations are of the type
     ``gives`` and which knows these ``labels``.
     """
     for number, one in enumerate(measures, 1):
         if one.kind not in KINDS[gives]:
-            raise RefusedError(
-                f"measure {number} asks for {one.kind}, but the model gives {_PLAIN[gives]}",
-                f"with this model a measure can be {' or '.join(KINDS[gives])}",
-            )
+            kinds, given = " or ".join(KINDS[gives]), _PLAIN[gives]
+            said = f"asks for {one.kind}, but the model gives {given}"
+            hint = f"with this model a measure can be {kinds}"
+            raise MisfitError(number, "kind", f'"{one.kind}"', f"{kinds}: it gives {given}", said, hint)
         if one.zones and gives in (Classes, Values):
-            raise RefusedError(
-                f"measure {number} names a zone, but the model judges the whole picture",
-                "leave zones out, or take a detector",
-            )
+            said = "names a zone, but the model judges the whole picture"
+            hint = "leave zones out, or take a detector"
+            raise MisfitError(number, "zones", "a zone", "none: it judges the whole picture", said, hint)
         _check_labels(number, one, gives, labels)
 
 
 def _check_labels(number: int, one: Measure, gives: type, labels: tuple[str, ...]) -> None:
     if one.labels and gives is Grid:
-        raise RefusedError(
-            f"measure {number} names labels, but the model recognises nothing and nobody",
-            "leave labels out, or take a detector: edged models list",
-        )
+        said = "names labels, but the model recognises nothing and nobody"
+        hint = "leave labels out, or take a detector: edged models list"
+        raise MisfitError(number, "labels", "labels", "none: it recognises nothing and nobody", said, hint)
     for label in one.labels:
         if label not in labels:
-            raise RefusedError(
-                f'measure {number} asks for "{label}", which the model does not know',
-                f"it knows {_several(labels, label)}",
-            )
+            said, known = f'asks for "{label}", which the model does not know', _several(labels, label)
+            raise MisfitError(number, "labels", f'"{label}"', known, said, f"it knows {known}")
 
 
 def _several(labels: tuple[str, ...], wanted: str) -> str:
-    """A few of the labels, those that hold the ``wanted`` one first: a line of a label file is one label,
-    whatever commas are in it.
+    """A few of the labels, those that hold the ``wanted`` one or are spelt nearly so first: a line of a label
+    file is one label, whatever commas are in it.
     """
     near = [one for one in labels if wanted.lower() in one.lower()]
+    near += difflib.get_close_matches(wanted, labels, FEW)
     first = list(dict.fromkeys((*near, *labels)))[:FEW]
     more = f" … ({len(labels)} in all: edged models show FILE --labels)" if len(labels) > len(first) else ""
     return ", ".join(f'"{one}"' for one in first) + more

@@ -15,9 +15,7 @@ from edged.config import shape
 from edged.errors import UnavailableError
 from edged.wall import FEED
 from edged.worker.source import Frame, WantWindow
-from edged.worker.source.lines import Lines
-from edged.worker.source.samples import Gathering, agreed
-from edged.worker.source.streamed import StreamedSource
+from edged.worker.source.lined import LinedSource
 
 LARGEST: Final = 4096  # bytes of a datagram
 MOST_LINES: Final = 64  # of a datagram
@@ -27,8 +25,8 @@ STALE: Final = 2.5  # seconds
 MOST_STALE: Final = 10_000  # datagrams that are thrown away at once: somebody may write faster than we do
 
 
-class FeedSource(StreamedSource):
-    """One sample a line. Bad lines are counted as dropped, and never told."""
+class FeedSource(LinedSource):
+    """One sample a line, of a socket."""
 
     def __init__(self, config: shape.Feed, want: WantWindow, descriptor: int = FEED) -> None:
         try:
@@ -38,21 +36,14 @@ class FeedSource(StreamedSource):
         if not there:
             raise UnavailableError("nothing is fed here", "a feed is read while the daemon runs")
         os.set_blocking(descriptor, False)
-        own = agreed(want, config.sample_rate, "the feed")
-        super().__init__(Gathering(want, list(config.channels)), own, descriptor)
-        self._lines = Lines(config.channels, config.timeout)
+        super().__init__(config, want, lambda: descriptor, "the feed")
         self._lost, self._looked = 0, -STALE
         self._taken = 0  # datagrams of the read at hand
 
     @property
-    def malformed(self) -> bool:
-        """See ``Lined``."""
-        return self._lines.malformed
-
-    @property
     def dropped(self) -> int:
         """See ``Source``."""
-        return self._lines.bad + self._lost + super().dropped
+        return self._lost + super().dropped
 
     def read(self, timeout: float) -> Frame | None:
         """See ``Source``. A feed that is silent is no device that is lost: it is waited for."""
@@ -76,9 +67,7 @@ class FeedSource(StreamedSource):
             return
         now = time.monotonic()
         for line in lines:
-            sample = self._lines.sample(line, now)
-            if sample is not None:
-                self._gathering.add(sample, now)
+            self._heed(line, now)
 
     def _datagram(self) -> bytes | None:
         """The next one, None when there is none; one byte more than is allowed shows that it was cut off."""
@@ -92,5 +81,4 @@ class FeedSource(StreamedSource):
             if self._datagram() is None:
                 break
             self._lost += 1
-        self._lines.forget()
-        self._gathering.forget()
+        self._forget()

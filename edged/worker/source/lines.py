@@ -24,17 +24,22 @@ class Lines:
         self._timeout = timeout
         #: Lines that were none; and whether any came since the last sample that made none.
         self.bad, self.malformed = 0, False
+        self.empty = (
+            False  #: whether the last line held nothing, as those between a carriage return and a feed
+        )
 
     def sample(self, line: bytes, time: float) -> NDArray[np.float32] | None:
         """float32 [1, channels] once each channel was told of within the last ``timeout`` seconds. None for
         a line that is empty, or bad, or leaves a channel unknown.
         """
+        self.empty = False
         try:
             told = numbers(line, self._places)
         except NotationError:
             self.spoil()
             return None
         if not told:
+            self.empty = True
             return None
         for place, value in told.items():
             self._last[place], self._times[place] = value, time

@@ -19,13 +19,11 @@ import numpy as np
 
 from edged.errors import RefusedError, UnavailableError
 from edged.worker.source import Frame, WantWindow
-from edged.worker.source.samples import GatheredSource, Gathering, agreed
+from edged.worker.source.samples import STALL, GatheredSource, Gathering, agreed
 
 LONGEST: Final = 4096  # bytes: sysfs gives a page at most
 #: Samples a second where neither model nor config nor device name a rate.
 USUAL: Final = 1.0
-#: Seconds without a reading that a busy machine may need now and then, and that are no gap yet.
-STALL: Final = 0.1
 #: The device is gone; anything else is a reading that failed.
 GONE: Final = frozenset((errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.ESRCH, errno.ESTALE))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from edged.worker.source.hops import hop
 
 #: Two rates that differ by less are the same: devices round.
 ALIKE = 0.05
+#: Seconds without a sample that a busy machine may need now and then, and that are no gap yet.
+STALL: Final = 0.1
 
 
 class Gathering:
@@ -32,12 +35,13 @@ class Gathering:
             )
         self.rate = want.rate
         self.dropped = 0
+        self.doubtful = False  #: whether samples may be missing before those that came last: no window yet
         self._length, self._hop = want.length, hop(want.length)
         self._ring = np.zeros((want.length, len(channels)), np.float32)
         self._sum = np.zeros(len(channels))
         self._fresh = self._held = 0  # samples since the last frame, and in the ring
         self._needed = 0  # samples there were when the frame came due
-        self._lacking = 0  # samples that were lost since the last one that came
+        self._lacking = 0.0  # samples that were lost since the last one that came
         self._newest = 0.0
         self._due: float | None = None
 
@@ -46,7 +50,7 @@ class Gathering:
         count = len(samples)
         if not count:
             return
-        self._lacking = 0
+        self._lacking = 0.0
         self._fresh, self._newest = self._fresh + count, time
         if not self._length:
             self._sum += samples.sum(axis=0, dtype=np.float64)
@@ -69,7 +73,7 @@ class Gathering:
     def _ready(self) -> bool:
         if not self._length:
             return bool(self._fresh)
-        return self._held == self._length and self._fresh >= self._hop
+        return self._held == self._length and self._fresh >= self._hop and not self.doubtful
 
     def taken(self, now: float) -> Frame:
         """The frame that is due."""
@@ -85,17 +89,18 @@ class Gathering:
         self._fresh = self._needed = 0
         return Frame(data, self._newest)
 
-    def lost(self, count: int) -> None:
+    def lost(self, count: float) -> None:
         """So many samples did not come here. No window goes over a gap that is wider than two rates may
         differ: a model would see a leap that was none.
         """
         self._lacking += count
-        if self._length and self._lacking > max(1.0, ALIKE * self._length):
+        if self._length and self._lacking > tolerable(self._length):
             self._fresh = self._held = self._needed = 0
 
     def forget(self) -> None:
         """The stream was interrupted: no window goes over the gap."""
         self._fresh = self._held = self._needed = 0
+        self.doubtful = False
         self._sum[:] = 0.0
 
     def fps(self, sample_rate: float) -> float:
@@ -125,6 +130,13 @@ class GatheredSource:
     def dropped(self) -> int:
         """See ``Source``."""
         return self._gathering.dropped
+
+
+def tolerable(length: int) -> float:
+    """Samples in a row that may be missing in a window of ``length``: no more than by which two rates may
+    differ.
+    """
+    return max(1.0, ALIKE * length)
 
 
 def agreed(want: WantWindow, own: float, what: str) -> float:

@@ -16,9 +16,7 @@ from edged.config import shape
 from edged.errors import RefusedError, UnavailableError
 from edged.notation import LONGEST
 from edged.worker.source import WantWindow
-from edged.worker.source.lines import Lines
-from edged.worker.source.samples import Gathering, agreed
-from edged.worker.source.streamed import StreamedSource
+from edged.worker.source.lined import LinedSource
 
 CHUNK: Final = 4096
 #: Of the list of tcgetattr(3): input, output, control, local, speeds, characters.
@@ -35,28 +33,15 @@ TROUBLES: Final = {
 }
 
 
-class SerialSource(StreamedSource):
-    """One sample a line. Bad lines are counted as dropped, and never told."""
+class SerialSource(LinedSource):
+    """One sample a line, of a terminal's."""
 
     def __init__(self, config: shape.Serial, want: WantWindow) -> None:
         self._config = config
-        own = agreed(want, config.sample_rate, config.device)
-        gathering = Gathering(want, list(config.channels))
-        self._lines = Lines(config.channels, config.timeout)
         self._rest, self._whole = b"", False  # the first line may be half of one
         self._long = False
         self._ended, self._endless = time.monotonic(), False  # when a line did; that none has for too long
-        super().__init__(gathering, own, self._opened(), config.timeout)
-
-    @property
-    def malformed(self) -> bool:
-        """See ``Lined``."""
-        return self._lines.malformed
-
-    @property
-    def dropped(self) -> int:
-        """See ``Source``."""
-        return self._lines.bad + super().dropped
+        super().__init__(config, want, self._opened, config.device, config.timeout)
 
     def _silence(self, seconds: float) -> UnavailableError:
         return UnavailableError(
@@ -92,7 +77,7 @@ class SerialSource(StreamedSource):
         *lines, self._rest = (self._rest + said.replace(b"\r", b"\n")).split(b"\n")
         for line in lines:
             if self._whole and not self._long:
-                self._heed(line)
+                self._heed(line, self._heard)
             self._whole, self._long = True, False
         self._look_for_an_end(bool(lines))
         if len(self._rest) > LONGEST:  # no end of a line for so long: nothing of it is kept
@@ -107,11 +92,6 @@ class SerialSource(StreamedSource):
         elif not self._endless and self._heard - self._ended > self._config.timeout:
             self._lines.spoil()
             self._endless = True
-
-    def _heed(self, line: bytes) -> None:
-        sample = self._lines.sample(line, self._heard)
-        if sample is not None:
-            self._gathering.add(sample, self._heard)
 
     def _troubled(self, error: OSError | termios.error) -> NoReturn:
         path = self._config.device
