@@ -237,7 +237,7 @@ def test_plots_show_gaps_as_gaps(store: Store) -> None:
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in plots.lines(ask(store, last=3600), 72)]
     assert lines[0] == "from 2026-03-01 08:00:00 to 09:00:00 (Europe/Berlin), every 1m"
     assert lines[2] == "street  98.0 % of 50m observed, 1 min blind; 14406 of 15000 frames"
-    assert lines[3] == "  blank: no record of 10m (edged was not running then)"
+    assert lines[3] == "  blank: no record of 10 min (edged was not running then)"
     told = "  occupancy person in door  mean 30.92 (30.61 to 31.22)  least 0.00  most 59.00"
     assert lines[5].startswith(told)
     bottom = lines[9].split("▏")[1].ljust(60)
@@ -583,6 +583,7 @@ def test_a_picture_s_axis_begins_at_0_and_says_what_its_band_is(
     save_png(answer, Path("x.png"))
     assert [axes.get_ylim()[0] for axes in drawn] == [0.0] * 3
     assert drawn[-1].get_ylim() == (0.0, 1.0)
+    assert {str(axes.xaxis.get_units()) for axes in drawn} == {"Europe/Berlin"}, "not the offset of one day"
     titles = [axes.get_title(loc="right") for axes in drawn]
     assert titles[0] == "band: least to most"
     assert titles[-1].startswith("0 in all")
