@@ -202,6 +202,26 @@ def test_lost_in_a_pause_it_is_lent_too(stage: Stage, camera: Camera0) -> None:
     assert (keeper.pid, keeper.restarts) == (pid, 0)
 
 
+def test_back_in_a_pause_it_may_be_silent_until_that_is_over(
+    stage: Stage, camera: Camera0, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In quiet hours nobody looks, so that a camera that came back in them cannot show that it sees."""
+    program = PROGRAM.format(more="loop.REVIVED = 0.5")
+    monkeypatch.setattr(supervise, "COMMAND", (sys.executable, "-I", "-c", program))
+    keeper = works(stage, camera)
+    pid = keeper.pid
+    camera.unplug()
+    stage.until(lambda: keeper.state == "lost", PATIENCE)
+    keeper.direct(wall.Directive(10.0, paused=True))
+    camera.plug()
+    ticks = following(stage, 5)
+    assert not any(tick.analysed for tick in ticks)
+    keeper.direct(wall.Directive(10.0))
+    stage.until(lambda: keeper.state == "running", PATIENCE)
+    sees(stage)
+    assert (keeper.pid, keeper.restarts) == (pid, 0)
+
+
 def test_another_camera_is_for_its_successor(stage: Stage, camera: Camera0) -> None:
     keeper = works(stage, camera)
     pid = keeper.pid

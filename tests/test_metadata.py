@@ -59,6 +59,14 @@ def test_labels_that_are_not_there(tmp_path: Path) -> None:
         opened(tmp_path / "m.tflite", described(mean=0.0), labels=("a", "b"))
 
 
+def test_labels_of_another_encoding_are_refused_with_their_line(tmp_path: Path) -> None:
+    """They would lose letters without a word, and no measure would find them."""
+    (tmp_path / "l.txt").write_bytes("frei\nFußgänger\nbesetzt\nvoll\n".encode("latin-1"))
+    with pytest.raises(RefusedError, match=r"l\.txt: line 2 is no UTF-8") as caught:
+        opened(tmp_path / "m.tflite", described(mean=0.0), labels_file=str(tmp_path / "l.txt"))
+    assert "iconv" in caught.value.hint
+
+
 def test_a_float_input_must_say_how_pixels_are_scaled(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="does not say how pixels become its float32 input") as caught:
         opened(tmp_path / "m.tflite", drafts.scoring())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import itertools
 import json
 import math
 import re
@@ -27,6 +28,7 @@ from edged.config.shape import Keep
 from edged.errors import ConfigError, ControlError
 from edged.nouns import Amount, Bucket, Coverage, Entry, Series
 from edged.store import Store, keys
+from edged.store.calendar import Calendar
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 #: 2026-03-01 08:00 in Berlin.
@@ -237,7 +239,7 @@ def test_plots_show_gaps_as_gaps(store: Store) -> None:
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in plots.lines(ask(store, last=3600), 72)]
     assert lines[0] == "from 2026-03-01 08:00:00 to 09:00:00 (Europe/Berlin), every 1m"
     assert lines[2] == "street  98.0 % of 50m observed, 1 min blind; 14406 of 15000 frames"
-    assert lines[3] == "  blank: no record of 10m (edged was not running then)"
+    assert lines[3] == "  blank: no record of 10 min (edged was not running then)"
     told = "  occupancy person in door  mean 30.92 (30.61 to 31.22)  least 0.00  most 59.00"
     assert lines[5].startswith(told)
     bottom = lines[9].split("▏")[1].ljust(60)
@@ -327,6 +329,34 @@ def test_slots_of_two_hours_lose_none_behind_a_change_of_clocks(tmp_path: Path) 
     grid, rows = plots.Grid(answer), answer["series"][0]["rows"]
     assert grid.slots == len(rows) == 13
     assert grid.spread(rows, "mean") == [1.0] * 13
+
+
+@given(
+    st.sampled_from((300, 420, 2700, 3600, 5400, 7200, 18_000, 43_200, 86_400, 604_800)),
+    st.sampled_from((datetime.date(2026, 3, 27), datetime.date(2026, 10, 23))),
+    st.integers(0, 3 * 96),
+    st.lists(st.booleans(), min_size=1, max_size=60),
+)
+def test_every_row_is_drawn_in_order_and_none_is_missing(
+    every: int, day: datetime.date, quarter: int, there: list[bool]
+) -> None:
+    """Whatever the step and wherever the clocks are changed; where all rows are there no column is blank."""
+    calendar = Calendar(BERLIN)
+    begin = datetime.datetime.combine(day, datetime.time(), BERLIN).timestamp() + 900 * quarter
+    slot, rows = calendar.floor(begin, every), list[dict[str, Any]]()
+    for one in there:
+        until = calendar.after(slot, every)
+        ends = {"start": report.moment(slot, BERLIN), "end": report.moment(until, BERLIN)}
+        rows += [ends | {"mean": float(len(rows))}] if one else []
+        slot = until
+    told = {"from": report.moment(begin, BERLIN), "to": report.moment(slot, BERLIN), "every_s": every}
+    zone = {"timezone": "Europe/Berlin", "series": []}
+    grid = plots.Grid({**told, **zone, "coverage": [{"pipeline": "p", "rows": rows}] if rows else []})
+    drawn = grid.spread(rows, "mean")
+    seen = [one for one in drawn if one is not None]
+    assert sorted({*seen}) == [float(number) for number in range(len(rows))] and seen == sorted(seen)
+    assert all(before < behind for before, behind in itertools.pairwise(grid.edges))
+    assert not (all(there) and None in drawn)
 
 
 def test_an_hour_that_comes_twice_is_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -583,6 +613,7 @@ def test_a_picture_s_axis_begins_at_0_and_says_what_its_band_is(
     save_png(answer, Path("x.png"))
     assert [axes.get_ylim()[0] for axes in drawn] == [0.0] * 3
     assert drawn[-1].get_ylim() == (0.0, 1.0)
+    assert {str(axes.xaxis.get_units()) for axes in drawn} == {"Europe/Berlin"}, "not the offset of one day"
     titles = [axes.get_title(loc="right") for axes in drawn]
     assert titles[0] == "band: least to most"
     assert titles[-1].startswith("0 in all")

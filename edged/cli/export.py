@@ -66,8 +66,9 @@ def save_png(answer: dict[str, Any], path: Path) -> None:
     for axes, one in zip(
         figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0], series, strict=True
     ):
-        _draw(axes, one, covered[one["pipeline"]])
+        # Before anything is drawn, or the axis keeps the offset of the first time for all of them.
         axes.xaxis_date(tz=zone(answer))
+        _draw(axes, one, covered[one["pipeline"]])
     try:
         figure.savefig(path, format="png", dpi=120)
     except OSError as error:

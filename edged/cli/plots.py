@@ -16,7 +16,7 @@ import click
 
 from edged import amounts, interval
 from edged.cli import chart
-from edged.cli.words import made, series_name, value
+from edged.cli.words import age, made, series_name, value
 from edged.config import duration
 from edged.numerals import short
 
@@ -223,7 +223,7 @@ def _unrecorded(rows: Sequence[dict[str, Any]], grid: Grid) -> Iterator[str]:
     found, slots = grid.spread(rows, "observed_s"), itertools.pairwise(grid.edges)
     missing = sum(end - start for one, (start, end) in zip(found, slots, strict=True) if one is None)
     if missing:
-        yield f"  blank: no record of {duration.text(round(missing))} (edged was not running then)"
+        yield f"  blank: no record of {age(missing)} (edged was not running then)"
 
 
 def _marks(rows: Sequence[dict[str, Any]], grid: Grid, width: int) -> Iterator[str]:

@@ -232,7 +232,7 @@ class Looker:
         if self._reader.silent > self._hung:
             raise UnavailableError("the source hangs: it does not come back from a read", "is it plugged in?")
         self._listen()
-        if self._reader.lost is not None or time.monotonic() > self._revived_by:
+        if self._reader.lost is not None or (time.monotonic() > self._revived_by and not self._paused):
             self._miss()
         if self._climb.under_way:
             self._follow()
@@ -411,6 +411,9 @@ class Looker:
             self._sums.advance(time.monotonic(), self._paused)
             self._sums.forget()
         self._paused = paused
+        if self._revived_by < math.inf:
+            # Nobody looks meanwhile, so that a camera that came back cannot show that it sees.
+            self._revived_by = time.monotonic() + REVIVED
         self._climb.pause(paused)
         if paused and not self._recorded:
             self._reader.discard()

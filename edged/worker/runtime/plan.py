@@ -292,12 +292,23 @@ def _labels(model: Model, metadata: Metadata, data: mmap.mmap | bytes) -> tuple[
     if model.labels:
         return model.labels
     if model.labels_file:
-        try:
-            path = Path(model.labels_file)
-            return lines(shelf.content(path) if shelf.closed else path.read_bytes())
-        except OSError as error:
-            raise UnavailableError(
-                f"{model.labels_file}: the labels cannot be read: {error.strerror}",
-                "correct labels_file of the model",
-            ) from None
+        return lines(_text(model.labels_file))
     return lines(associated(data, metadata.labels_file)) if metadata.labels_file else ()
+
+
+def _text(file: str) -> bytes:
+    """A file of labels, which is UTF-8. Raises ``UnavailableError``, ``RefusedError``."""
+    try:
+        path = Path(file)
+        content = shelf.content(path) if shelf.closed else path.read_bytes()
+        content.decode()
+    except OSError as error:
+        raise UnavailableError(
+            f"{file}: the labels cannot be read: {error.strerror}", "correct labels_file of the model"
+        ) from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise RefusedError(
+            f"{file}: line {line} is no UTF-8", "iconv -f latin1 -t utf-8 makes it so"
+        ) from None
+    return content
