@@ -6,12 +6,14 @@ That it lends is seen in test_lender.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -250,3 +252,30 @@ def test_a_failure_without_a_number_is_a_failure(monkeypatch: pytest.MonkeyPatch
     with ours:
         porting.main("81", "/dev/video0", str(theirs.detach()))
         assert int.from_bytes(ours.recv(4), "little") == errno.EIO
+
+
+def test_a_device_is_opened_to_be_used_without_waiting_for_it() -> None:
+    descriptor = porting.opened("/dev/null", 1)
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    assert flags & os.O_ACCMODE == os.O_RDWR and flags & os.O_NONBLOCK
+    assert not os.get_inheritable(descriptor)
+    os.close(descriptor)
+
+
+def test_what_a_porter_opens_does_not_become_its_terminal() -> None:
+    """It leads a session that has none: who has one is sent its signals."""
+    ours, theirs = os.openpty()
+    program = """
+    import os, sys
+    from edged import porter
+    porter.opened(sys.argv[1], 136)  # devices.txt of the kernel: UNIX98 PTY slaves
+    try:
+        os.open("/dev/tty", os.O_RDWR)
+    except OSError as error:
+        print(os.strerror(error.errno))
+    """
+    words = [sys.executable, "-I", "-c", textwrap.dedent(program), os.ttyname(theirs)]
+    said = subprocess.check_output(words, text=True, stdin=subprocess.DEVNULL, start_new_session=True)
+    os.close(ours)
+    os.close(theirs)
+    assert said.strip() == os.strerror(errno.ENXIO)
