@@ -265,6 +265,8 @@ def test_a_device_is_opened_to_be_used_without_waiting_for_it() -> None:
 def test_what_a_porter_opens_does_not_become_its_terminal() -> None:
     """It leads a session that has none: who has one is sent its signals."""
     ours, theirs = os.openpty()
+    if os.major(Path(os.ttyname(theirs)).stat().st_rdev) != 136:
+        pytest.skip("terminals have no place here: /dev/pts is not mounted")
     program = """
     import os, sys
     from edged import porter
