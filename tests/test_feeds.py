@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +61,7 @@ def test_a_folder_that_was_wider_is_narrowed(feed: Feed) -> None:
 
 def test_numbers_go_in_and_nothing_comes_out(feed: Feed) -> None:
     descriptor = feed.open()
+    assert not os.get_blocking(descriptor)
     with ends(descriptor) as inside, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as outside:
         outside.bind(str(feed.place.parent / "listens"))
         with pytest.raises(BlockingIOError):
@@ -74,6 +77,13 @@ def test_its_descriptor_is_in_no_worker_s_way_and_nobody_s_else(feed: Feed) -> N
     descriptor = feed.open()
     assert descriptor > FEED and not os.get_inheritable(descriptor)
     assert feed.open() == descriptor, "it stays while workers come and go"
+    # In a process that has hardly anything open yet, as a daemon at its start.
+    program = (
+        "import pathlib, sys\nfrom edged import feeds\nprint(feeds.Feed(pathlib.Path(sys.argv[1])).open())"
+    )
+    words = [sys.executable, "-I", "-c", program, str(feed.place)]
+    said = subprocess.check_output(words, stdin=subprocess.DEVNULL, text=True)
+    assert int(said) > FEED
 
 
 def test_one_that_a_dead_daemon_left_behind_is_replaced(feed: Feed) -> None:

@@ -30,6 +30,7 @@ class Ears:
         self._reactor = Reactor()
         ours, self.worker = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
+        self.worker.settimeout(10.0)
         self.channel = wall.Channel(ours, wall.Up)
         process = SimpleNamespace(channel=self.channel, weighed=lambda message: message)
         self.hearing = Hearing(

@@ -6,10 +6,14 @@ That it lends is seen in test_lender.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
+import socket
 import stat
+import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +22,7 @@ from typing import Any
 import pytest
 
 from edged import lender, supervise
+from edged import porter as porting
 from edged.lender import Allowance, Lender
 from edged.reactor import Timer
 
@@ -49,6 +54,7 @@ class Loop:
 
     def until(self, moment: float) -> None:
         while due := sorted(one for one in self.timers if not one.cancelled and one.at <= moment):
+            assert len(self.waits) < 10_000, "it does nothing else"
             due[0].cancelled, self.now = True, due[0].at
             due[0].action()
 
@@ -176,6 +182,12 @@ def porter(deed: str) -> tuple[str, ...]:
     return (sys.executable, "-S", "-c", program)
 
 
+def test_a_porter_runs_nothing_but_itself() -> None:
+    """Neither a folder nor the environment lends it a module, and nothing is set up for it."""
+    words = [*lender.PORTER[:-1], "-c", "import sys; print(sys.flags.isolated, sys.flags.no_site)"]
+    assert subprocess.check_output(words, text=True).split() == ["1", "1"]
+
+
 def held() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -204,13 +216,15 @@ def test_what_it_left_behind_keeps_nobody_waiting(tmp_path: Path, monkeypatch: p
     deed = f"""
 child = os.fork()
 if not child:
-    time.sleep(60)
+    time.sleep(20)
     os._exit(0)
 open({str(place)!r}, "w").write(str(child))
 """
     monkeypatch.setattr(lender, "PORTER", porter(deed))
     assert ended(lender.Porter("/dev/null", 1)) == (-1, 0)
-    os.kill(int(place.read_text()), signal.SIGKILL)  # it is still there
+    state = Path(f"/proc/{place.read_text()}/stat").read_text().rpartition(")")[2].split()[0]
+    assert state != "Z", "that it had ended was waited for"
+    os.kill(int(place.read_text()), signal.SIGKILL)
 
 
 def test_no_room_for_a_porter_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,3 +235,49 @@ def test_no_room_for_a_porter_leaves_nothing_open(monkeypatch: pytest.MonkeyPatc
             patch.setattr(lender, name, no_room)
             lender.Porter("/dev/null", 1)
         assert held() == before
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFBLK, stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK])
+def test_a_porter_opens_no_other_kind_of_node(kind: int) -> None:
+    with pytest.raises(OSError, match=os.strerror(errno.ENODEV)):
+        porting._check(SimpleNamespace(st_mode=kind | 0o660, st_rdev=os.makedev(81, 0)), 81)  # type: ignore[arg-type]
+
+
+def test_a_failure_without_a_number_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object) -> int:
+        raise OSError
+
+    monkeypatch.setattr(porting, "opened", opened)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        porting.main("81", "/dev/video0", str(theirs.detach()))
+        assert int.from_bytes(ours.recv(4), "little") == errno.EIO
+
+
+def test_a_device_is_opened_to_be_used_without_waiting_for_it() -> None:
+    descriptor = porting.opened("/dev/null", 1)
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    assert flags & os.O_ACCMODE == os.O_RDWR and flags & os.O_NONBLOCK
+    assert not os.get_inheritable(descriptor)
+    os.close(descriptor)
+
+
+def test_what_a_porter_opens_does_not_become_its_terminal() -> None:
+    """It leads a session that has none: who has one is sent its signals."""
+    ours, theirs = os.openpty()
+    if os.major(Path(os.ttyname(theirs)).stat().st_rdev) != 136:
+        pytest.skip("terminals have no place here: /dev/pts is not mounted")
+    program = """
+    import os, sys
+    from edged import porter
+    porter.opened(sys.argv[1], 136)  # devices.txt of the kernel: UNIX98 PTY slaves
+    try:
+        os.open("/dev/tty", os.O_RDWR)
+    except OSError as error:
+        print(os.strerror(error.errno))
+    """
+    words = [sys.executable, "-I", "-c", textwrap.dedent(program), os.ttyname(theirs)]
+    said = subprocess.check_output(words, text=True, stdin=subprocess.DEVNULL, start_new_session=True)
+    os.close(ours)
+    os.close(theirs)
+    assert said.strip() == os.strerror(errno.ENXIO)

@@ -155,6 +155,38 @@ def test_only_a_kernel_that_has_no_filters_is_one_that_has_none(
         seccomp._set([(6, 0, 0, 0)], 0)
 
 
+@pytest.mark.skipif(not warden.available(), reason="this kernel, or this emulation, has no filters")
+def test_a_thread_that_was_begun_before_is_in_it_too() -> None:
+    """A library's, for one; as that of a worker that was taken over before its lock."""
+    said = alone(
+        """
+        import os, threading
+        from edged.worker.sandbox import process, seccomp
+        said, go = [], threading.Event()
+        def older():
+            for _ in range(2):
+                try:
+                    os.close(os.open("/", os.O_RDONLY))
+                    said.append(b"yes ")
+                except PermissionError:
+                    said.append(b"no ")
+                began.set()
+                go.wait()
+        began = threading.Event()
+        thread = threading.Thread(target=older)
+        thread.start()
+        began.wait()
+        process.give_up_privileges()
+        assert seccomp.refuse(frozenset())
+        go.set()
+        thread.join()
+        os.write(1, b"".join(said))
+        os._exit(0)
+        """
+    )
+    assert said.split() == ["yes", "no"]
+
+
 def test_an_architecture_that_is_not_known_has_no_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     """And that is told, instead of filters by another's numbers."""
     machine = SimpleNamespace(machine="riscv64")

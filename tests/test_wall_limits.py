@@ -26,6 +26,7 @@ class Ends:
 
     def __init__(self) -> None:
         ours, theirs = wall.pair()
+        assert not ours.getblocking(), "the daemon would wait for a worker"
         self.ours, self.theirs = Channel(ours, wall.Up), Channel(theirs, wall.Down)
 
     def told(self, message: object) -> object:
@@ -110,7 +111,6 @@ def test_what_no_parser_likes_is_said_in_our_words(ends: Ends, packet: bytes) ->
 
 
 def test_the_daemon_never_waits_for_a_worker(ends: Ends) -> None:
-    assert not ends.ours._end.getblocking()
     with pytest.raises(BlockingIOError):
         ends.ours.receive()
     with pytest.raises(BlockingIOError):
