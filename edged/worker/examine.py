@@ -305,7 +305,7 @@ def main(descriptor: str = "") -> int:
     """Answer the question on stdin, or on the socket ``descriptor``. What libraries print goes to stderr, so
     that stdout is the answer's alone.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: its idle threads cost memory
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy: its idle threads cost memory
     if descriptor:
         out = int(descriptor)
         said = b"".join(iter(lambda: os.read(out, 1 << 16), b""))
