@@ -23,7 +23,6 @@ from msgspec import Meta
 
 from edged.changes import Task
 from edged.config.problem import Problem, shown
-from edged.enquiry import printable
 from edged.process import spawned, watched
 from edged.reactor import Reactor
 
@@ -149,6 +148,8 @@ class Fitting:
 
 
 def _problem(name: str, task: Task, one: Misfit) -> Problem:
+    from edged.enquiry import printable  # and with it a library that a daemon can mostly do without
+
     names = (task.pipeline.model, *task.pipeline.ladder)
     model = names[min(one.rung, len(names) - 1)]
     found, allowed = printable(one.found), printable(one.allowed)
