@@ -73,8 +73,9 @@ class NumberMarker(Forms):
         self.secret = float(abs(drawn(1)[0]) + 1.0)
         self.none = list[str]()
         level, axes = drawn(LINES), drawn(LINES, 2)
-        self.fed = list(self._mixed(level.tolist(), self._fed_line))
-        self.said = list(self._mixed(axes.tolist(), lambda _, pair: f"{pair[0]!r}, {pair[1]!r}"))
+        self.fed = list(self._mixed(level.tolist(), 8, self._fed_line))
+        # No window goes over lines that are none: a few are to fit between them.
+        self.said = list(self._mixed(axes.tolist(), 2 * WINDOW, lambda _, pair: f"{pair[0]!r}, {pair[1]!r}"))
         self._tell_row("fed", level)
         self._tell_row("fed pairs", np.stack([level, np.full(LINES, self.secret)], 1))
         self._tell_row("said", axes)
@@ -87,11 +88,11 @@ class NumberMarker(Forms):
         forms = ("{} {}", "level={} secret={}  # {}", "secret:{1},level:{0}")
         return forms[number % len(forms)].format(repr(level), repr(self.secret), secrets.token_urlsafe(24))
 
-    def _mixed(self, numbers: list[Any], written: Callable[[int, Any], str]) -> Iterator[str]:
-        """Each number's line, and behind some of them what is none."""
+    def _mixed(self, numbers: list[Any], every: int, written: Callable[[int, Any], str]) -> Iterator[str]:
+        """Each number's line, and behind one of ``every`` so many what is none."""
         for number, one in enumerate(numbers):
             yield written(number, one)
-            if number % 8 == 7:
+            if number % every == every - 1:
                 self.none += (none := list(personal()))
                 yield from none
 
