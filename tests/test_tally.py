@@ -123,11 +123,11 @@ class Books:
 
 
 @contextmanager
-def books(keep: Keep = FOREVER) -> Iterator[Books]:
+def books(keep: Keep = FOREVER, zone: datetime.tzinfo = datetime.UTC) -> Iterator[Books]:
     with tempfile.TemporaryDirectory() as folder:
         reactor, notes = Reactor(), list[str]()
         tally = Tally(reactor, lambda event, *_, **__: notes.append(event), keep, 60.0)
-        with Fickle.open(Path(folder) / "edged.db", bytes(32), keep=keep) as store:
+        with Fickle.open(Path(folder) / "edged.db", bytes(32), keep=keep, zone=zone) as store:
             one = Books(tally, store, reactor, notes, now=time.monotonic() + 10.0)
             tally.open(store, Clock("always"), one.keepers.values())
             yield one
@@ -500,7 +500,8 @@ def test_what_came_before_the_day_was_known_is_of_the_first_that_is() -> None:
 def test_a_daemon_that_begins_again_knows_what_was_counted_today() -> None:
     now = datetime.datetime.now(datetime.UTC)
     noon = datetime.timezone(datetime.timedelta(hours=12 - now.hour))  # somewhere it is
-    with books() as one:
+    with books(zone=noon) as one:
+        one.now -= 60.0  # a minute that is still to come is in no report
         one.come(one.keeper("gate", MEASURES[3]))
         visits = one.keepers["gate"].series[0]
         for value in (3, 4):
@@ -523,7 +524,8 @@ def test_one_that_learns_the_time_later_knows_it_then() -> None:
     noon = datetime.timezone(datetime.timedelta(hours=12 - now.hour))
     vouched: list[bool] = [False]
     clock = Clock("synchronised", vouches=lambda: vouched[0], mark=lambda: 0)
-    with books() as one:
+    with books(zone=noon) as one:
+        one.now -= 60.0  # a minute that is still to come is in no report
         one.come(one.keeper("gate", MEASURES[3]))
         visits = one.keepers["gate"].series[0]
         one.tick("gate", 3)
