@@ -98,18 +98,23 @@ def answer(question: Question) -> Answer:
 
 def _found(question: Question) -> Answer:
     match question:
-        case OfPipelines() | OfModel():
-            return _model(question) if isinstance(question, OfModel) else _pipelines(question.pipelines)
-        case OfDevice() | OfFile():
-            return (_device if isinstance(question, OfDevice) else _file)(question.path)
+        case OfPipelines():
+            found = _pipelines(question.pipelines)
+        case OfModel():
+            found = _model(question)
+        case OfDevice():
+            found = _device(question.path)
+        case OfFile():
+            found = _file(question.path)
         case OfFit():
-            return _fit(question)
+            found = _fit(question)
         case OfCameras():
-            return _cameras()
+            found = _cameras()
         case OfMicrophone():
-            return _microphone(question.device)
+            found = _microphone(question.device)
         case OfLibrary():
-            return _library(question.name)
+            found = _library(question.name)
+    return found
 
 
 def _model(question: OfModel) -> Answer:
@@ -289,13 +294,11 @@ def _held(question: OfModel | OfPipelines, answers: int) -> Answer:
     from edged.worker import alone
 
     try:
-        if isinstance(question, OfPipelines):
-            one, *others = _models(question.pipelines)
-            lacking = alone.lock(one, answers, *others)
-        elif question.edgetpu:
+        if isinstance(question, OfModel) and question.edgetpu:
             lacking = alone.narrow(question.model)
         else:
-            lacking = alone.lock(question.model, answers)
+            one, *others = [question.model] if isinstance(question, OfModel) else _models(question.pipelines)
+            lacking = alone.lock(one, answers, *others)
     except EdgedError as error:
         return {"errno": 0, "refused": error.message, "hint": error.hint}
     return answer(question) | ({"lacking": lacking} if lacking else {})
